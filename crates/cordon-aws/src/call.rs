@@ -1,0 +1,251 @@
+//! One identified request: what is called, with what, on what.
+//!
+//! Only [`crate::identify::identify`] makes a [`Call`]. Policy, approval digest, record and
+//! emission all read this one value; there is no second parser anywhere.
+
+use crate::arn::{AccountId, Partition, Region};
+use crate::catalog::{Operation, Service};
+use crate::value::Value;
+use std::fmt;
+
+/// An identified AWS call. Fields are private to this crate's making and readable by all.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub(crate) operation: Operation,
+    pub(crate) protocol: Protocol,
+    pub(crate) region: Region,
+    pub(crate) partition: Partition,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) parameters: Value,
+    pub(crate) accesses: Vec<Access>,
+    pub(crate) route: Route,
+}
+
+/// What emission needs beside the parameters: which of several equal ways to write the request
+/// the caller chose. Policy never reads it and the digest does not cover it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The host to send to when the upstream is AWS itself; never the raw `Host` header, always
+    /// a name that the catalog's patterns made or accepted.
+    pub host: String,
+    /// Whether an S3 bucket travels in the host name rather than in the path.
+    pub bucket_in_host: bool,
+    /// The operation was called by GET with its parameters in the query (query protocol).
+    pub query_by_get: bool,
+}
+
+impl Call {
+    /// The operation that is called.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+    /// The service that is called, by botocore's name.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.operation.service()
+    }
+    /// The protocol that this request spoke; refusals answer in it.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+    /// The region that the call acts in.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+    /// The partition that the call acts in.
+    #[must_use]
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+    /// The account whose credentials the call will use, if the caller of identify knew it.
+    #[must_use]
+    pub fn account(&self) -> Option<&AccountId> {
+        self.account.as_ref()
+    }
+    /// All parameters, a [`Value::Structure`] of the operation's input.
+    #[must_use]
+    pub fn parameters(&self) -> &Value {
+        &self.parameters
+    }
+    /// Every action x resource the call needs; never empty. One failing access fails the call.
+    #[must_use]
+    pub fn accesses(&self) -> &[Access] {
+        &self.accesses
+    }
+    /// How to write the request again.
+    #[must_use]
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+    /// The most severe class among the accesses.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.accesses
+            .iter()
+            .map(|access| access.class)
+            .max()
+            .unwrap_or(Class::Destroy)
+    }
+    /// Whether any access changes something.
+    #[must_use]
+    pub fn mutates(&self) -> bool {
+        self.class().mutates()
+    }
+}
+
+/// One action on one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The IAM action: `lambda:UpdateFunctionCode`.
+    pub action: Box<str>,
+    /// What it acts on.
+    pub resource: Resource,
+    /// IAM's access level of the action.
+    pub level: AccessLevel,
+    /// What it does, with the parameters of this call taken into account.
+    pub class: Class,
+}
+
+/// One resource, by ARN.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Resource {
+    /// The ARN as far as the request tells, with `*` where it does not; the single character `*`
+    /// only where the action has no resource type or the request names none.
+    pub arn: Box<str>,
+    /// IAM prefix and resource type: `lambda:function`; the prefix alone where there is no type.
+    pub kind: Box<str>,
+    /// The parameter that named it: `Delete.Objects[].Key`; empty where nothing did.
+    pub source: Box<str>,
+}
+
+/// How a request is written. One service may speak several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Protocol {
+    /// Form-encoded `Action=...&Version=...`, answers in XML.
+    Query = 0,
+    /// EC2's variant of query.
+    Ec2 = 1,
+    /// `X-Amz-Target`, `application/x-amz-json-1.0`.
+    Json10 = 2,
+    /// `X-Amz-Target`, `application/x-amz-json-1.1`.
+    Json11 = 3,
+    /// Method, path and JSON body.
+    RestJson = 4,
+    /// Method, path and XML body.
+    RestXml = 5,
+    /// `POST /service/X/operation/Y` with a CBOR body.
+    RpcV2Cbor = 6,
+}
+
+impl Protocol {
+    /// The protocol's name as botocore and `cordon classify` write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Ec2 => "ec2",
+            Self::Json10 | Self::Json11 => "json",
+            Self::RestJson => "rest-json",
+            Self::RestXml => "rest-xml",
+            Self::RpcV2Cbor => "smithy-rpc-v2-cbor",
+        }
+    }
+}
+
+/// IAM's access levels, from the service authorization reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the names are IAM's own")]
+pub enum AccessLevel {
+    List = 0,
+    Read = 1,
+    Tagging = 2,
+    Write = 3,
+    PermissionsManagement = 4,
+}
+
+impl AccessLevel {
+    /// As the service authorization reference writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "List",
+            Self::Read => "Read",
+            Self::Tagging => "Tagging",
+            Self::Write => "Write",
+            Self::PermissionsManagement => "Permissions management",
+        }
+    }
+}
+
+/// What a call does, least to most severe. All but the first two change something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Class {
+    /// Returns configuration or metadata only.
+    Observe = 0,
+    /// Returns customer data or secrets.
+    Data = 1,
+    /// Makes something new.
+    Create = 2,
+    /// Changes something in place.
+    Update = 3,
+    /// Stops, reboots or scales down: an outage that can be undone.
+    Disrupt = 4,
+    /// Changes who may do what, or hands out credentials.
+    Identity = 5,
+    /// Switches a safeguard off.
+    Weaken = 6,
+    /// Removes something that may not come back.
+    Destroy = 7,
+}
+
+impl Class {
+    /// Every class, least severe first.
+    pub const ALL: [Self; 8] = [
+        Self::Observe,
+        Self::Data,
+        Self::Create,
+        Self::Update,
+        Self::Disrupt,
+        Self::Identity,
+        Self::Weaken,
+        Self::Destroy,
+    ];
+
+    /// The word that tasks and policies use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Data => "data",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Disrupt => "disrupt",
+            Self::Identity => "identity",
+            Self::Weaken => "weaken",
+            Self::Destroy => "destroy",
+        }
+    }
+
+    /// Whether the class changes anything.
+    #[must_use]
+    pub fn mutates(self) -> bool {
+        self > Self::Data
+    }
+}
+
+macro_rules! display_as_str {
+    ($($name:ty),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+display_as_str!(Protocol, AccessLevel, Class);
