@@ -201,6 +201,19 @@ impl Service {
     pub fn rpc_name(self) -> &'static str {
         todo!()
     }
+    /// Its place among [`Catalog::services`], from 0: an index for tables made once a process.
+    #[must_use]
+    pub fn index(self) -> usize {
+        todo!()
+    }
+    /// The host of its standard endpoint in `region`, without any host prefix: the name that an
+    /// SDK would use without options (`iam.amazonaws.com`, `sts.cn-north-1.amazonaws.com.cn`).
+    /// `None` only for services whose host is not a function of the region.
+    #[must_use]
+    pub fn standard_host(self, partition: &str, region: &str) -> Option<String> {
+        let _ = (partition, region);
+        todo!()
+    }
     /// Every operation, by name.
     pub fn operations(self) -> impl Iterator<Item = Operation> {
         std::iter::empty()
@@ -274,6 +287,23 @@ impl Operation {
     /// Whether the model lets its payload be unsigned.
     #[must_use]
     pub fn unsigned_payload(self) -> bool {
+        todo!()
+    }
+    /// Whether the service demands a checksum of the body (`httpChecksumRequired`, or
+    /// `requestChecksumRequired` of `httpChecksum`).
+    #[must_use]
+    pub fn checksum_required(self) -> bool {
+        todo!()
+    }
+    /// The input member that names the checksum algorithm (`requestAlgorithmMember` of
+    /// `httpChecksum`); empty for none.
+    #[must_use]
+    pub fn checksum_algorithm_member(self) -> &'static str {
+        todo!()
+    }
+    /// Whether the service accepts a gzip-compressed body (`requestcompression`).
+    #[must_use]
+    pub fn accepts_gzip(self) -> bool {
         todo!()
     }
     /// Whether its request body is a stream (an S3 object).
@@ -366,6 +396,12 @@ impl Member {
     /// Its name in the ec2 protocol (`queryName`); empty for none.
     #[must_use]
     pub fn ec2_name(self) -> &'static str {
+        todo!()
+    }
+    /// Whether this use of a list or map is written without its wrapping element (a `flattened`
+    /// on the member or on its shape).
+    #[must_use]
+    pub fn flattened(self) -> bool {
         todo!()
     }
     /// Whether the model requires it.
