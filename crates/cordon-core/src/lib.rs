@@ -1,1 +1,28 @@
-//! cordon-core
+//! The decision: whether an identified AWS call may go.
+//!
+//! Takes a request, the live sessions, what is known of the world, and the policies; gives a
+//! [`decide::Decision`] that carries the call with it. Everything is a plain function over
+//! values; time is an argument. The stages hand over values that only they can make:
+//!
+//! ```text
+//! authenticate ─► Authenticated ─► identify ─► Identified ─► assess ─► Assessed
+//!     ─► decide ─► Allow(Permit) | Hold | Preview | Deny ─► sign (uses the Permit up) ─► Outbound
+//! ```
+
+pub mod assess;
+pub mod authenticate;
+pub mod decide;
+pub mod digest;
+pub mod environment;
+pub mod fact;
+pub mod guard;
+pub mod identify;
+pub mod ledger;
+pub mod names;
+pub mod policy;
+pub mod record;
+pub mod refusal;
+pub mod session;
+pub mod session_policy;
+pub mod sign;
+pub mod task;

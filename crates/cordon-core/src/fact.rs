@@ -1,0 +1,70 @@
+//! Facts: what guards notice about a call, from a closed list that the Cedar schema enumerates,
+//! so that a misspelt fact in a policy is an error and not a rule that never matches.
+
+use std::fmt;
+
+macro_rules! facts {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// Something a guard noticed.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Fact {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Fact {
+            /// Every fact, in the order of the schema.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The word that policies use.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+facts! {
+    /// The request names no single resource.
+    WildcardTarget = "wildcard-target";
+    /// The bytes could not be mapped to an operation.
+    Unidentified = "unidentified";
+    /// A read that a guard needed failed, so a fact may be missing.
+    Unverified = "unverified";
+    /// Same type and name as something that this task destroyed.
+    RecreatesDeleted = "recreates-deleted";
+    /// An update known to be carried out as delete and create.
+    ReplacesResource = "replaces-resource";
+    /// A deletion without a last snapshot.
+    SkipsFinalSnapshot = "skips-final-snapshot";
+    /// A force flag is set.
+    Force = "force";
+    /// Switches deletion protection, versioning, backup or termination protection off.
+    DisablesProtection = "disables-protection";
+    /// Makes something reachable by everyone.
+    OpensPublicAccess = "opens-public-access";
+    /// A resource of an account that the task does not declare.
+    CrossAccount = "cross-account";
+    /// A resource of another partition.
+    CrossPartition = "cross-partition";
+    /// Buys something that cannot be given back.
+    CommitsSpend = "commits-spend";
+    /// Holds data that cannot be derived again.
+    Stateful = "stateful";
+    /// The last restore point of a stateful resource.
+    LastBackup = "last-backup";
+    /// Owned by a stack or a Terraform state.
+    IacManaged = "iac-managed";
+    /// Carries a parameter, or a value, that the task's `only_params` or `limits` leave out.
+    OutsideParameters = "outside-parameters";
+    /// Hands out AWS credentials.
+    ReturnsCredentials = "returns-credentials";
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
