@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use serde::Deserialize;
 
@@ -59,7 +59,7 @@ const NOWHERE: &[&str] = &["native-tls", "openssl-sys", "ring"];
 const MOST_LINES: usize = 900;
 
 /// Runs every check and prints each fault.
-pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+pub(crate) fn run() -> Result<ExitCode, Box<dyn Error>> {
     let workspace = Workspace::read()?;
     let mut faults = workspace.edge_faults();
     faults.extend(workspace.exclusive_faults());
@@ -71,7 +71,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     }
     if faults.is_empty() {
         println!("layers: {} crates, as agreed", workspace.members.len());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     Err(Box::new(Faults(faults)))
 }
@@ -310,8 +310,11 @@ mod tests {
 
     use super::*;
 
-    /// A workspace of the given crates, each with what it declares and for what.
-    fn workspace(members: &[(&str, &[(&str, Option<&str>)])]) -> Workspace {
+    /// What a crate uses, and for what: `dev`, `build`, or nothing for what it ships with.
+    type Uses<'a> = &'a [(&'a str, Option<&'a str>)];
+
+    /// A workspace of the given crates, each with what it declares.
+    fn workspace(members: &[(&str, Uses<'_>)]) -> Workspace {
         let packages = members.iter().map(|(name, uses)| {
             let declared = uses
                 .iter()

@@ -1,6 +1,6 @@
 //! The chores of this repository, as `cargo xtask CHORE`: what would else be a shell script.
 //!
-//! Each chore is a module with a `run` function that returns an error to be printed, or nothing.
+//! Each chore is a module with a `run` function that gives the exit code, or an error to print.
 //! None of this is shipped.
 
 #![expect(
@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod layers;
+mod test;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Cordon repository")]
@@ -28,14 +29,17 @@ struct Arguments {
 enum Chore {
     /// Check that crates depend on each other, and on the world, only as ARCHITECTURE.md allows
     Layers,
+    /// Set up the test clients, run every test, and say lane by lane what passed
+    Test(test::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Layers => layers::run(),
+        Chore::Test(options) => test::run(&options),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             report(error.as_ref());
             ExitCode::FAILURE
