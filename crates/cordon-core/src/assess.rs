@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub struct Knowledge<'a> {
     /// Which resource is in which environment.
     pub environments: &'a EnvironmentMap,
+    /// The version of the policies that will decide, which the digest covers.
+    pub policy_version: &'a str,
     /// What the task did before.
     pub ledger: &'a Ledger,
     /// Changing calls of the task in the last minute, this one not counted.

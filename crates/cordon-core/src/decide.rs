@@ -3,6 +3,7 @@
 //! any error in any of them is a deny.
 
 use crate::assess::Assessed;
+use crate::ledger::Changes;
 use crate::names::{ApproverGroup, PolicyId};
 use crate::policy::Policies;
 use jiff::Timestamp;
@@ -103,8 +104,10 @@ pub enum DenyReason {
     OutOfScope,
     /// The team's ceiling does not contain it.
     AboveCeiling,
-    /// Evaluation failed.
+    /// Evaluation failed, or there was nothing to evaluate.
     Evaluation,
+    /// The session is paused to reads.
+    Paused,
 }
 
 impl Outcome {
@@ -144,6 +147,32 @@ impl Permit {
     #[must_use]
     pub fn assessed(&self) -> &Assessed {
         &self.assessed
+    }
+
+    /// What the call does to its task's ledger: to be reserved before it leaves.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::of(self.assessed.accesses())
+    }
+
+    /// What decided.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+}
+
+impl Refused {
+    /// The call that does not go.
+    #[must_use]
+    pub fn assessed(&self) -> &Assessed {
+        &self.assessed
+    }
+
+    /// What decided.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
     }
 }
 

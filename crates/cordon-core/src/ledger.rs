@@ -1,11 +1,25 @@
 //! What a task has done so far: the provenance and the budgets that guards ask.
+//!
+//! The life of a change in the ledger:
+//!
+//! ```text
+//! decide(allow) ─► reserve: units are taken, what it destroys counts as destroyed
+//!     ├─ answered with success ─► confirm: what it created belongs to the task
+//!     ├─ definitely refused upstream, or never sent ─► refund: units and destroyed are given back
+//!     └─ unknown ─► nothing: the units stay taken, what it destroys stays destroyed
+//! ```
+//!
+//! Deciding and reserving happen under the task's lock, so that calls at the same moment cannot
+//! overshoot a budget together.
 
+use crate::assess::AssessedAccess;
 use cordon_aws::arn::Arn;
+use cordon_aws::call::Class;
 use std::collections::BTreeSet;
 
 /// What one task created, destroyed and used up. The store keeps it; the proxy holds the live
 /// copy; `cordon decide` starts an empty one and lets it follow the stream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Resources this task created and still has.
     pub created: BTreeSet<Arn>,
@@ -24,4 +38,329 @@ pub struct Used {
     pub creates: u32,
     /// Destroying accesses.
     pub destroys: u32,
+}
+
+/// What one call does to the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What will belong to the task when the call succeeds.
+    pub creates: Vec<Arn>,
+    /// What is gone once the call has left.
+    pub destroys: Vec<Arn>,
+    /// What the call costs.
+    pub cost: Used,
+}
+
+impl Changes {
+    /// What the accesses of one call do.
+    #[must_use]
+    pub fn of(accesses: &[AssessedAccess]) -> Self {
+        let of_class = |class| accesses.iter().filter(move |a| a.access.class == class);
+        let count = |class| u32::try_from(of_class(class).count()).unwrap_or(u32::MAX);
+        let exact = |arn: &str| arn.parse().ok().filter(|arn: &Arn| !arn.has_wildcard());
+        Self {
+            creates: of_class(Class::Create)
+                .filter(|a| EXCLUSIVE.binary_search(&&*a.access.action).is_ok())
+                .filter_map(|a| exact(&a.access.resource.arn))
+                .collect(),
+            destroys: of_class(Class::Destroy)
+                .filter_map(|a| a.access.resource.arn.parse().ok())
+                .collect(),
+            cost: Used {
+                mutations: u32::from(accesses.iter().any(|a| a.access.class.mutates())),
+                creates: count(Class::Create),
+                destroys: count(Class::Destroy),
+            },
+        }
+    }
+}
+
+impl Ledger {
+    /// Takes the units of an allowed call before it leaves, and counts what it destroys as gone.
+    pub fn reserve(&mut self, changes: &Changes) {
+        self.used = self.used.plus(changes.cost);
+        for arn in &changes.destroys {
+            self.created.remove(arn);
+            self.destroyed.insert(arn.clone());
+        }
+    }
+
+    /// The call succeeded: what it created belongs to the task.
+    pub fn confirm(&mut self, changes: &Changes) {
+        for arn in &changes.creates {
+            self.created.insert(arn.clone());
+        }
+    }
+
+    /// The call certainly had no effect: its units are given back. `owned` are those of its
+    /// destroyed resources that belonged to the task before.
+    pub fn refund(&mut self, changes: &Changes, owned: impl IntoIterator<Item = Arn>) {
+        self.used = self.used.minus(changes.cost);
+        for arn in &changes.destroys {
+            self.destroyed.remove(arn);
+        }
+        self.created.extend(owned);
+    }
+
+    /// Treats an allowed call as done, as `cordon decide` does.
+    pub fn apply(&mut self, changes: &Changes) {
+        self.reserve(changes);
+        self.confirm(changes);
+    }
+
+    /// Whether the task created `arn` and still has it.
+    #[must_use]
+    pub fn owns(&self, arn: &str) -> bool {
+        arn.parse()
+            .is_ok_and(|arn: Arn| self.created.contains(&arn))
+    }
+
+    /// Whether making `arn` would make again what the task destroyed: same service, type, name,
+    /// account and region. AWS puts random ends on some ARNs, so those are left out.
+    #[must_use]
+    pub fn recreates(&self, arn: &str) -> bool {
+        let Some(wanted) = arn.parse().ok().as_ref().and_then(identity) else {
+            return false;
+        };
+        self.destroyed
+            .iter()
+            .filter_map(identity)
+            .any(|gone| gone == wanted)
+    }
+}
+
+impl Used {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            mutations: self.mutations.saturating_add(other.mutations),
+            creates: self.creates.saturating_add(other.creates),
+            destroys: self.destroys.saturating_add(other.destroys),
+        }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self {
+            mutations: self.mutations.saturating_sub(other.mutations),
+            creates: self.creates.saturating_sub(other.creates),
+            destroys: self.destroys.saturating_sub(other.destroys),
+        }
+    }
+}
+
+/// What a resource is known by to people: where it is, what it is, its name. Nothing for a
+/// resource whose name the service chooses (`instance/*`).
+fn identity(arn: &Arn) -> Option<String> {
+    let resource = arn.resource();
+    let resource = match arn.service() {
+        // `secret:name-AbCdEf`: six random characters.
+        "secretsmanager" => random_end(resource, "-", 6),
+        // `autoScalingGroup:UUID:autoScalingGroupName/name`: the name is at the end.
+        "autoscaling" => resource.rsplit_once(':').map_or(resource, |(_, name)| name),
+        // `stack/name/UUID`.
+        "cloudformation" => resource
+            .strip_prefix("stack/")
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or(resource),
+        _ => resource,
+    };
+    let resource = resource.trim_end_matches(['*', '?']).trim_end_matches('-');
+    let name = resource.rsplit([':', '/']).next().unwrap_or_default();
+    match name.is_empty() || name.contains(['*', '?']) {
+        true => None,
+        false => Some(format!(
+            "{}:{}:{}:{resource}",
+            arn.service(),
+            arn.region(),
+            arn.account()
+        )),
+    }
+}
+
+fn random_end<'a>(resource: &'a str, joint: &str, length: usize) -> &'a str {
+    match resource.rsplit_once(joint) {
+        Some((head, end))
+            if end.len() == length && end.bytes().all(|b| b.is_ascii_alphanumeric()) =>
+        {
+            head
+        }
+        _ => resource,
+    }
+}
+
+/// Creating actions that fail where the resource is there already, sorted. Only these give a
+/// task ownership: `sqs:CreateQueue`, `sns:CreateTopic` or `s3:CreateBucket` answer with success
+/// for what somebody else made, and an agent could so claim a queue and then delete it as its own.
+const EXCLUSIVE: &[&str] = &[
+    "apprunner:CreateService",
+    "athena:CreateWorkGroup",
+    "autoscaling:CreateAutoScalingGroup",
+    "autoscaling:CreateLaunchConfiguration",
+    "backup:CreateBackupVault",
+    "batch:CreateComputeEnvironment",
+    "batch:CreateJobQueue",
+    "cloudformation:CreateChangeSet",
+    "cloudformation:CreateStack",
+    "cloudtrail:CreateTrail",
+    "codebuild:CreateProject",
+    "codecommit:CreateRepository",
+    "codedeploy:CreateApplication",
+    "codedeploy:CreateDeploymentGroup",
+    "codepipeline:CreatePipeline",
+    "dms:CreateReplicationInstance",
+    "dynamodb:CreateBackup",
+    "dynamodb:CreateTable",
+    "ec2:CreateKeyPair",
+    "ecr:CreateRepository",
+    "eks:CreateCluster",
+    "eks:CreateNodegroup",
+    "elasticache:CreateCacheCluster",
+    "elasticache:CreateReplicationGroup",
+    "elasticache:CreateSnapshot",
+    "elasticbeanstalk:CreateApplication",
+    "elasticbeanstalk:CreateApplicationVersion",
+    "elasticbeanstalk:CreateConfigurationTemplate",
+    "elasticbeanstalk:CreateEnvironment",
+    "es:CreateDomain",
+    "events:CreateArchive",
+    "events:CreateEventBus",
+    "firehose:CreateDeliveryStream",
+    "glue:CreateCrawler",
+    "glue:CreateDatabase",
+    "glue:CreateJob",
+    "glue:CreateTable",
+    "iam:CreateGroup",
+    "iam:CreateInstanceProfile",
+    "iam:CreatePolicy",
+    "iam:CreateRole",
+    "iam:CreateUser",
+    "kinesis:CreateStream",
+    "kms:CreateAlias",
+    "lambda:CreateAlias",
+    "lambda:CreateFunction",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "rds:CreateDBCluster",
+    "rds:CreateDBClusterParameterGroup",
+    "rds:CreateDBClusterSnapshot",
+    "rds:CreateDBInstance",
+    "rds:CreateDBParameterGroup",
+    "rds:CreateDBSnapshot",
+    "rds:CreateDBSubnetGroup",
+    "redshift:CreateCluster",
+    "redshift:CreateClusterSnapshot",
+    "scheduler:CreateSchedule",
+    "scheduler:CreateScheduleGroup",
+    "secretsmanager:CreateSecret",
+    "ssm:CreateDocument",
+];
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use cordon_aws::call::{Access, AccessLevel, Resource};
+
+    fn access(action: &str, class: Class, arn: &str) -> AssessedAccess {
+        AssessedAccess {
+            access: Access {
+                action: action.into(),
+                resource: Resource {
+                    arn: arn.into(),
+                    kind: "".into(),
+                    source: "".into(),
+                },
+                level: AccessLevel::Write,
+                class,
+            },
+            environment: "dev".parse().unwrap(),
+            own: false,
+        }
+    }
+
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:orders";
+    const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
+
+    #[test]
+    fn a_create_that_succeeds_on_what_exists_gives_no_ownership() {
+        let changes = Changes::of(&[access("sqs:CreateQueue", Class::Create, QUEUE)]);
+        let mut ledger = Ledger::default();
+        ledger.apply(&changes);
+        assert!(!ledger.owns(QUEUE));
+        assert_eq!(ledger.used.creates, 1);
+    }
+
+    #[test]
+    fn nothing_is_owned_before_the_create_succeeded() {
+        let changes = Changes::of(&[access("dynamodb:CreateTable", Class::Create, TABLE)]);
+        let mut ledger = Ledger::default();
+        ledger.reserve(&changes);
+        assert!(!ledger.owns(TABLE));
+        ledger.confirm(&changes);
+        assert!(ledger.owns(TABLE));
+    }
+
+    #[test]
+    fn what_was_destroyed_is_known_when_it_is_made_again() {
+        let mut ledger = Ledger::default();
+        ledger.apply(&Changes::of(&[access(
+            "dynamodb:DeleteTable",
+            Class::Destroy,
+            TABLE,
+        )]));
+        assert!(ledger.recreates(TABLE));
+        assert!(!ledger.recreates(&format!("{TABLE}-2")));
+        assert!(!ledger.recreates(&TABLE.replace("eu-west-1", "eu-west-2")));
+    }
+
+    #[test]
+    fn random_ends_of_arns_do_not_hide_a_recreation() {
+        for (gone, made) in [
+            (
+                "secretsmanager:eu-west-1:1:secret:db-AbCdEf",
+                "secretsmanager:eu-west-1:1:secret:db-*",
+            ),
+            (
+                "cloudformation:eu-west-1:1:stack/web/0a1b",
+                "cloudformation:eu-west-1:1:stack/web/*",
+            ),
+        ] {
+            let arn = |rest: &str| format!("arn:aws:{rest}");
+            let mut ledger = Ledger::default();
+            ledger.destroyed.insert(arn(gone).parse().unwrap());
+            assert!(ledger.recreates(&arn(made)), "{made}");
+        }
+    }
+
+    #[test]
+    fn a_resource_that_the_service_names_recreates_nothing() {
+        let mut ledger = Ledger::default();
+        let instance = "arn:aws:ec2:eu-west-1:111122223333:instance/";
+        ledger
+            .destroyed
+            .insert(format!("{instance}i-1").parse().unwrap());
+        assert!(!ledger.recreates(&format!("{instance}*")));
+    }
+
+    #[test]
+    fn a_refund_gives_units_and_ownership_back() {
+        let mut ledger = Ledger::default();
+        ledger.apply(&Changes::of(&[access(
+            "dynamodb:CreateTable",
+            Class::Create,
+            TABLE,
+        )]));
+        let before = ledger.clone();
+        let deletion = Changes::of(&[access("dynamodb:DeleteTable", Class::Destroy, TABLE)]);
+        ledger.reserve(&deletion);
+        assert!(!ledger.owns(TABLE));
+        ledger.refund(&deletion, [TABLE.parse().unwrap()]);
+        assert_eq!(ledger, before);
+    }
+
+    #[test]
+    fn the_list_of_exclusive_creates_is_sorted() {
+        assert!(EXCLUSIVE.is_sorted());
+    }
 }

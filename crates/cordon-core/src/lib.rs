@@ -9,12 +9,16 @@
 //!     ─► decide ─► Allow(Permit) | Hold | Preview | Deny ─► sign (uses the Permit up) ─► Outbound
 //! ```
 
+pub mod action;
 pub mod assess;
 pub mod authenticate;
 pub mod decide;
 pub mod digest;
+mod document;
 pub mod environment;
 pub mod fact;
+pub mod fault;
+pub mod glob;
 pub mod guard;
 pub mod identify;
 pub mod ledger;

@@ -3,7 +3,10 @@
 //! Domain values, no wire form: the store, the audit file and the API each write their own rows
 //! from it. It holds no secrets: sensitive parameters are replaced before it is made.
 
-use crate::decide::Outcome;
+use crate::authenticate::Received;
+use crate::decide::{Decision, Outcome};
+use crate::refusal::Refusal;
+use crate::session::Session;
 use jiff::Timestamp;
 
 /// One decided call.
@@ -88,4 +91,26 @@ pub enum CallResult {
         /// What happened, one line.
         why: Box<str>,
     },
+}
+
+impl CallRecord {
+    /// The record of a decided call; `refusal` is what the agent gets where it does not go.
+    #[must_use]
+    pub fn of_decision(decision: &Decision, refusal: Option<&Refusal>) -> Self {
+        let _ = (decision, refusal);
+        todo!()
+    }
+
+    /// The record of a request that never reached policy. `session` is known where the
+    /// signature held.
+    #[must_use]
+    pub fn of_rejection(
+        received: &Received,
+        session: Option<&Session>,
+        code: &str,
+        refusal: &Refusal,
+    ) -> Self {
+        let _ = (received, session, code, refusal);
+        todo!()
+    }
 }
