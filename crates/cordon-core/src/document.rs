@@ -15,20 +15,24 @@ const LONGEST: usize = 1024 * 1024;
 
 /// A value with the place it was written at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Placed<T> {
-    pub(crate) value: T,
-    pub(crate) offset: usize,
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// The byte of the file where it begins.
+    pub offset: usize,
 }
 
 /// The file under reading, and what was found wrong with it so far.
-pub(crate) struct Document<'t> {
+#[derive(Debug)]
+pub struct Document<'t> {
     file: &'t str,
     text: &'t str,
     faults: Vec<Fault>,
 }
 
 /// One table of the file. Keys are taken out as they are read.
-pub(crate) struct Section<'t> {
+#[derive(Debug)]
+pub struct Section<'t> {
     /// How the table is called in messages: `[where]`; empty for the top of the file.
     name: String,
     offset: usize,
@@ -38,7 +42,7 @@ pub(crate) struct Section<'t> {
 
 impl<'t> Document<'t> {
     /// Parses `text`. Where it is not TOML at all, the section is empty and the faults say why.
-    pub(crate) fn parse(file: &'t str, text: &'t str) -> (Self, Section<'t>) {
+    pub fn parse(file: &'t str, text: &'t str) -> (Self, Section<'t>) {
         let mut document = Self {
             file,
             text,
@@ -58,7 +62,8 @@ impl<'t> Document<'t> {
         (document, Section::of(String::new(), 0, table.into_inner()))
     }
 
-    pub(crate) fn fault(
+    /// Notes a fault at byte `offset`.
+    pub fn fault(
         &mut self,
         offset: usize,
         message: impl Into<String>,
@@ -68,20 +73,26 @@ impl<'t> Document<'t> {
         self.faults.push(fault);
     }
 
-    pub(crate) fn file(&self) -> &'t str {
+    /// The file as the caller named it.
+    #[must_use]
+    pub fn file(&self) -> &'t str {
         self.file
     }
 
-    pub(crate) fn text(&self) -> &'t str {
+    /// The text of the file.
+    #[must_use]
+    pub fn text(&self) -> &'t str {
         self.text
     }
 
-    pub(crate) fn into_faults(self) -> Vec<Fault> {
+    /// All faults that were noted.
+    #[must_use]
+    pub fn into_faults(self) -> Vec<Fault> {
         self.faults
     }
 
     /// Reports the keys that nobody took.
-    pub(crate) fn finish(&mut self, section: Section<'t>) {
+    pub fn finish(&mut self, section: Section<'t>) {
         for (key, (span, _)) in section.entries {
             let place = match section.name.is_empty() {
                 true => String::new(),
@@ -103,7 +114,7 @@ impl<'t> Document<'t> {
     }
 
     /// The text under `key`, if it is there.
-    pub(crate) fn string(
+    pub fn string(
         &mut self,
         section: &mut Section<'t>,
         key: &'static str,
@@ -113,7 +124,7 @@ impl<'t> Document<'t> {
     }
 
     /// The text under `key`; a fault if it is missing.
-    pub(crate) fn required_string(
+    pub fn required_string(
         &mut self,
         section: &mut Section<'t>,
         key: &'static str,
@@ -147,7 +158,7 @@ impl<'t> Document<'t> {
     }
 
     /// The list of texts under `key`; empty if it is missing.
-    pub(crate) fn strings(
+    pub fn strings(
         &mut self,
         section: &mut Section<'t>,
         key: &'static str,
@@ -158,7 +169,8 @@ impl<'t> Document<'t> {
         self.as_strings(&section.called(key), value)
     }
 
-    pub(crate) fn as_strings(
+    /// The list of texts that `value`, called `what` in messages, is.
+    pub fn as_strings(
         &mut self,
         what: &str,
         value: Spanned<DeValue<'t>>,
@@ -177,7 +189,7 @@ impl<'t> Document<'t> {
     }
 
     /// The whole number under `key`, not negative and within 32 bits.
-    pub(crate) fn count(
+    pub fn count(
         &mut self,
         section: &mut Section<'t>,
         key: &'static str,
@@ -195,7 +207,8 @@ impl<'t> Document<'t> {
         }
     }
 
-    pub(crate) fn integer(&mut self, section: &mut Section<'t>, key: &'static str) -> Option<i64> {
+    /// The whole number under `key`.
+    pub fn integer(&mut self, section: &mut Section<'t>, key: &'static str) -> Option<i64> {
         let value = section.take(key)?;
         self.as_integer(&section.called(key), value)
     }
@@ -218,7 +231,7 @@ impl<'t> Document<'t> {
     }
 
     /// The boolean under `key`.
-    pub(crate) fn boolean(&mut self, section: &mut Section<'t>, key: &'static str) -> Option<bool> {
+    pub fn boolean(&mut self, section: &mut Section<'t>, key: &'static str) -> Option<bool> {
         let value = section.take(key)?;
         let what = section.called(key);
         let offset = value.span().start;
@@ -232,7 +245,7 @@ impl<'t> Document<'t> {
     }
 
     /// The table under `key`.
-    pub(crate) fn section(
+    pub fn section(
         &mut self,
         section: &mut Section<'t>,
         key: &'static str,
@@ -241,7 +254,8 @@ impl<'t> Document<'t> {
         self.as_section(format!("[{}]", section.path(key)), value)
     }
 
-    pub(crate) fn as_section(
+    /// The table that `value` is, called `name` in messages.
+    pub fn as_section(
         &mut self,
         name: String,
         value: Spanned<DeValue<'t>>,
@@ -257,7 +271,7 @@ impl<'t> Document<'t> {
     }
 
     /// The tables under `key`, written as `[[key]]`; none if it is missing.
-    pub(crate) fn sections(
+    pub fn sections(
         &mut self,
         section: &mut Section<'t>,
         key: &'static str,
@@ -298,18 +312,19 @@ impl<'t> Section<'t> {
     }
 
     /// Where the table begins.
-    pub(crate) fn offset(&self) -> usize {
+    #[must_use]
+    pub fn offset(&self) -> usize {
         self.offset
     }
 
     /// Takes the value under `key` out; the key counts as known from now on.
-    pub(crate) fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'t>>> {
+    pub fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'t>>> {
         self.known.push(key);
         self.entries.remove(key).map(|(_, value)| value)
     }
 
     /// Takes every entry out, for tables whose keys are names of the writer's own.
-    pub(crate) fn take_all(&mut self) -> Vec<(Placed<String>, Spanned<DeValue<'t>>)> {
+    pub fn take_all(&mut self) -> Vec<(Placed<String>, Spanned<DeValue<'t>>)> {
         std::mem::take(&mut self.entries)
             .into_iter()
             .map(|(key, (span, value))| {

@@ -73,7 +73,10 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// `value` if nothing was found wrong, the faults otherwise.
-    pub(crate) fn or<T>(mut found: Vec<Fault>, value: T) -> Result<T, Self> {
+    ///
+    /// # Errors
+    /// `found`, if there are any.
+    pub fn or<T>(mut found: Vec<Fault>, value: T) -> Result<T, Self> {
         found.sort();
         found.dedup();
         match found.is_empty() {
@@ -111,7 +114,8 @@ impl fmt::Display for Faults {
 }
 
 /// The name among `known` that `written` was probably meant to be, as a sentence for a help text.
-pub(crate) fn did_you_mean<'k>(
+#[must_use]
+pub fn did_you_mean<'k>(
     written: &str,
     known: impl IntoIterator<Item = &'k str>,
 ) -> Option<String> {

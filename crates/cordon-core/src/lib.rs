@@ -14,7 +14,7 @@ pub mod assess;
 pub mod authenticate;
 pub mod decide;
 pub mod digest;
-mod document;
+pub mod document;
 pub mod environment;
 pub mod fact;
 pub mod fault;
