@@ -3,450 +3,252 @@
 //! Takes the committed file that `cargo xtask catalog` builds from botocore's models, the
 //! service authorization reference and our curated tables; gives handles that are two words
 //! wide, cost nothing to make and read the file in place.
+//!
+//! What is here answers "what could this be?". What a call does with its parameters is asked of
+//! [`crate::resource`] and [`crate::classify`].
 
-use crate::call::{AccessLevel, Class, Protocol};
+mod action;
+mod effect;
+mod host;
+pub mod layout;
+mod operation;
+mod service;
+mod shape;
+
+pub use action::{Action, ActionRule, Condition, ResourceType};
+pub use effect::{Effect, EffectRule, Test};
+pub use host::{Endpoint, HostMatch, PartitionEntry};
+pub use operation::{Destruction, Operation, Part, ResourceTemplate, Segment, Transform};
+pub use service::Service;
+pub use shape::{Location, Member, Shape, ShapeKind, TimestampFormat};
+
+use crate::call::Protocol;
+use layout::{MAGIC, Section, Table, Text, name_kind};
+use std::sync::LazyLock;
+
+/// The lists of protocols that services declare, in their own order of preference. A service
+/// holds the number of its list; the generator stops at a list that is not here.
+pub const PROTOCOL_LISTS: &[&[Protocol]] = &[
+    &[Protocol::Query],
+    &[Protocol::Ec2],
+    &[Protocol::Json10],
+    &[Protocol::Json11],
+    &[Protocol::RestJson],
+    &[Protocol::RestXml],
+    &[Protocol::RpcV2Cbor],
+    &[Protocol::RpcV2Cbor, Protocol::Json10],
+    &[Protocol::RpcV2Cbor, Protocol::Json11],
+    &[Protocol::RpcV2Cbor, Protocol::Json10, Protocol::Query],
+    &[Protocol::Json10, Protocol::Query],
+];
 
 /// The whole catalog, used in place.
 #[derive(Debug)]
-pub struct Catalog {}
-
-/// One service, by botocore's name (`elbv2`, `logs`).
-#[derive(Debug, Clone, Copy)]
-pub struct Service {
-    catalog: &'static Catalog,
-    index: u32,
+pub struct Catalog {
+    version: &'static str,
+    strings: &'static str,
+    offsets: &'static [u8],
+    services: Table<layout::Service>,
+    service_names: Table<layout::ServiceName>,
+    operations: Table<layout::Operation>,
+    shapes: Table<layout::Shape>,
+    members: Table<layout::Member>,
+    query_names: Table<layout::QueryName>,
+    namespaces: Table<layout::Namespace>,
+    partitions: Table<layout::Partition>,
+    regions: Table<layout::Region>,
+    endpoints: Table<layout::Endpoint>,
+    hosts: Table<layout::Host>,
+    host_services: Table<layout::ServiceRef>,
+    actions: Table<layout::Action>,
+    action_rules: Table<layout::ActionRule>,
+    resource_types: Table<layout::ResourceType>,
+    action_types: Table<layout::ActionType>,
+    templates: Table<layout::Template>,
+    segments: Table<layout::Segment>,
+    effects: Table<layout::Effect>,
 }
 
-/// One operation of one service.
-#[derive(Debug, Clone, Copy)]
-pub struct Operation {
-    catalog: &'static Catalog,
-    index: u32,
+/// Why bytes are not a catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// The first bytes are not those of this layout.
+    #[error("not a catalog of this version: run `cargo xtask catalog`")]
+    Magic,
+    /// A section lies outside the file.
+    #[error("the catalog is cut short")]
+    Truncated,
+    /// The strings are not UTF-8.
+    #[error("the strings of the catalog are not UTF-8")]
+    Strings,
 }
 
-/// One shape of the models: what a value may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Shape {
-    catalog: &'static Catalog,
-    index: u32,
-}
+static EMBEDDED: &[u8] = include_bytes!("../data/catalog.bin");
 
-/// One member of a structure, or the item of a list, or the key or value of a map: a shape and
-/// how it is written.
-#[derive(Debug, Clone, Copy)]
-pub struct Member {
-    catalog: &'static Catalog,
-    index: u32,
-}
-
-/// One action that an operation needs, and when.
-#[derive(Debug, Clone, Copy)]
-pub struct ActionRule {
-    /// `s3:GetObjectVersion`.
-    pub action: &'static str,
-    /// When it is needed.
-    pub when: Condition,
-    /// IAM's level, the stricter of the current and the previous reference.
-    pub level: AccessLevel,
-    /// What the action does by itself, before parameters are looked at.
-    pub class: Class,
-}
-
-/// When an [`ActionRule`] applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// Always.
-    Always,
-    /// When the parameter at this path is present.
-    Present(&'static str),
-    /// When the parameter at this path is absent.
-    Absent(&'static str),
-    /// When some value at the path equals the text.
-    Equals(&'static str, &'static str),
-}
-
-/// How an ARN is made from parameters. Syntax in `data/README.md`.
-#[derive(Debug, Clone, Copy)]
-pub struct ResourceTemplate {
-    /// The action whose resource this is.
-    pub action: &'static str,
-    /// `lambda:function`.
-    pub kind: &'static str,
-    /// `arn:${Partition}:lambda:${Region}:${Account}:function:{FunctionName}`.
-    pub template: &'static str,
-    /// Whether the reference marks the type as required for the action.
-    pub required: bool,
-}
-
-/// What a shape is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-#[expect(missing_docs, reason = "the names are the models' own")]
-pub enum ShapeKind {
-    Structure,
-    Union,
-    List,
-    Map,
-    String,
-    Boolean,
-    /// `integer`, `long`, `short`, `byte`, `bigInteger`.
-    Integer,
-    /// `float`, `double`, `bigDecimal`.
-    Float,
-    Blob,
-    Timestamp,
-    Document,
-}
-
-/// Where a member travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-#[expect(missing_docs, reason = "the names are the models' own")]
-pub enum Location {
-    Body,
-    Uri,
-    QueryString,
-    Header,
-    /// A map whose keys are header names after a prefix.
-    Headers,
-    /// The member is the whole body (`payload` of the structure).
-    Payload,
-}
-
-/// How a timestamp is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-#[expect(missing_docs, reason = "the names are the models' own")]
-pub enum TimestampFormat {
-    Epoch,
-    Iso8601,
-    Rfc822,
-}
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    #[expect(
+        clippy::expect_used,
+        reason = "the file is part of the build, and a test reads it"
+    )]
+    Catalog::read(EMBEDDED).expect("the embedded catalog is whole")
+});
 
 impl Catalog {
     /// The catalog that this build carries.
     #[must_use]
     pub fn embedded() -> &'static Self {
-        todo!()
+        &CATALOG
     }
+
+    /// Reads a catalog in place. Only the frame and the strings are looked at; numbers inside
+    /// are checked where they are used.
+    ///
+    /// # Errors
+    /// [`CatalogError`] for bytes that are not a catalog of this layout.
+    pub fn read(bytes: &'static [u8]) -> Result<Self, CatalogError> {
+        let text =
+            |section| std::str::from_utf8(part(bytes, section)?).map_err(|_| CatalogError::Strings);
+        if !bytes.starts_with(&MAGIC) {
+            return Err(CatalogError::Magic);
+        }
+        Ok(Self {
+            version: text(Section::Version)?,
+            strings: text(Section::Strings)?,
+            offsets: part(bytes, Section::StringOffsets)?,
+            services: Table::new(part(bytes, Section::Services)?),
+            service_names: Table::new(part(bytes, Section::ServiceNames)?),
+            operations: Table::new(part(bytes, Section::Operations)?),
+            shapes: Table::new(part(bytes, Section::Shapes)?),
+            members: Table::new(part(bytes, Section::Members)?),
+            query_names: Table::new(part(bytes, Section::QueryNames)?),
+            namespaces: Table::new(part(bytes, Section::Namespaces)?),
+            partitions: Table::new(part(bytes, Section::Partitions)?),
+            regions: Table::new(part(bytes, Section::Regions)?),
+            endpoints: Table::new(part(bytes, Section::Endpoints)?),
+            hosts: Table::new(part(bytes, Section::Hosts)?),
+            host_services: Table::new(part(bytes, Section::HostServices)?),
+            actions: Table::new(part(bytes, Section::Actions)?),
+            action_rules: Table::new(part(bytes, Section::ActionRules)?),
+            resource_types: Table::new(part(bytes, Section::ResourceTypes)?),
+            action_types: Table::new(part(bytes, Section::ActionTypes)?),
+            templates: Table::new(part(bytes, Section::Templates)?),
+            segments: Table::new(part(bytes, Section::Segments)?),
+            effects: Table::new(part(bytes, Section::Effects)?),
+        })
+    }
+
     /// Versions of the sources and a digest of the content, one line.
     #[must_use]
     pub fn version(&self) -> &'static str {
-        todo!()
+        self.version
     }
+
     /// Every service, by name.
     pub fn services(&'static self) -> impl Iterator<Item = Service> {
-        std::iter::empty()
+        (0..self.services.len()).map(move |index| Service {
+            catalog: self,
+            index,
+        })
     }
+
     /// The service with botocore's name `name`.
     #[must_use]
     pub fn service(&'static self, name: &str) -> Option<Service> {
-        let _ = name;
-        todo!()
+        let index = self
+            .services
+            .partition_point(|service| self.text(service.name) < name);
+        let found = index < self.services.len() && self.text(self.services.at(index).name) == name;
+        found.then_some(Service {
+            catalog: self,
+            index,
+        })
     }
+
     /// Every service that signs with `name` in the credential scope.
     pub fn signed_as(&'static self, name: &str) -> impl Iterator<Item = Service> {
-        let _ = name;
-        std::iter::empty()
+        self.named(name_kind::SIGNING, name)
     }
-    /// Every action that the reference knows under an IAM prefix, for wildcards and the schema.
-    pub fn actions(&'static self) -> impl Iterator<Item = ActionRule> {
-        std::iter::empty()
+
+    /// Every service whose `X-Amz-Target` begins with `prefix` and a dot.
+    pub fn targeted_as(&'static self, prefix: &str) -> impl Iterator<Item = Service> {
+        self.named(name_kind::TARGET, prefix)
+    }
+
+    /// Every service whose query or ec2 requests carry this `Version`.
+    pub fn versioned_as(&'static self, version: &str) -> impl Iterator<Item = Service> {
+        self.named(name_kind::VERSION, version)
+    }
+
+    /// Every service with this shape name in RPC v2 paths.
+    pub fn rpc_named(&'static self, name: &str) -> impl Iterator<Item = Service> {
+        self.named(name_kind::RPC, name)
+    }
+
+    /// Every operation that `target` (`DynamoDB_20120810.GetItem`) may mean: one, or several where
+    /// services share a prefix.
+    pub fn target(&'static self, target: &str) -> impl Iterator<Item = Operation> {
+        let (prefix, name) = target.rsplit_once('.').unwrap_or(("", ""));
+        self.targeted_as(prefix)
+            .filter_map(move |service| service.operation(name))
+    }
+
+    /// Every operation that `Action` and `Version` may mean.
+    pub fn query_action(
+        &'static self,
+        action: &str,
+        version: &str,
+    ) -> impl Iterator<Item = Operation> {
+        self.versioned_as(version)
+            .filter_map(move |service| service.operation(action))
+    }
+
+    fn named(&'static self, kind: u8, name: &str) -> impl Iterator<Item = Service> {
+        let start = self
+            .service_names
+            .partition_point(|entry| (entry.kind, self.text(entry.name)) < (kind, name));
+        let text = self.service_names.at(start).name;
+        let found = self.text(text) == name && !name.is_empty();
+        self.service_names
+            .run(start, move |entry| {
+                found && entry.kind == kind && entry.name == text
+            })
+            .map(move |entry| Service {
+                catalog: self,
+                index: u32::from(entry.service),
+            })
+    }
+
+    /// String number `text`; empty for a number that names none.
+    #[inline]
+    fn text(&self, text: Text) -> &'static str {
+        let start = text as usize * 4;
+        let Some((from, rest)) = self
+            .offsets
+            .get(start..)
+            .and_then(<[u8]>::split_first_chunk)
+        else {
+            return "";
+        };
+        let Some(to) = rest.first_chunk() else {
+            return "";
+        };
+        let range = u32::from_le_bytes(*from) as usize..u32::from_le_bytes(*to) as usize;
+        self.strings.get(range).unwrap_or_default()
     }
 }
 
-impl Service {
-    /// botocore's name: `elbv2`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        todo!()
-    }
-    /// The name in credential scopes (the service's default one).
-    #[must_use]
-    pub fn signing_name(self) -> &'static str {
-        todo!()
-    }
-    /// The first label(s) of its hosts: `elasticloadbalancing`, `api.ecr`.
-    #[must_use]
-    pub fn endpoint_prefix(self) -> &'static str {
-        todo!()
-    }
-    /// The prefix of its IAM actions.
-    #[must_use]
-    pub fn iam_prefix(self) -> &'static str {
-        todo!()
-    }
-    /// Protocols it declares, its own order of preference.
-    #[must_use]
-    pub fn protocols(self) -> &'static [Protocol] {
-        todo!()
-    }
-    /// `AmazonSQS` of `X-Amz-Target: AmazonSQS.SendMessage`; empty where it has none.
-    #[must_use]
-    pub fn target_prefix(self) -> &'static str {
-        todo!()
-    }
-    /// The `Version` of query requests.
-    #[must_use]
-    pub fn api_version(self) -> &'static str {
-        todo!()
-    }
-    /// The namespace of XML bodies; empty where it has none.
-    #[must_use]
-    pub fn xml_namespace(self) -> &'static str {
-        todo!()
-    }
-    /// The Smithy service shape name in RPC v2 paths; empty where it has none.
-    #[must_use]
-    pub fn rpc_name(self) -> &'static str {
-        todo!()
-    }
-    /// Its place among [`Catalog::services`], from 0: an index for tables made once a process.
-    #[must_use]
-    pub fn index(self) -> usize {
-        todo!()
-    }
-    /// The host of its standard endpoint in `region`, without any host prefix: the name that an
-    /// SDK would use without options (`iam.amazonaws.com`, `sts.cn-north-1.amazonaws.com.cn`).
-    /// `None` only for services whose host is not a function of the region.
-    #[must_use]
-    pub fn standard_host(self, partition: &str, region: &str) -> Option<String> {
-        let _ = (partition, region);
-        todo!()
-    }
-    /// Every operation, by name.
-    pub fn operations(self) -> impl Iterator<Item = Operation> {
-        std::iter::empty()
-    }
-    /// The operation called `name`, exact case.
-    #[must_use]
-    pub fn operation(self, name: &str) -> Option<Operation> {
-        let _ = name;
-        todo!()
-    }
-    /// The region that this service signs with in `partition` although it is global (`iam`:
-    /// `us-east-1`); `None` for regional services.
-    #[must_use]
-    pub fn global_region(self, partition: &str) -> Option<&'static str> {
-        let _ = partition;
-        todo!()
-    }
-}
-
-impl Operation {
-    /// The service it belongs to.
-    #[must_use]
-    pub fn service(self) -> Service {
-        todo!()
-    }
-    /// `TerminateEnvironment`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        todo!()
-    }
-    /// The HTTP method of REST protocols; `POST` elsewhere.
-    #[must_use]
-    pub fn method(self) -> &'static str {
-        todo!()
-    }
-    /// The path template of REST protocols, static query included:
-    /// `/{Bucket}/{Key+}?uploads`; `/` elsewhere.
-    #[must_use]
-    pub fn uri(self) -> &'static str {
-        todo!()
-    }
-    /// The host prefix template: `{AccountId}.`, `api.`; empty for none.
-    #[must_use]
-    pub fn host_prefix(self) -> &'static str {
-        todo!()
-    }
-    /// The input structure; `None` where the operation takes nothing.
-    #[must_use]
-    pub fn input(self) -> Option<Shape> {
-        todo!()
-    }
-    /// The element that wraps a rest-xml body built from body members (`locationName` of the
-    /// input), and its namespace.
-    #[must_use]
-    pub fn input_wrapper(self) -> Option<(&'static str, &'static str)> {
-        todo!()
-    }
-    /// The actions it needs.
-    pub fn actions(self) -> impl Iterator<Item = ActionRule> {
-        std::iter::empty()
-    }
-    /// The ARNs it touches.
-    pub fn resources(self) -> impl Iterator<Item = ResourceTemplate> {
-        std::iter::empty()
-    }
-    /// Whether the model lets it go unsigned (`auth: none`).
-    #[must_use]
-    pub fn unsigned(self) -> bool {
-        todo!()
-    }
-    /// Whether the model lets its payload be unsigned.
-    #[must_use]
-    pub fn unsigned_payload(self) -> bool {
-        todo!()
-    }
-    /// Whether the service demands a checksum of the body (`httpChecksumRequired`, or
-    /// `requestChecksumRequired` of `httpChecksum`).
-    #[must_use]
-    pub fn checksum_required(self) -> bool {
-        todo!()
-    }
-    /// The input member that names the checksum algorithm (`requestAlgorithmMember` of
-    /// `httpChecksum`); empty for none.
-    #[must_use]
-    pub fn checksum_algorithm_member(self) -> &'static str {
-        todo!()
-    }
-    /// Whether the service accepts a gzip-compressed body (`requestcompression`).
-    #[must_use]
-    pub fn accepts_gzip(self) -> bool {
-        todo!()
-    }
-    /// Whether its request body is a stream (an S3 object).
-    #[must_use]
-    pub fn streams_input(self) -> bool {
-        todo!()
-    }
-    /// Whether its request or response is an event stream.
-    #[must_use]
-    pub fn event_stream(self) -> bool {
-        todo!()
-    }
-    /// Whether its output holds AWS credentials.
-    #[must_use]
-    pub fn returns_credentials(self) -> bool {
-        todo!()
-    }
-    /// The curated verdict that the call destroys for certain, whatever its parameters (grade D3
-    /// of the tables, or a delete-class action).
-    #[must_use]
-    pub fn certainly_destroys(self) -> bool {
-        todo!()
-    }
-}
-
-impl Shape {
-    /// The shape's name in the model.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        todo!()
-    }
-    /// What it is.
-    #[must_use]
-    pub fn kind(self) -> ShapeKind {
-        todo!()
-    }
-    /// The members of a structure or union, in model order.
-    pub fn members(self) -> impl Iterator<Item = Member> {
-        std::iter::empty()
-    }
-    /// The member called `name` (its model name, not its wire name).
-    #[must_use]
-    pub fn member(self, name: &str) -> Option<Member> {
-        let _ = name;
-        todo!()
-    }
-    /// The item of a list.
-    #[must_use]
-    pub fn item(self) -> Option<Member> {
-        todo!()
-    }
-    /// Key and value of a map.
-    #[must_use]
-    pub fn entry(self) -> Option<(Member, Member)> {
-        todo!()
-    }
-    /// Whether a list or map is written without its wrapping element.
-    #[must_use]
-    pub fn flattened(self) -> bool {
-        todo!()
-    }
-}
-
-impl Member {
-    /// The member's name in the model.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        todo!()
-    }
-    /// Its shape.
-    #[must_use]
-    pub fn shape(self) -> Shape {
-        todo!()
-    }
-    /// Where it travels.
-    #[must_use]
-    pub fn location(self) -> Location {
-        todo!()
-    }
-    /// Its name on the wire (`locationName`), or `name` where the model gives none.
-    #[must_use]
-    pub fn wire_name(self) -> &'static str {
-        todo!()
-    }
-    /// Whether the model gives a `locationName` of its own.
-    #[must_use]
-    pub fn has_wire_name(self) -> bool {
-        todo!()
-    }
-    /// Its name in the ec2 protocol (`queryName`); empty for none.
-    #[must_use]
-    pub fn ec2_name(self) -> &'static str {
-        todo!()
-    }
-    /// Whether this use of a list or map is written without its wrapping element (a `flattened`
-    /// on the member or on its shape).
-    #[must_use]
-    pub fn flattened(self) -> bool {
-        todo!()
-    }
-    /// Whether the model requires it.
-    #[must_use]
-    pub fn required(self) -> bool {
-        todo!()
-    }
-    /// Whether it is an attribute of its parent's element in XML.
-    #[must_use]
-    pub fn xml_attribute(self) -> bool {
-        todo!()
-    }
-    /// The namespace of its element in XML, prefix and uri; `None` for none.
-    #[must_use]
-    pub fn xml_namespace(self) -> Option<(&'static str, &'static str)> {
-        todo!()
-    }
-    /// Whether SDKs fill it anew for each attempt; left out of the digest.
-    #[must_use]
-    pub fn idempotency_token(self) -> bool {
-        todo!()
-    }
-    /// Whether the model marks it or its shape as sensitive.
-    #[must_use]
-    pub fn sensitive(self) -> bool {
-        todo!()
-    }
-    /// Whether it is JSON text in base64 in a header (`jsonvalue`).
-    #[must_use]
-    pub fn json_value(self) -> bool {
-        todo!()
-    }
-    /// Whether it fills a label of the host prefix (`hostLabel`).
-    #[must_use]
-    pub fn host_label(self) -> bool {
-        todo!()
-    }
-    /// Whether its blob streams.
-    #[must_use]
-    pub fn streaming(self) -> bool {
-        todo!()
-    }
-    /// The timestamp format that the model gives for this use; `None` for the protocol's own.
-    #[must_use]
-    pub fn timestamp_format(self) -> Option<TimestampFormat> {
-        todo!()
-    }
+/// The bytes of a section.
+fn part(bytes: &'static [u8], section: Section) -> Result<&'static [u8], CatalogError> {
+    let entry = MAGIC.len() + section as usize * 8;
+    let number = |at: usize| {
+        let four = bytes
+            .get(at..)
+            .and_then(<[u8]>::first_chunk)
+            .ok_or(CatalogError::Truncated)?;
+        Ok(u32::from_le_bytes(*four) as usize)
+    };
+    let (offset, length) = (number(entry)?, number(entry + 4)?);
+    bytes
+        .get(offset..offset.saturating_add(length))
+        .ok_or(CatalogError::Truncated)
 }

@@ -63,12 +63,7 @@ impl<'t> Document<'t> {
     }
 
     /// Notes a fault at byte `offset`.
-    pub fn fault(
-        &mut self,
-        offset: usize,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    pub fn fault(&mut self, offset: usize, message: impl Into<String>, help: impl Into<String>) {
         let fault = Fault::at(self.file, self.text, offset, message, help);
         self.faults.push(fault);
     }
@@ -158,11 +153,7 @@ impl<'t> Document<'t> {
     }
 
     /// The list of texts under `key`; empty if it is missing.
-    pub fn strings(
-        &mut self,
-        section: &mut Section<'t>,
-        key: &'static str,
-    ) -> Vec<Placed<String>> {
+    pub fn strings(&mut self, section: &mut Section<'t>, key: &'static str) -> Vec<Placed<String>> {
         let Some(value) = section.take(key) else {
             return Vec::new();
         };
@@ -170,11 +161,7 @@ impl<'t> Document<'t> {
     }
 
     /// The list of texts that `value`, called `what` in messages, is.
-    pub fn as_strings(
-        &mut self,
-        what: &str,
-        value: Spanned<DeValue<'t>>,
-    ) -> Vec<Placed<String>> {
+    pub fn as_strings(&mut self, what: &str, value: Spanned<DeValue<'t>>) -> Vec<Placed<String>> {
         let offset = value.span().start;
         match value.into_inner() {
             DeValue::Array(items) => items
@@ -189,11 +176,7 @@ impl<'t> Document<'t> {
     }
 
     /// The whole number under `key`, not negative and within 32 bits.
-    pub fn count(
-        &mut self,
-        section: &mut Section<'t>,
-        key: &'static str,
-    ) -> Option<Placed<u32>> {
+    pub fn count(&mut self, section: &mut Section<'t>, key: &'static str) -> Option<Placed<u32>> {
         let value = section.take(key)?;
         let what = section.called(key);
         let offset = value.span().start;
@@ -245,21 +228,13 @@ impl<'t> Document<'t> {
     }
 
     /// The table under `key`.
-    pub fn section(
-        &mut self,
-        section: &mut Section<'t>,
-        key: &'static str,
-    ) -> Option<Section<'t>> {
+    pub fn section(&mut self, section: &mut Section<'t>, key: &'static str) -> Option<Section<'t>> {
         let value = section.take(key)?;
         self.as_section(format!("[{}]", section.path(key)), value)
     }
 
     /// The table that `value` is, called `name` in messages.
-    pub fn as_section(
-        &mut self,
-        name: String,
-        value: Spanned<DeValue<'t>>,
-    ) -> Option<Section<'t>> {
+    pub fn as_section(&mut self, name: String, value: Spanned<DeValue<'t>>) -> Option<Section<'t>> {
         let offset = value.span().start;
         match value.into_inner() {
             DeValue::Table(table) => Some(Section::of(name, offset, table)),
@@ -271,11 +246,7 @@ impl<'t> Document<'t> {
     }
 
     /// The tables under `key`, written as `[[key]]`; none if it is missing.
-    pub fn sections(
-        &mut self,
-        section: &mut Section<'t>,
-        key: &'static str,
-    ) -> Vec<Section<'t>> {
+    pub fn sections(&mut self, section: &mut Section<'t>, key: &'static str) -> Vec<Section<'t>> {
         let Some(value) = section.take(key) else {
             return Vec::new();
         };

@@ -115,10 +115,7 @@ impl fmt::Display for Faults {
 
 /// The name among `known` that `written` was probably meant to be, as a sentence for a help text.
 #[must_use]
-pub fn did_you_mean<'k>(
-    written: &str,
-    known: impl IntoIterator<Item = &'k str>,
-) -> Option<String> {
+pub fn did_you_mean<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     known
         .into_iter()
         .map(|name| {

@@ -101,11 +101,17 @@ impl AgentEnvironment {
                 ("CURL_CA_BUNDLE", text(access.ca_bundle)),
                 ("SSL_CERT_FILE", text(access.ca_bundle)),
                 ("NODE_EXTRA_CA_CERTS", text(access.ca)),
-                ("NODE_OPTIONS", format!("--require \"{}\"", text(access.node_proxy))),
+                (
+                    "NODE_OPTIONS",
+                    format!("--require \"{}\"", text(access.node_proxy)),
+                ),
             ]),
             Way::Endpoint => set.extend([("AWS_ENDPOINT_URL", access.url.to_owned())]),
         }
-        Self { set, cleared: CLEARED }
+        Self {
+            set,
+            cleared: CLEARED,
+        }
     }
 
     /// The environment as lines for a POSIX shell's `eval`.
@@ -113,7 +119,10 @@ impl AgentEnvironment {
     pub fn to_shell(&self) -> String {
         let cleared = self.cleared.iter().map(|name| format!("unset {name}\n"));
         let quoted = |value: &String| value.replace('\'', r"'\''");
-        let set = self.set.iter().map(|(name, value)| format!("export {name}='{}'\n", quoted(value)));
+        let set = self
+            .set
+            .iter()
+            .map(|(name, value)| format!("export {name}='{}'\n", quoted(value)));
         cleared.chain(set).collect()
     }
 }
@@ -143,7 +152,11 @@ mod tests {
     #[test]
     fn no_other_identity_can_leak_in() {
         let environment = access(Way::Proxy);
-        for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+        for name in [
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+        ] {
             assert!(environment.cleared.contains(&name) && !environment.set.contains_key(name));
         }
         assert_eq!(environment.set["AWS_SHARED_CREDENTIALS_FILE"], NULL_FILE);
@@ -157,6 +170,10 @@ mod tests {
 
     #[test]
     fn shell_lines_survive_quotes() {
-        assert!(access(Way::Proxy).to_shell().contains(r"export AWS_SECRET_ACCESS_KEY='it'\''s a placeholder'"));
+        assert!(
+            access(Way::Proxy)
+                .to_shell()
+                .contains(r"export AWS_SECRET_ACCESS_KEY='it'\''s a placeholder'")
+        );
     }
 }

@@ -40,7 +40,9 @@ pub async fn launch(
     command: &[OsString],
     environment: &AgentEnvironment,
 ) -> Result<ExitStatus, LaunchError> {
-    let [program, arguments @ ..] = command else { return Err(LaunchError::Empty) };
+    let [program, arguments @ ..] = command else {
+        return Err(LaunchError::Empty);
+    };
     let name = || program.to_string_lossy().into_owned();
     let mut process = Command::new(program);
     process.args(arguments).kill_on_drop(true);
@@ -48,7 +50,12 @@ pub async fn launch(
         process.env_remove(name);
     }
     process.envs(&environment.set);
-    let mut child =
-        process.spawn().map_err(|source| LaunchError::Start { program: name(), source })?;
-    child.wait().await.map_err(|source| LaunchError::Wait { program: name(), source })
+    let mut child = process.spawn().map_err(|source| LaunchError::Start {
+        program: name(),
+        source,
+    })?;
+    child.wait().await.map_err(|source| LaunchError::Wait {
+        program: name(),
+        source,
+    })
 }

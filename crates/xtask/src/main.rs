@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod catalog;
 mod layers;
 mod test;
 
@@ -27,6 +28,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Build the catalog of AWS operations from its pinned sources and our tables
+    Catalog(catalog::Options),
     /// Check that crates depend on each other, and on the world, only as ARCHITECTURE.md allows
     Layers,
     /// Set up the test clients, run every test, and say lane by lane what passed
@@ -35,6 +38,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
+        Chore::Catalog(options) => catalog::run(&options),
         Chore::Layers => layers::run(),
         Chore::Test(options) => test::run(&options),
     };
