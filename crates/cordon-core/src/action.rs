@@ -5,14 +5,25 @@
 
 use crate::glob;
 use cordon_aws::call::{Access, AccessLevel, Class};
-use cordon_aws::catalog::{ActionRule, Catalog};
+use cordon_aws::catalog::Catalog;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+/// One IAM action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownAction {
+    /// `lambda:GetFunction`.
+    pub action: &'static str,
+    /// IAM's level, the stricter of the current and the previous reference.
+    pub level: AccessLevel,
+    /// What the action does by itself, before parameters are looked at.
+    pub class: Class,
+}
 
 /// Every known IAM action, sorted by name.
 #[derive(Debug)]
 pub struct Actions {
-    rules: Vec<ActionRule>,
+    rules: Vec<KnownAction>,
     /// Where each IAM prefix's actions are in `rules`.
     prefixes: BTreeMap<&'static str, Range<usize>>,
     version: Box<str>,
@@ -23,15 +34,20 @@ impl Actions {
     /// The actions of `catalog`.
     #[must_use]
     pub fn of(catalog: &'static Catalog) -> Self {
-        let mut actions = Self::new(catalog.actions(), catalog.version());
+        let known = catalog.actions().map(|rule| KnownAction {
+            action: rule.action,
+            level: rule.level,
+            class: rule.class,
+        });
+        let mut actions = Self::new(known, catalog.version());
         actions.catalog = Some(catalog);
         actions
     }
 
     /// A table of `rules`. Where a name comes twice, the more severe reading stays.
     #[must_use]
-    pub fn new(rules: impl IntoIterator<Item = ActionRule>, version: &str) -> Self {
-        let mut rules: Vec<ActionRule> = rules.into_iter().collect();
+    pub fn new(rules: impl IntoIterator<Item = KnownAction>, version: &str) -> Self {
+        let mut rules: Vec<KnownAction> = rules.into_iter().collect();
         rules.sort_by(|a, b| (a.action, b.class, b.level).cmp(&(b.action, a.class, a.level)));
         rules.dedup_by(|next, kept| next.action == kept.action);
         let mut prefixes: BTreeMap<&'static str, Range<usize>> = BTreeMap::new();
@@ -76,19 +92,25 @@ impl Actions {
             .ok()
     }
 
+    /// The action at `index`.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<&KnownAction> {
+        self.rules.get(index)
+    }
+
     /// The action called `name`, exact case.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<&ActionRule> {
+    pub fn find(&self, name: &str) -> Option<&KnownAction> {
         self.rules.get(self.index(name)?)
     }
 
     /// Every action, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &ActionRule> {
+    pub fn iter(&self) -> impl Iterator<Item = &KnownAction> {
         self.rules.iter()
     }
 
     /// Every action of an IAM prefix, with its place.
-    pub fn of_prefix(&self, prefix: &str) -> impl Iterator<Item = (usize, &ActionRule)> {
+    pub fn of_prefix(&self, prefix: &str) -> impl Iterator<Item = (usize, &KnownAction)> {
         let range = self.prefixes.get(prefix).cloned().unwrap_or(0..0);
         let start = range.start;
         let rules = self.rules.get(range).unwrap_or_default();
@@ -111,7 +133,7 @@ impl Actions {
 
     /// Every action that the wildcard `pattern` names. IAM compares actions without regard to
     /// case, and so does this.
-    pub fn matching(&self, pattern: &str) -> impl Iterator<Item = (usize, &ActionRule)> {
+    pub fn matching(&self, pattern: &str) -> impl Iterator<Item = (usize, &KnownAction)> {
         let pattern = pattern.to_ascii_lowercase();
         self.rules
             .iter()
@@ -209,13 +231,13 @@ pub struct Groups {
 impl Groups {
     /// The groups of an action by itself.
     #[must_use]
-    pub fn of_rule(rule: &ActionRule) -> Self {
+    pub fn of_rule(rule: &KnownAction) -> Self {
         Self::new(rule.class, rule.level, rule.class)
     }
 
     /// The groups of an access, given what its action does by itself.
     #[must_use]
-    pub fn of_access(access: &Access, rule: Option<&ActionRule>) -> Self {
+    pub fn of_access(access: &Access, rule: Option<&KnownAction>) -> Self {
         let own = rule.map_or(access.class, |rule| rule.class);
         let level = rule.map_or(access.level, |rule| rule.level.max(access.level));
         Self::new(access.class, level, own)
@@ -298,18 +320,16 @@ pub(crate) fn group_name(class: Class) -> &'static str {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use cordon_aws::catalog::Condition;
 
-    pub(crate) fn rule(action: &'static str, class: Class) -> ActionRule {
+    pub(crate) fn rule(action: &'static str, class: Class) -> KnownAction {
         let level = match class {
             Class::Observe => AccessLevel::List,
             Class::Data => AccessLevel::Read,
             Class::Identity => AccessLevel::PermissionsManagement,
             _ => AccessLevel::Write,
         };
-        ActionRule {
+        KnownAction {
             action,
-            when: Condition::Always,
             level,
             class,
         }

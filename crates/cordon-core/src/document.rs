@@ -31,7 +31,7 @@ pub struct Document<'t> {
 }
 
 /// One table of the file. Keys are taken out as they are read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Section<'t> {
     /// How the table is called in messages: `[where]`; empty for the top of the file.
     name: String,
@@ -84,6 +84,11 @@ impl<'t> Document<'t> {
     #[must_use]
     pub fn into_faults(self) -> Vec<Fault> {
         self.faults
+    }
+
+    /// Takes out all faults that were noted so far.
+    pub fn take_faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
     }
 
     /// Reports the keys that nobody took.

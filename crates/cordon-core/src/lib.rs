@@ -12,6 +12,7 @@
 pub mod action;
 pub mod assess;
 pub mod authenticate;
+mod cedar;
 pub mod decide;
 pub mod digest;
 pub mod document;
@@ -30,3 +31,6 @@ pub mod session;
 pub mod session_policy;
 pub mod sign;
 pub mod task;
+
+#[cfg(test)]
+mod testing;

@@ -5,17 +5,34 @@
 //!                                                ├─► Cedar permits and entities
 //!                                                └─► session policies
 //! ```
+//!
+//! Freezing expands every wildcard and class to the actions that the catalog knows now, so that
+//! an action which AWS adds tomorrow is in no task of today. Compiling is a function of the text,
+//! the policies and the launch: the same three give the same task, digest included.
 
+mod ceiling;
+mod explain;
+mod freeze;
+mod lock;
+mod parameters;
+mod permits;
+mod reads;
+mod written;
+
+pub use written::Written;
+
+use crate::action::{ActionSet, Actions};
 use crate::fault::Faults;
-use crate::names::{Environment, Sponsor, TaskId, Team};
+use crate::names::{ApproverGroup, Environment, Sponsor, TaskId, Team};
 use crate::policy::Policies;
-use cordon_aws::arn::{AccountId, Region};
-use jiff::Timestamp;
+use cedar_policy::{Entities, PolicySet};
+use cordon_aws::arn::{AccountId, Arn, Partition, Region};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// A task file as it was written. Made by [`Written::parse`].
-#[derive(Debug, Clone)]
-pub struct Written {}
+pub(crate) use reads::ReadGrant;
+pub(crate) use written::Limit;
 
 /// What the launch adds to the file.
 #[derive(Debug, Clone)]
@@ -52,19 +69,92 @@ pub struct Budget {
     pub per_minute: u32,
 }
 
-/// A task that was checked, frozen and compiled: the value that a session works on.
+/// A task that was checked, frozen and compiled: the value that a session works on. Only
+/// [`Task::compile`] makes one.
 #[derive(Debug)]
-pub struct Task {}
+pub struct Task {
+    id: TaskId,
+    title: Box<str>,
+    ticket: Box<str>,
+    template: Box<str>,
+    plan: Box<str>,
+    team: Team,
+    sponsor: Sponsor,
+    mode: Mode,
+    agents: Vec<Box<str>>,
+    accounts: Vec<AccountId>,
+    regions: Vec<Region>,
+    partition: Partition,
+    environments: BTreeSet<Environment>,
+    allows: Vec<Allow>,
+    destroy: Vec<Target>,
+    replace: Vec<Target>,
+    budget: Budget,
+    approvals: BTreeSet<ApproverGroup>,
+    launched_at: Timestamp,
+    expires_at: Timestamp,
+    notes: Vec<String>,
+    actions: Arc<Actions>,
+    policy_version: Box<str>,
+    lock: String,
+    scope_digest: Box<str>,
+    cedar: String,
+    scope: permits::Scope,
+    entities: Entities,
+    reads: reads::Reads,
+}
 
-impl Written {
-    /// Reads the text of a task file, called `file` in messages.
-    ///
-    /// # Errors
-    /// Every fault of the file that can be seen without the policies.
-    pub fn parse(file: &str, text: &str) -> Result<Self, Faults> {
-        let _ = (file, text);
-        todo!()
-    }
+/// One `[[allow]]`, frozen.
+#[derive(Debug)]
+pub(crate) struct Allow {
+    /// The permits that it became, each with its own part of the actions.
+    pub(crate) parts: Vec<Part>,
+    /// All of its actions.
+    pub(crate) actions: ActionSet,
+    pub(crate) on: Reach,
+    /// The environments it is narrowed to; empty for all that the task declares.
+    pub(crate) environments: BTreeSet<Environment>,
+    pub(crate) only_params: Option<BTreeSet<Box<str>>>,
+    pub(crate) limits: Vec<(Box<str>, Limit)>,
+    pub(crate) from: Box<str>,
+}
+
+/// Actions of one `[[allow]]` that one Cedar head can express.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) actions: ActionSet,
+    pub(crate) head: Head,
+}
+
+/// How a permit names its actions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// One by one.
+    Named,
+    /// By classes: the call's class decides, whatever the action is by itself.
+    Classes(Vec<cordon_aws::call::Class>),
+    /// By a class within a service.
+    OfService(Box<str>, cordon_aws::call::Class),
+}
+
+/// What an `[[allow]]` reaches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Everything within `[where]`; only for reads of configuration.
+    pub(crate) anything: bool,
+    /// What the task created.
+    pub(crate) own: bool,
+    /// Calls that name no resource.
+    pub(crate) nothing: bool,
+    /// ARN patterns.
+    pub(crate) arns: Vec<Box<str>>,
+}
+
+/// One line of `[destroy]` or `[replace]`.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) arn: Arn,
+    pub(crate) actions: ActionSet,
 }
 
 impl Task {
@@ -74,93 +164,135 @@ impl Task {
     /// # Errors
     /// Every fault.
     pub fn compile(written: &Written, policies: &Policies, launch: Launch) -> Result<Self, Faults> {
-        let _ = (written, policies, launch);
-        todo!()
+        freeze::freeze(written, policies, launch, freeze::Ceiling::MustContain)
     }
+
+    /// Compiles again what was launched before, after a restart or under newer policies. It is
+    /// not held to the ceiling and the limits of a launch: the ceiling decides on every call
+    /// anyway, and a task that newer policies narrowed must still be there to be shown.
+    ///
+    /// # Errors
+    /// Every fault but those of the ceiling.
+    pub fn restore(written: &Written, policies: &Policies, launch: Launch) -> Result<Self, Faults> {
+        freeze::freeze(written, policies, launch, freeze::Ceiling::DecidesLater)
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &TaskId {
-        todo!()
+        &self.id
     }
     /// What it is for.
     #[must_use]
     pub fn title(&self) -> &str {
-        todo!()
+        &self.title
     }
     /// The ticket it belongs to; empty for none.
     #[must_use]
     pub fn ticket(&self) -> &str {
-        todo!()
+        &self.ticket
     }
     /// Whose ceiling bounds it.
     #[must_use]
     pub fn team(&self) -> &Team {
-        todo!()
+        &self.team
     }
     /// Who answers for it.
     #[must_use]
     pub fn sponsor(&self) -> &Sponsor {
-        todo!()
+        &self.sponsor
     }
     /// Whether changes are recorded or made.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        todo!()
+        self.mode
     }
     /// The kinds of agent that may work on it; empty for any.
     #[must_use]
     pub fn agents(&self) -> &[Box<str>] {
-        todo!()
+        &self.agents
     }
     /// The accounts it may act in, as written; never empty.
     #[must_use]
     pub fn accounts(&self) -> &[AccountId] {
-        todo!()
+        &self.accounts
     }
     /// The regions it may act in, as written; never empty.
     #[must_use]
     pub fn regions(&self) -> &[Region] {
-        todo!()
+        &self.regions
+    }
+    /// The partition that its regions are in.
+    #[must_use]
+    pub fn partition(&self) -> &Partition {
+        &self.partition
     }
     /// The environments it may change.
     #[must_use]
     pub fn environments(&self) -> &BTreeSet<Environment> {
-        todo!()
+        &self.environments
     }
     /// Its totals and rate.
     #[must_use]
     pub fn budget(&self) -> Budget {
-        todo!()
+        self.budget
+    }
+    /// The groups that the task itself asks for every change, beside what policies ask.
+    #[must_use]
+    pub fn approvals(&self) -> &BTreeSet<ApproverGroup> {
+        &self.approvals
     }
     /// When it was launched.
     #[must_use]
     pub fn launched_at(&self) -> Timestamp {
-        todo!()
+        self.launched_at
     }
     /// When its calls stop.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        todo!()
+        self.expires_at
     }
     /// `sha256:...` over everything frozen: what the sponsor signs and a cache is keyed by.
     #[must_use]
     pub fn scope_digest(&self) -> &str {
-        todo!()
+        &self.scope_digest
+    }
+    /// What a launcher should know although it is no fault: what a wildcard leaves out.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
     /// The read-back for people: what the task may do, until when.
     #[must_use]
     pub fn explain(&self) -> String {
-        todo!()
+        explain::explain(self)
     }
     /// The text of `task.lock`: catalog version, every action and ARN expanded, digest.
     #[must_use]
     pub fn lock(&self) -> String {
-        todo!()
+        format!("{}digest = \"{}\"\n", self.lock, self.scope_digest)
     }
     /// The Cedar permits it compiled to.
     #[must_use]
     pub fn cedar(&self) -> &str {
-        todo!()
+        &self.cedar
+    }
+
+    pub(crate) fn entities(&self) -> &Entities {
+        &self.entities
+    }
+
+    /// The permits that can apply to `action`; nothing where the task does not contain it.
+    pub(crate) fn scope_for(&self, action: &str) -> Option<&PolicySet> {
+        self.scope.slice(self.actions.index(action)?)
+    }
+
+    pub(crate) fn actions(&self) -> &Arc<Actions> {
+        &self.actions
+    }
+
+    pub(crate) fn reads(&self) -> &reads::Reads {
+        &self.reads
     }
 }
 
@@ -171,6 +303,46 @@ impl Mode {
         match self {
             Self::Preview => "preview",
             Self::Live => "live",
+        }
+    }
+}
+
+/// A duration as tasks write it: days, hours and minutes, `8h`, `30m`, `1h30m`, longest first.
+#[must_use]
+pub fn duration(text: &str) -> Option<SignedDuration> {
+    let mut rest = text;
+    let mut minutes: i64 = 0;
+    for (unit, length) in [('d', 24 * 60), ('h', 60), ('m', 1)] {
+        let Some((number, after)) = rest.split_once(unit) else {
+            continue;
+        };
+        let valid = (1..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+        minutes += number.parse::<i64>().ok().filter(|_| valid)? * length;
+        rest = after;
+    }
+    match rest.is_empty() && minutes > 0 {
+        true => Some(SignedDuration::from_mins(minutes)),
+        false => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_one_way() {
+        for (text, minutes) in [("8h", 480), ("30m", 30), ("1h30m", 90), ("1d", 1440)] {
+            assert_eq!(
+                duration(text),
+                Some(SignedDuration::from_mins(minutes)),
+                "{text}"
+            );
+        }
+        for text in [
+            "", "8", "h", "0m", "-1h", "30m1h", "8 h", "99999h", "1.5h", "8H",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
         }
     }
 }

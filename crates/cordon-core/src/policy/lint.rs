@@ -1,0 +1,299 @@
+//! Reading the Cedar files of a bundle, and the house rules that Cedar does not know about.
+
+use super::{About, Kind, Verb};
+use crate::fault::{Fault, did_you_mean};
+use crate::names::{ApproverGroup, PolicyId};
+use cedar_policy::{Effect, Policy, PolicySet};
+use miette::Diagnostic;
+use std::collections::BTreeMap;
+
+/// The closed vocabulary of annotations.
+const ANNOTATIONS: [&str; 9] = [
+    "id", "outcome", "needs", "timeout", "severity", "title", "hint", "incident", "owner",
+];
+
+/// The longest title or hint.
+const LONGEST_TEXT: usize = 240;
+
+/// One policy with the place it was read at.
+pub(crate) struct Read<'t> {
+    /// The policy, renamed to its `@id`.
+    pub(crate) policy: Policy,
+    pub(crate) id: Box<str>,
+    pub(crate) kind: Kind,
+    verb: Option<Verb>,
+    pub(crate) file: &'t str,
+    pub(crate) text: &'t str,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Read<'_> {
+    pub(crate) fn fault(&self, message: impl Into<String>, help: impl Into<String>) -> Fault {
+        Fault::at(self.file, self.text, self.start, message, help)
+    }
+
+    /// A fault at the place where the policy writes `needle`, or at its beginning.
+    pub(crate) fn fault_at(
+        &self,
+        needle: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Fault {
+        let own = self.text.get(self.start..self.end).unwrap_or_default();
+        let offset = own.find(needle).map_or(self.start, |at| self.start + at);
+        Fault::at(self.file, self.text, offset, message, help)
+    }
+}
+
+/// Parses every file and holds its policies to the house rules. Faulty policies stay in the
+/// result as far as they could be read, so that validation finds the rest of their faults.
+pub(crate) fn read<'t>(files: &'t [(String, &'t str)], faults: &mut Vec<Fault>) -> Vec<Read<'t>> {
+    let mut all: Vec<Read<'t>> = Vec::new();
+    for (file, text) in files {
+        let Some((kind, verb)) = kind_of(file) else {
+            let help =
+                "name it NN-deny*.cedar, NN-preview*.cedar, NN-hold*.cedar or NN-ceiling*.cedar";
+            faults.push(Fault::of_file(
+                file,
+                "the name does not say which layer the policies are",
+                help,
+            ));
+            continue;
+        };
+        let set: PolicySet = match text.parse() {
+            Ok(set) => set,
+            Err(errors) => {
+                faults.extend(errors.iter().map(|error| of_diagnostic(file, text, error)));
+                continue;
+            }
+        };
+        if set.num_of_templates() > 0 {
+            faults.push(Fault::of_file(
+                file,
+                "templates are not policies of a bundle",
+                "write the policy out",
+            ));
+        }
+        let mut policies: Vec<Read<'t>> = set
+            .policies()
+            .map(|policy| {
+                let place = policy.as_ref().loc();
+                let (start, end) = place.map_or((0, 0), |place| (place.start(), place.end()));
+                let id = policy.annotation("id").unwrap_or_default();
+                Read {
+                    policy: policy.clone(),
+                    id: id.into(),
+                    kind,
+                    verb,
+                    file,
+                    text,
+                    start,
+                    end,
+                }
+            })
+            .collect();
+        policies.sort_by_key(|policy| policy.start);
+        all.extend(policies);
+    }
+    for (index, policy) in all.iter_mut().enumerate() {
+        check_id(policy, index, faults);
+    }
+    for policy in &all {
+        check_annotations(policy, faults);
+        check_layer(policy, faults);
+        check_needs(policy, faults);
+    }
+    check_unique(&mut all, faults);
+    all
+}
+
+fn kind_of(file: &str) -> Option<(Kind, Option<Verb>)> {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let (number, word) = name.strip_suffix(".cedar")?.split_once('-')?;
+    let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    match word.split('-').next().filter(|_| numbered)? {
+        "deny" => Some((Kind::Guardrail, Some(Verb::Deny))),
+        "preview" => Some((Kind::Guardrail, Some(Verb::Preview))),
+        "hold" => Some((Kind::Guardrail, Some(Verb::Hold))),
+        "ceiling" => Some((Kind::Ceiling, None)),
+        _ => None,
+    }
+}
+
+fn check_id(policy: &mut Read<'_>, index: usize, faults: &mut Vec<Fault>) {
+    if policy.id.is_empty() {
+        let help = "write `@id(\"a-name-with-hyphens\")` above it";
+        faults.push(policy.fault("the policy has no @id", help));
+        policy.id = format!("unnamed-{index}").into();
+    } else if let Err(error) = policy.id.parse::<PolicyId>() {
+        faults.push(policy.fault_at("@id", error.to_string(), ""));
+    }
+    policy.policy = policy
+        .policy
+        .new_id(cedar_policy::PolicyId::new(&*policy.id));
+}
+
+fn check_unique(all: &mut Vec<Read<'_>>, faults: &mut Vec<Fault>) {
+    let mut seen: BTreeMap<Box<str>, String> = BTreeMap::new();
+    all.retain(|policy| match seen.get(&policy.id) {
+        Some(first) => {
+            let message = format!("`{}` is the @id of another policy too", policy.id);
+            faults.push(policy.fault_at("@id", message, format!("the first is in {first}")));
+            false
+        }
+        None => {
+            seen.insert(policy.id.clone(), policy.file.to_owned());
+            true
+        }
+    });
+}
+
+fn check_annotations(policy: &Read<'_>, faults: &mut Vec<Fault>) {
+    for (name, value) in policy.policy.annotations() {
+        if !ANNOTATIONS.contains(&name) {
+            let help = did_you_mean(name, ANNOTATIONS)
+                .unwrap_or_else(|| format!("known annotations: @{}", ANNOTATIONS.join(" @")));
+            let message = format!("unknown annotation `@{name}`");
+            faults.push(policy.fault_at(&format!("@{name}"), message, help));
+        }
+        let prose = matches!(name, "title" | "hint");
+        if prose && (value.len() > LONGEST_TEXT || value.chars().any(char::is_control)) {
+            let message = format!("@{name} is not one line of at most {LONGEST_TEXT} bytes");
+            faults.push(policy.fault_at(&format!("@{name}"), message, ""));
+        }
+        // A hint is shown to agents as it is. Whoever writes a placeholder expects it to be
+        // filled with something of the request, which nothing ever does.
+        if prose && value.contains(['{', '}', '$', '`']) {
+            let message = format!("@{name} must be constant text");
+            faults.push(policy.fault_at(
+                &format!("@{name}"),
+                message,
+                "leave `{ } $` and backticks out",
+            ));
+        }
+    }
+    let wanted: &[&str] = match policy.kind {
+        Kind::Guardrail => &["outcome", "title", "hint"],
+        Kind::Ceiling => &["title"],
+    };
+    for name in wanted {
+        if policy.policy.annotation(name).is_none_or(str::is_empty) {
+            let message = format!("`{}` has no @{name}", policy.id);
+            faults.push(policy.fault(message, format!("write `@{name}(\"...\")` above it")));
+        }
+    }
+}
+
+fn check_layer(policy: &Read<'_>, faults: &mut Vec<Fault>) {
+    match (policy.kind, policy.policy.effect()) {
+        (Kind::Guardrail, Effect::Permit) => faults.push(policy.fault_at(
+            "permit",
+            format!("`{}` is a permit among the guardrails", policy.id),
+            "guardrails only forbid; a permit belongs into NN-ceiling*.cedar",
+        )),
+        (Kind::Ceiling, Effect::Forbid) => faults.push(policy.fault_at(
+            "forbid",
+            format!("`{}` is a forbid in the ceiling", policy.id),
+            "the ceiling only permits; a forbid belongs into NN-deny*.cedar or NN-hold*.cedar",
+        )),
+        _ => {}
+    }
+    let outcome = policy.policy.annotation("outcome");
+    let expected = policy.verb.map(Verb::as_str);
+    if outcome.is_some() && outcome != expected {
+        let help = match expected {
+            Some(expected) => format!("the file says `{expected}`: change the one or the other"),
+            None => "a permit has no outcome".to_owned(),
+        };
+        let message = format!("@outcome of `{}` does not belong in this file", policy.id);
+        faults.push(policy.fault_at("@outcome", message, help));
+    }
+}
+
+fn check_needs(policy: &Read<'_>, faults: &mut Vec<Fault>) {
+    let needs = policy.policy.annotation("needs");
+    let is_hold = policy.verb == Some(Verb::Hold);
+    match (is_hold, needs) {
+        (true, None) => {
+            let message = format!("the hold `{}` does not say who lifts it", policy.id);
+            faults.push(policy.fault(message, "write `@needs(\"senior\")` above it"));
+        }
+        (false, Some(_)) => {
+            let message = format!("`{}` is not a hold, so nobody lifts it", policy.id);
+            faults.push(policy.fault_at("@needs", message, "leave @needs out"));
+        }
+        _ => {}
+    }
+    let literals = policy.policy.entity_literals();
+    for group in groups(needs.unwrap_or_default()) {
+        match group.parse::<ApproverGroup>() {
+            Err(error) => faults.push(policy.fault_at("@needs", error.to_string(), "")),
+            Ok(_) => {
+                let asked = literals.iter().any(|literal| {
+                    literal.type_name() == &*crate::cedar::GROUP
+                        && AsRef::<str>::as_ref(literal.id()) == group
+                });
+                if !asked {
+                    let message = format!("@needs names `{group}`, but no condition asks for it");
+                    let help = format!(
+                        "add `unless {{ context.approvals.contains(Cordon::ApproverGroup::\"{group}\") }}`"
+                    );
+                    faults.push(policy.fault_at("@needs", message, help));
+                }
+            }
+        }
+    }
+}
+
+fn groups(needs: &str) -> impl Iterator<Item = &str> {
+    needs
+        .split(',')
+        .map(str::trim)
+        .filter(|group| !group.is_empty())
+}
+
+/// What the annotations say, by id. Policies whose id is no name were reported and are left out.
+pub(crate) fn about(read: &[Read<'_>]) -> BTreeMap<Box<str>, About> {
+    let one = |(order, policy): (usize, &Read<'_>)| {
+        let text = |name: &str| policy.policy.annotation(name).unwrap_or_default().into();
+        let needs = policy.policy.annotation("needs").unwrap_or_default();
+        let about = About {
+            id: policy.id.parse().ok()?,
+            title: text("title"),
+            hint: text("hint"),
+            verb: policy.verb,
+            needs: groups(needs)
+                .filter_map(|group| group.parse().ok())
+                .collect(),
+            order,
+        };
+        Some((policy.id.clone(), about))
+    };
+    read.iter().enumerate().filter_map(one).collect()
+}
+
+/// A finding of Cedar as a fault, at its own place.
+pub(crate) fn of_diagnostic(file: &str, text: &str, error: &dyn Diagnostic) -> Fault {
+    let label = error.labels().and_then(|mut labels| labels.next());
+    let offset = label.map_or(0, |label| label.offset());
+    let help = error
+        .help()
+        .map(|help| one_line(&help.to_string()))
+        .unwrap_or_default();
+    Fault::at(file, text, offset, one_line(&error.to_string()), help)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Verb {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Preview => "preview",
+            Self::Hold => "hold",
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `only_params` and `limits`: whether a call carries only what the task lists for it.
+
+use super::{Allow, Limit, Reach, Task};
+use crate::assess::AssessedAccess;
+use crate::glob;
+use cordon_aws::call::Call;
+use cordon_aws::value::Value;
+
+impl Task {
+    /// Whether some access of `call` is allowed only by entries that limit parameters, and the
+    /// call keeps to none of them. An access that no entry reaches is out of scope, which is
+    /// another answer.
+    pub(crate) fn is_outside_parameters(&self, call: &Call, accesses: &[AssessedAccess]) -> bool {
+        if self.allows.iter().all(|allow| !allow.limits_parameters()) {
+            return false;
+        }
+        accesses.iter().any(|access| {
+            let mut reaching = self
+                .allows
+                .iter()
+                .filter(|allow| self.reaches(allow, access))
+                .peekable();
+            reaching.peek().is_some() && !reaching.any(|allow| allow.keeps(call))
+        })
+    }
+
+    fn reaches(&self, allow: &Allow, access: &AssessedAccess) -> bool {
+        let index = self.actions.index(&access.access.action);
+        index.is_some_and(|index| allow.actions.contains(index))
+            && (allow.environments.is_empty() || allow.environments.contains(&access.environment))
+            && allow.on.reaches(&access.access.resource.arn, access.own)
+    }
+}
+
+impl Reach {
+    pub(crate) fn reaches(&self, arn: &str, own: bool) -> bool {
+        self.anything
+            || (self.own && own)
+            || (self.nothing && arn == "*")
+            || self.arns.iter().any(|pattern| glob::matches(pattern, arn))
+    }
+}
+
+impl Allow {
+    fn limits_parameters(&self) -> bool {
+        self.only_params.is_some() || !self.limits.is_empty()
+    }
+
+    fn keeps(&self, call: &Call) -> bool {
+        let listed = self.only_params.as_ref().is_none_or(|listed| {
+            let Value::Structure(members) = call.parameters() else {
+                return false;
+            };
+            members
+                .keys()
+                .all(|name| listed.contains(name) || is_idempotency_token(call, name))
+        });
+        let limited = self.limits.iter().all(|(path, limit)| {
+            call.parameters()
+                .at(path)
+                .into_iter()
+                .all(|value| limit.holds(value))
+        });
+        listed && limited
+    }
+}
+
+/// SDKs fill these anew for each attempt; nobody lists them, and they change nothing.
+fn is_idempotency_token(call: &Call, name: &str) -> bool {
+    call.operation()
+        .input()
+        .and_then(|input| input.member(name))
+        .is_some_and(|member| member.idempotency_token())
+}
+
+impl Limit {
+    /// Whether `value` keeps the limit. A value that is no number keeps no range.
+    pub(crate) fn holds(&self, value: &Value) -> bool {
+        let in_range = match (self.min, self.max) {
+            (None, None) => true,
+            (min, max) => number(value).is_some_and(|number| {
+                min.is_none_or(|min| number >= min as f64)
+                    && max.is_none_or(|max| number <= max as f64)
+            }),
+        };
+        let among = self.one_of.as_ref().is_none_or(|listed| {
+            let text = match value {
+                Value::String(text) | Value::Integer(text) | Value::Float(text) => text,
+                Value::Bool(true) => "true",
+                Value::Bool(false) => "false",
+                _ => return false,
+            };
+            listed.iter().any(|one| one == text)
+        });
+        in_range && among
+    }
+}
+
+/// A number for a comparison. Some services carry numbers as text.
+fn number(value: &Value) -> Option<f64> {
+    let (Value::Integer(text) | Value::Float(text) | Value::String(text)) = value else {
+        return None;
+    };
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(limit: &Limit, value: Value, expected: bool) {
+        assert_eq!(limit.holds(&value), expected, "{limit:?} {value:?}");
+    }
+
+    #[test]
+    fn a_range_is_kept_by_numbers_only() {
+        let limit = Limit {
+            min: Some(512),
+            max: Some(2048),
+            one_of: None,
+        };
+        check(&limit, Value::Integer("511".into()), false);
+        check(&limit, Value::Integer("2048.5".into()), false);
+        check(&limit, Value::Integer("99999999999999999999".into()), false);
+        check(&limit, Value::String("NaN".into()), false);
+        check(&limit, Value::Bool(true), false);
+        check(
+            &limit,
+            Value::List(vec![Value::Integer("600".into())]),
+            false,
+        );
+        check(&limit, Value::Integer("512".into()), true);
+        check(&limit, Value::String("1024".into()), true);
+    }
+
+    #[test]
+    fn a_list_is_kept_by_its_items_only() {
+        let limit = Limit {
+            one_of: Some(vec!["t3.small".into(), "true".into()]),
+            ..Limit::default()
+        };
+        check(&limit, Value::String("t3.large".into()), false);
+        check(&limit, Value::String("t3.small".into()), true);
+        check(&limit, Value::Bool(true), true);
+        check(&limit, Value::Null, false);
+    }
+}
