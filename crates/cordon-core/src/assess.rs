@@ -2,14 +2,17 @@
 //! [`Assessed`]: each access with its environment and provenance, the guards' facts, the blast
 //! and the digest. It only adds knowledge.
 
+use crate::cedar::Blast;
 use crate::digest::Digest;
 use crate::environment::EnvironmentMap;
 use crate::fact::Fact;
+use crate::guard::{GUARDS, Sight};
 use crate::identify::Identified;
-use crate::ledger::Ledger;
+use crate::ledger::{Changes, Ledger, Used};
 use crate::names::{Environment, Reference};
 use crate::session::Session;
-use cordon_aws::call::{Access, Call};
+use cordon_aws::arn::{AccountId, Arn, Region};
+use cordon_aws::call::{Access, Call, Class};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -35,6 +38,9 @@ pub struct Assessed {
     pub(crate) accesses: Vec<AssessedAccess>,
     pub(crate) facts: BTreeSet<Fact>,
     pub(crate) digest: Digest,
+    pub(crate) blast: Blast,
+    pub(crate) used: Used,
+    pub(crate) last_minute: u32,
 }
 
 /// One access with what is known of its resource.
@@ -46,6 +52,10 @@ pub struct AssessedAccess {
     pub environment: Environment,
     /// Whether this task created the resource, by the ledger.
     pub own: bool,
+    /// The account that the resource is in, as far as the call tells.
+    pub account: Box<str>,
+    /// The region that the resource is in; `aws-global` for what has none.
+    pub region: Box<str>,
 }
 
 impl Assessed {
@@ -79,11 +89,134 @@ impl Assessed {
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
+    /// What the call would do to the ledger.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::of(&self.accesses)
+    }
 }
 
 /// Lets every guard look at the call.
 #[must_use]
 pub fn assess(identified: Identified, knowledge: &Knowledge<'_>) -> Assessed {
-    let _ = (identified, knowledge);
-    todo!()
+    let call = &identified.call;
+    let session = &identified.session;
+    let accesses: Vec<AssessedAccess> = call
+        .accesses()
+        .iter()
+        .map(|access| place(access, call, session, knowledge))
+        .collect();
+    let sight = Sight {
+        call,
+        accesses: &accesses,
+        session,
+        knowledge,
+    };
+    let mut facts = knowledge.unverified.clone();
+    if !facts.is_empty() {
+        facts.insert(Fact::Unverified);
+    }
+    for guard in GUARDS {
+        (guard.look)(&sight, &mut facts);
+    }
+    let resources: BTreeSet<&str> = accesses.iter().map(|a| &*a.access.resource.arn).collect();
+    let destroys = accesses.iter().any(|a| a.access.class == Class::Destroy);
+    let blast = Blast {
+        resources: u32::try_from(resources.len()).unwrap_or(u32::MAX),
+        // What depends on a resource takes reads that this version does not make.
+        dependents: 0,
+        score: score(resources.len(), destroys, &facts),
+        irreversible: destroys,
+    };
+    let digest = Digest::of(call, session.task.id(), knowledge.policy_version);
+    Assessed {
+        accesses,
+        facts,
+        digest,
+        blast,
+        used: knowledge.ledger.used,
+        last_minute: knowledge.last_minute,
+        identified,
+    }
+}
+
+/// Where a resource is: by its ARN, and where that is silent, by the call.
+fn place(
+    access: &Access,
+    call: &Call,
+    session: &Session,
+    knowledge: &Knowledge<'_>,
+) -> AssessedAccess {
+    let arn: Option<Arn> = access.resource.arn.parse().ok();
+    let of_arn = |part: fn(&Arn) -> &str| arn.as_ref().map_or("", part);
+    let account: Box<str> = match of_arn(Arn::account) {
+        // `aws` is the account of AWS's own managed policies. Reading one reads nothing of
+        // anybody's; anything else on them is left to be refused.
+        "" => session.account.as_str().into(),
+        "aws" if access.class == Class::Observe => session.account.as_str().into(),
+        other => other.into(),
+    };
+    let region = region_of(of_arn(Arn::region), call, session);
+    let account_id: Option<AccountId> = account.parse().ok();
+    let region_id: Option<Region> = region.parse().ok();
+    let environment = knowledge.environments.environment_of(
+        &access.resource.arn,
+        account_id.as_ref(),
+        region_id.as_ref(),
+    );
+    AssessedAccess {
+        own: knowledge.ledger.owns(&access.resource.arn),
+        environment: environment.clone(),
+        access: access.clone(),
+        account,
+        region,
+    }
+}
+
+/// The region that counts: the ARN's, unless the call itself goes to a region that the task does
+/// not declare. A service without regions signs with one all the same; its resources are in
+/// `aws-global`.
+fn region_of(of_arn: &str, call: &Call, session: &Session) -> Box<str> {
+    let of_call = call.region().as_str();
+    let partition = call.partition().as_str();
+    if of_arn.is_empty() && call.service().global_region(partition).is_some() {
+        return "aws-global".into();
+    }
+    let declared = session
+        .task
+        .regions()
+        .iter()
+        .any(|region| region.as_str() == of_call);
+    let global = call.service().global_region(partition) == Some(of_call);
+    match of_arn {
+        "" | "*" => of_call.into(),
+        other if declared || global => other.into(),
+        _ => of_call.into(),
+    }
+}
+
+/// How much harm a call can do at the most, 0 to 100: a rough order for people, and one line that
+/// policies may draw.
+fn score(resources: usize, destroys: bool, facts: &BTreeSet<Fact>) -> u32 {
+    let many = u32::try_from(resources.saturating_sub(1))
+        .unwrap_or(u32::MAX)
+        .saturating_mul(4);
+    let grave = [
+        (Fact::WildcardTarget, 60),
+        (Fact::Stateful, 20),
+        (Fact::Force, 15),
+        (Fact::DisablesProtection, 30),
+        (Fact::SkipsFinalSnapshot, 30),
+        (Fact::LastBackup, 40),
+        (Fact::OpensPublicAccess, 30),
+        (Fact::ReplacesResource, 30),
+        (Fact::RecreatesDeleted, 30),
+    ];
+    let facts: u32 = grave
+        .iter()
+        .filter(|(fact, _)| facts.contains(fact))
+        .map(|(_, points)| points)
+        .sum();
+    let destroys = if destroys { 30 } else { 0 };
+    many.saturating_add(facts).saturating_add(destroys).min(100)
 }

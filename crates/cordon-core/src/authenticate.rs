@@ -3,10 +3,12 @@
 
 use crate::names::Reference;
 use crate::session::{Session, Sessions};
-use cordon_aws::request::Request;
-use cordon_aws::sigv4::{Verified, VerifyError};
+use cordon_aws::request::{Body, Request};
+use cordon_aws::sigv4::{
+    Claim, ClaimError, DEFAULT_SKEW, SigningKeys, Verified, VerifyError, verify,
+};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A framed request with its reference. The proxy makes one for each request.
 #[derive(Debug)]
@@ -34,6 +36,19 @@ pub enum Ingress {
     Offline,
 }
 
+impl Ingress {
+    /// `connect`, `forward`, `endpoint`, `offline`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Forward => "forward",
+            Self::Endpoint => "endpoint",
+            Self::Offline => "offline",
+        }
+    }
+}
+
 /// A request whose signature held. Only [`authenticate`] makes one.
 #[derive(Debug)]
 pub struct Authenticated {
@@ -48,14 +63,28 @@ impl Authenticated {
     pub fn session(&self) -> &Arc<Session> {
         &self.session
     }
-    /// The verified signature, from which a payload reader is made.
+    /// The verified signature. Two requests with the same one are one request, sent twice.
     #[must_use]
     pub fn verified(&self) -> &Verified {
         &self.verified
     }
+    /// What people quote.
+    #[must_use]
+    pub fn reference(&self) -> &Reference {
+        &self.received.reference
+    }
+    /// The request that was signed.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.received.request
+    }
 }
 
-/// Checks the signature of `received` against the session whose key it names.
+/// The same work for a key that nobody holds, so that time does not tell which keys exist.
+static NOBODY: LazyLock<SigningKeys> = LazyLock::new(SigningKeys::decoy);
+
+/// Checks the signature of `received` against the session whose key it names. The request is
+/// handed back beside an error, because a refusal must be shaped and recorded.
 ///
 /// # Errors
 /// [`AuthenticateError`]; an unknown key costs the same work as a known one.
@@ -63,18 +92,72 @@ pub fn authenticate(
     received: Received,
     sessions: &Sessions,
     now: Timestamp,
-) -> Result<Authenticated, AuthenticateError> {
-    let _ = (received, sessions, now);
-    todo!()
+) -> Result<Authenticated, (Box<Received>, AuthenticateError)> {
+    match prove(&received.request, sessions, now) {
+        Ok((session, verified)) => Ok(Authenticated {
+            received: without_framing(received, &verified),
+            session,
+            verified,
+        }),
+        Err(error) => Err((Box::new(received), error)),
+    }
 }
 
-/// Why nobody stands behind a request.
-#[derive(Debug, thiserror::Error)]
+fn prove(
+    request: &Request,
+    sessions: &Sessions,
+    now: Timestamp,
+) -> Result<(Arc<Session>, Verified), AuthenticateError> {
+    let claim = Claim::of(request).map_err(AuthenticateError::Claim)?;
+    // A placeholder key has no session token; one that comes along belongs to other credentials.
+    if claim.token().is_some() {
+        return Err(AuthenticateError::Token);
+    }
+    let session = sessions.find(claim.key_id());
+    let keys = session.map_or(&*NOBODY, |session| &session.keys);
+    let verified = verify(request, claim, keys, now, DEFAULT_SKEW)?;
+    match session {
+        Some(session) => Ok((Arc::clone(session), verified)),
+        None => Err(AuthenticateError::Signature(VerifyError::UnknownKey)),
+    }
+}
+
+/// A body held whole stands for its content from here on, without `aws-chunked` framing.
+fn without_framing(mut received: Received, verified: &Verified) -> Received {
+    if let Some(content) = verified.whole_body() {
+        received.request.body = Body::Whole(content.clone());
+    }
+    received
+}
+
+/// Why nobody stands behind a request. Always the client's to mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthenticateError {
-    /// No live session has this key.
-    #[error("access key `{0}` belongs to no live session")]
-    UnknownKey(String),
+    /// It makes no claim that could be checked.
+    #[error("the request has no signature that could be checked")]
+    Claim(#[source] ClaimError),
+    /// It carries the session token of other credentials.
+    #[error("the request carries a session token, which this session's key does not have")]
+    Token,
     /// The signature does not hold.
     #[error("the signature does not hold")]
-    Signature(#[source] VerifyError),
+    Signature(#[from] VerifyError),
+}
+
+impl AuthenticateError {
+    /// A stable code for machines and records.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Claim(error) if error.is_missing() => "unsigned",
+            Self::Claim(_) => "malformed-signature",
+            Self::Token => "foreign-token",
+            Self::Signature(VerifyError::UnknownKey) => "unknown-key",
+            Self::Signature(
+                VerifyError::TooOld | VerifyError::FromTheFuture | VerifyError::Expired,
+            ) => "clock",
+            Self::Signature(VerifyError::Payload(_)) => "body-mismatch",
+            Self::Signature(VerifyError::Signature | VerifyError::Query(_)) => "bad-signature",
+        }
+    }
 }

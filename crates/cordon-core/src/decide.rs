@@ -2,10 +2,15 @@
 //! [`Decision`]. Guardrails, ceiling and scope are three evaluations, never one merged set, and
 //! any error in any of them is a deny.
 
-use crate::assess::Assessed;
+use crate::action::Groups;
+use crate::assess::{Assessed, AssessedAccess};
+use crate::cedar::{self, Asked, Asker, Circumstance};
 use crate::ledger::Changes;
 use crate::names::{ApproverGroup, PolicyId};
-use crate::policy::Policies;
+use crate::policy::{About, BASE, Policies, Verb, evaluate};
+use crate::session::SessionState;
+use crate::task::Task;
+use cedar_policy::{Context, Entities, PolicySet, Request, Response};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -179,6 +184,360 @@ impl Refused {
 /// Decides, in the order of the design: error, deny, out of scope, preview, hold, allow.
 #[must_use]
 pub fn decide(policies: &Policies, assessed: Assessed, circumstances: &Circumstances) -> Decision {
-    let _ = (policies, assessed, circumstances);
-    todo!()
+    let verdict = verdict(policies, &assessed, circumstances);
+    match verdict.outcome {
+        Outcome::Allow => Decision::Allow(Permit { assessed, verdict }),
+        Outcome::Hold => Decision::Hold(Refused { assessed, verdict }),
+        Outcome::Preview => Decision::Preview(Refused { assessed, verdict }),
+        Outcome::Deny => Decision::Deny(Refused { assessed, verdict }),
+    }
+}
+
+fn verdict(policies: &Policies, assessed: &Assessed, circumstances: &Circumstances) -> Verdict {
+    let session = assessed.session();
+    if session.state != SessionState::Live && assessed.call().mutates() {
+        return Finding::denied(DenyReason::Paused).verdict(policies);
+    }
+    let context = cedar::context(&Circumstance {
+        now: circumstances.now,
+        posture: circumstances.posture,
+        facts: &assessed.facts,
+        blast: assessed.blast,
+        used: assessed.used,
+        cost: assessed.changes().cost,
+        last_minute: assessed.last_minute,
+        approvals: &circumstances.approvals,
+    });
+    let Ok(context) = context else {
+        return Finding::denied(DenyReason::Evaluation).verdict(policies);
+    };
+    let asker = Asker {
+        session: session.id.as_str(),
+        task: session.task.id().as_str(),
+        team: session.task.team().as_str(),
+        agent: &session.agent,
+        started: session.started,
+    };
+    // Nothing to evaluate is not nothing against it.
+    let finding = assessed
+        .accesses
+        .iter()
+        .map(|access| weigh_access(policies, &session.task, &asker, access, &context))
+        .reduce(Finding::and)
+        .unwrap_or_else(|| Finding::denied(DenyReason::Evaluation));
+    let missing = session
+        .task
+        .approvals()
+        .difference(&circumstances.approvals);
+    match assessed.call().mutates() {
+        true => finding.awaiting(missing).verdict(policies),
+        false => finding.verdict(policies),
+    }
+}
+
+fn weigh_access(
+    policies: &Policies,
+    task: &Task,
+    asker: &Asker<'_>,
+    access: &AssessedAccess,
+    context: &Context,
+) -> Finding {
+    let action = &*access.access.action;
+    let groups = Groups::of_access(&access.access, policies.actions().find(action));
+    let partition = access.access.resource.arn.split(':').nth(1);
+    let asked = Asked {
+        action,
+        groups,
+        arn: &access.access.resource.arn,
+        kind: &access.access.resource.kind,
+        region: &access.region,
+        account: &access.account,
+        partition: partition.unwrap_or(task.partition().as_str()),
+        environments: cedar::with_parents(&access.environment, policies.environments()),
+        created_by: access.own.then_some(task.id().as_str()),
+        owner: None,
+    };
+    let layers = Layers {
+        guardrails: policies.guardrails_for(action, groups),
+        ceiling: Layer::of(policies.ceiling_for(action, groups)),
+        scope: Layer::of(task.scope_for(action)),
+    };
+    match cedar::question(task.entities(), asker, &asked, context) {
+        Ok((request, entities)) => weigh(policies, &layers, &request, &entities),
+        Err(_) => Finding::denied(DenyReason::Evaluation),
+    }
+}
+
+/// The three sets that one access is put to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layers<'a> {
+    /// Nothing only where the slices do not know the action's groups: then it is a deny.
+    pub(crate) guardrails: Option<&'a PolicySet>,
+    pub(crate) ceiling: Layer<'a>,
+    pub(crate) scope: Layer<'a>,
+}
+
+/// A layer of permits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Layer<'a> {
+    /// These permits.
+    Set(&'a PolicySet),
+    /// No permit can apply.
+    Nothing,
+    /// Everything is permitted: for tests of guardrails alone.
+    Everything,
+}
+
+impl<'a> Layer<'a> {
+    pub(crate) fn of(set: Option<&'a PolicySet>) -> Self {
+        set.map_or(Self::Nothing, Self::Set)
+    }
+
+    /// Whether the layer permits, with the ids of the permits; `None` for an evaluation error.
+    fn ask(self, request: &Request, entities: &Entities) -> Option<(bool, Vec<Box<str>>)> {
+        let set = match self {
+            Self::Nothing => return Some((false, Vec::new())),
+            Self::Everything => return Some((true, Vec::new())),
+            Self::Set(set) => set,
+        };
+        let response = evaluate(set, request, entities);
+        if response.diagnostics().errors().next().is_some() {
+            return None;
+        }
+        match response.decision() {
+            cedar_policy::Decision::Deny => Some((false, Vec::new())),
+            cedar_policy::Decision::Allow => Some((true, reasons(&response))),
+        }
+    }
+}
+
+fn reasons(response: &Response) -> Vec<Box<str>> {
+    let ids = response.diagnostics().reason().map(|id| {
+        let id: &str = id.as_ref();
+        Box::from(id)
+    });
+    ids.filter(|id: &Box<str>| &**id != BASE).collect()
+}
+
+/// What came out for one access, or for several together.
+#[derive(Debug, Clone)]
+pub(crate) struct Finding {
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Option<DenyReason>,
+    /// Ids of the forbids that took part, of whatever outcome.
+    pub(crate) forbids: BTreeSet<Box<str>>,
+    /// Ids of the permits that took part: the scope's, then the ceiling's.
+    pub(crate) permits: Vec<Box<str>>,
+    pub(crate) needs: BTreeSet<ApproverGroup>,
+}
+
+/// Weighs one access: three evaluations, in the fixed order.
+pub(crate) fn weigh(
+    policies: &Policies,
+    layers: &Layers<'_>,
+    request: &Request,
+    entities: &Entities,
+) -> Finding {
+    let Some(guardrails) = layers.guardrails else {
+        return Finding::denied(DenyReason::Evaluation);
+    };
+    let guarded = evaluate(guardrails, request, entities);
+    let scope = layers.scope.ask(request, entities);
+    let ceiling = layers.ceiling.ask(request, entities);
+    // 1. Cedar skips a policy that fails: a forbid that failed forbids nothing.
+    let (Some((in_scope, mut permits)), Some((in_ceiling, of_ceiling))) = (scope, ceiling) else {
+        return Finding::denied(DenyReason::Evaluation);
+    };
+    if guarded.diagnostics().errors().next().is_some() {
+        return Finding::denied(DenyReason::Evaluation);
+    }
+    let forbids: BTreeSet<Box<str>> = match guarded.decision() {
+        cedar_policy::Decision::Allow => BTreeSet::new(),
+        cedar_policy::Decision::Deny => reasons(&guarded).into_iter().collect(),
+    };
+    let denied_without_reason =
+        guarded.decision() == cedar_policy::Decision::Deny && forbids.is_empty();
+    let abouts: Vec<Option<&About>> = forbids.iter().map(|id| policies.about(id)).collect();
+    let verb_of = |about: &Option<&About>| about.and_then(|about| about.verb);
+    let some = |verb| abouts.iter().any(|about| verb_of(about) == Some(verb));
+    let unknown = abouts.iter().any(|about| verb_of(about).is_none());
+    let finding = |outcome, reason, permits, needs| Finding {
+        outcome,
+        reason,
+        forbids: forbids.clone(),
+        permits,
+        needs,
+    };
+    // 2. Hard stops come before scope, so that an approval never looks like a way round them.
+    if denied_without_reason || unknown || some(Verb::Deny) {
+        return finding(
+            Outcome::Deny,
+            Some(DenyReason::Guardrail),
+            Vec::new(),
+            BTreeSet::new(),
+        );
+    }
+    // 3. What nobody granted is never shown as something to approve.
+    let missing = match (in_scope, in_ceiling) {
+        (false, _) => Some(DenyReason::OutOfScope),
+        (true, false) => Some(DenyReason::AboveCeiling),
+        (true, true) => None,
+    };
+    if let Some(reason) = missing {
+        return Finding::denied(reason);
+    }
+    permits.extend(of_ceiling);
+    // 4. to 6.
+    let needs: BTreeSet<ApproverGroup> = abouts
+        .iter()
+        .flatten()
+        .flat_map(|about| about.needs.iter().cloned())
+        .collect();
+    match (some(Verb::Preview), forbids.is_empty()) {
+        (true, _) => finding(Outcome::Preview, None, permits, BTreeSet::new()),
+        (false, false) => finding(Outcome::Hold, None, permits, needs),
+        (false, true) => finding(Outcome::Allow, None, permits, needs),
+    }
+}
+
+impl Finding {
+    fn denied(reason: DenyReason) -> Self {
+        Self {
+            outcome: Outcome::Deny,
+            reason: Some(reason),
+            forbids: BTreeSet::new(),
+            permits: Vec::new(),
+            needs: BTreeSet::new(),
+        }
+    }
+
+    /// Both together: the strictest outcome, all policies, all needs. One failing access fails
+    /// the call.
+    fn and(mut self, other: Self) -> Self {
+        let severity = |finding: &Self| {
+            (
+                finding.outcome.severity(),
+                finding.reason.map(DenyReason::rank),
+            )
+        };
+        if severity(&other) > severity(&self) {
+            self.outcome = other.outcome;
+            self.reason = other.reason;
+        }
+        self.forbids.extend(other.forbids);
+        for permit in other.permits {
+            if !self.permits.contains(&permit) {
+                self.permits.push(permit);
+            }
+        }
+        self.needs.extend(other.needs);
+        self
+    }
+
+    /// Adds the groups that the task itself asks for and that did not approve yet.
+    fn awaiting<'a>(mut self, missing: impl Iterator<Item = &'a ApproverGroup>) -> Self {
+        let missing: Vec<ApproverGroup> = missing.cloned().collect();
+        if !missing.is_empty() && matches!(self.outcome, Outcome::Allow | Outcome::Hold) {
+            self.outcome = Outcome::Hold;
+            self.forbids.insert(TASK_APPROVALS.into());
+            self.needs.extend(missing);
+        }
+        self
+    }
+
+    fn verdict(self, policies: &Policies) -> Verdict {
+        let mut abouts: Vec<&About> = self
+            .forbids
+            .iter()
+            .filter_map(|id| policies.about(id))
+            .collect();
+        abouts.sort_by_key(|about| (about.verb, about.order));
+        let mut determining: Vec<Determining> = abouts.into_iter().map(Determining::of).collect();
+        if self.forbids.contains(TASK_APPROVALS) {
+            determining.extend(Determining::own(
+                TASK_APPROVALS,
+                TASK_APPROVALS_TITLE,
+                TASK_APPROVALS_HINT,
+            ));
+        }
+        if self.outcome == Outcome::Allow {
+            let permits = self
+                .permits
+                .iter()
+                .filter_map(|id| match policies.about(id) {
+                    Some(about) => Some(Determining::of(about)),
+                    None => Determining::own(id, "", ""),
+                });
+            determining.extend(permits);
+        }
+        let needs = match self.outcome {
+            Outcome::Hold => self.needs,
+            _ => BTreeSet::new(),
+        };
+        Verdict {
+            outcome: self.outcome,
+            policies: determining,
+            needs,
+            reason: self.reason,
+            policy_version: policies.version().into(),
+        }
+    }
+}
+
+/// The name under which a task's own `[approvals] extra` appear among the policies.
+const TASK_APPROVALS: &str = "task-approvals";
+const TASK_APPROVALS_TITLE: &str = "The task itself asks for more approvals of its changes";
+const TASK_APPROVALS_HINT: &str = "The task asks for an approval of each of its changes.";
+
+impl Determining {
+    fn of(about: &About) -> Self {
+        Self {
+            id: about.id.clone(),
+            title: about.title.clone(),
+            hint: about.hint.clone(),
+        }
+    }
+
+    fn own(id: &str, title: &str, hint: &str) -> Option<Self> {
+        Some(Self {
+            id: id.parse().ok()?,
+            title: title.into(),
+            hint: hint.into(),
+        })
+    }
+}
+
+impl Outcome {
+    fn severity(self) -> u8 {
+        match self {
+            Self::Allow => 0,
+            Self::Hold => 1,
+            Self::Preview => 2,
+            Self::Deny => 3,
+        }
+    }
+}
+
+impl DenyReason {
+    fn rank(self) -> u8 {
+        match self {
+            Self::AboveCeiling => 0,
+            Self::OutOfScope => 1,
+            Self::Guardrail => 2,
+            Self::Paused => 3,
+            Self::Evaluation => 4,
+        }
+    }
+
+    /// `guardrail`, `out-of-scope`, ...
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guardrail => "guardrail",
+            Self::OutOfScope => "out-of-scope",
+            Self::AboveCeiling => "above-ceiling",
+            Self::Evaluation => "evaluation",
+            Self::Paused => "paused",
+        }
+    }
 }

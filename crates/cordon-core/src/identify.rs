@@ -1,11 +1,12 @@
 //! Stage 2: what the request does. Takes [`Authenticated`]; gives [`Identified`], the call.
 
-use crate::authenticate::{Authenticated, Ingress};
+use crate::authenticate::{Authenticated, Ingress, Received};
 use crate::names::Reference;
 use crate::session::Session;
 use cordon_aws::call::Call;
 use cordon_aws::catalog::Catalog;
-use cordon_aws::identify::IdentifyError;
+use cordon_aws::identify::{IdentifyError, Known};
+use cordon_aws::sigv4::Verified;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub struct Identified {
     pub(crate) reference: Reference,
     pub(crate) ingress: Ingress,
     pub(crate) arrived: Timestamp,
+    /// The proof that the session signed; nothing for what is only judged and never signed.
+    pub(crate) verified: Option<Verified>,
 }
 
 impl Identified {
@@ -30,16 +33,56 @@ impl Identified {
     pub fn session(&self) -> &Arc<Session> {
         &self.session
     }
+    /// What people quote.
+    #[must_use]
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+}
+
+/// A request without a single meaning, with what a refusal and a record need.
+#[derive(Debug)]
+pub struct Unidentified {
+    /// What came.
+    pub received: Box<Received>,
+    /// Whose it is.
+    pub session: Arc<Session>,
+    /// Why it has no meaning.
+    pub error: IdentifyError,
 }
 
 /// Names the call.
 ///
 /// # Errors
-/// [`IdentifyError`]: unknown or ambiguous is a refusal, never "nothing found, so fine".
+/// [`Unidentified`]: unknown or ambiguous is a refusal, never "nothing found, so fine".
 pub fn identify(
     authenticated: Authenticated,
     catalog: &'static Catalog,
-) -> Result<Identified, IdentifyError> {
-    let _ = (authenticated, catalog);
-    todo!()
+) -> Result<Identified, Unidentified> {
+    let Authenticated {
+        received,
+        session,
+        verified,
+    } = authenticated;
+    let scope = verified.scope();
+    let known = Known {
+        signing_name: Some(&scope.service),
+        signing_region: Some(&scope.region),
+        account: Some(&session.account),
+    };
+    match cordon_aws::identify::identify(catalog, &received.request, known) {
+        Ok(call) => Ok(Identified {
+            call,
+            session,
+            reference: received.reference,
+            ingress: received.ingress,
+            arrived: received.arrived,
+            verified: Some(verified),
+        }),
+        Err(error) => Err(Unidentified {
+            received: Box::new(received),
+            session,
+            error,
+        }),
+    }
 }

@@ -276,6 +276,8 @@ mod tests {
             },
             environment: "dev".parse().unwrap(),
             own: false,
+            account: "111122223333".into(),
+            region: "eu-west-1".into(),
         }
     }
 

@@ -3,8 +3,13 @@
 //! Domain values, no wire form: the store, the audit file and the API each write their own rows
 //! from it. It holds no secrets: sensitive parameters are replaced before it is made.
 
+pub mod parameters;
+
+use crate::assess::AssessedAccess;
 use crate::authenticate::Received;
 use crate::decide::{Decision, Outcome};
+use crate::fact::Fact;
+use crate::ledger::Used;
 use crate::refusal::Refusal;
 use crate::session::Session;
 use jiff::Timestamp;
@@ -48,6 +53,7 @@ pub struct CallRecord {
     /// the call is allowed.
     pub creates: Vec<Box<str>>,
     pub destroys: Vec<Box<str>>,
+    pub cost: Used,
 }
 
 /// One access of a recorded call.
@@ -94,23 +100,125 @@ pub enum CallResult {
 }
 
 impl CallRecord {
-    /// The record of a decided call; `refusal` is what the agent gets where it does not go.
+    /// The record of a decided call; `refusal` is what the agent gets where it does not go, with
+    /// the code that its protocol's answer has.
     #[must_use]
-    pub fn of_decision(decision: &Decision, refusal: Option<&Refusal>) -> Self {
-        let _ = (decision, refusal);
-        todo!()
+    pub fn of_decision(
+        decision: &Decision,
+        refusal: Option<(&Refusal, &str)>,
+        catalog_version: &str,
+    ) -> Self {
+        let assessed = decision.assessed();
+        let verdict = decision.verdict();
+        let call = assessed.call();
+        let session = assessed.session();
+        let changes = assessed.changes();
+        let policies = verdict.policies.iter().map(|policy| {
+            (
+                policy.id.as_str().into(),
+                policy.title.clone(),
+                policy.hint.clone(),
+            )
+        });
+        Self {
+            reference: assessed.reference().as_str().into(),
+            at: assessed.identified.arrived,
+            task: session.task.id().as_str().into(),
+            session: session.id.as_str().into(),
+            agent: session.agent.clone(),
+            sponsor: session.task.sponsor().as_str().into(),
+            ingress: assessed.identified.ingress.as_str(),
+            service: call.service().name().into(),
+            operation: call.operation().name().into(),
+            protocol: call.protocol().as_str(),
+            partition: call.partition().as_str().into(),
+            region: call.region().as_str().into(),
+            account: session.account.as_str().into(),
+            accesses: assessed.accesses().iter().map(AccessRecord::of).collect(),
+            class: call.class().as_str(),
+            facts: assessed.facts().iter().map(|fact| fact.as_str()).collect(),
+            outcome: RecordedOutcome::Decided(verdict.outcome),
+            policies: policies.collect(),
+            needs: verdict
+                .needs
+                .iter()
+                .map(|group| group.as_str().into())
+                .collect(),
+            code: refusal.map_or("", |(_, code)| code).into(),
+            message: refusal.map_or("", |(refusal, _)| &refusal.message).into(),
+            digest: assessed.digest().to_string().into(),
+            policy_version: verdict.policy_version.clone(),
+            catalog_version: catalog_version.into(),
+            parameters: parameters::of(call).into(),
+            mutates: call.mutates(),
+            creates: changes
+                .creates
+                .iter()
+                .map(|arn| arn.as_str().into())
+                .collect(),
+            destroys: changes
+                .destroys
+                .iter()
+                .map(|arn| arn.as_str().into())
+                .collect(),
+            cost: changes.cost,
+        }
     }
 
-    /// The record of a request that never reached policy. `session` is known where the
-    /// signature held.
+    /// The record of a request that never reached policy, or of one that failed before it could
+    /// be decided. `session` is known where the signature held; `code` is what the agent got.
     #[must_use]
     pub fn of_rejection(
         received: &Received,
         session: Option<&Session>,
-        code: &str,
         refusal: &Refusal,
+        code: &str,
+        catalog_version: &str,
     ) -> Self {
-        let _ = (received, session, code, refusal);
-        todo!()
+        let of_session = |text: fn(&Session) -> &str| session.map_or("", text).into();
+        Self {
+            reference: received.reference.as_str().into(),
+            at: received.arrived,
+            task: of_session(|session| session.task.id().as_str()),
+            session: of_session(|session| session.id.as_str()),
+            agent: of_session(|session| &session.agent),
+            sponsor: of_session(|session| session.task.sponsor().as_str()),
+            ingress: received.ingress.as_str(),
+            service: "".into(),
+            operation: "".into(),
+            protocol: "",
+            partition: "".into(),
+            region: "".into(),
+            account: of_session(|session| session.account.as_str()),
+            accesses: Vec::new(),
+            class: "",
+            facts: vec![Fact::Unidentified.as_str()],
+            outcome: RecordedOutcome::Rejected,
+            policies: Vec::new(),
+            needs: Vec::new(),
+            code: code.into(),
+            message: refusal.message.as_str().into(),
+            digest: "".into(),
+            policy_version: "".into(),
+            catalog_version: catalog_version.into(),
+            parameters: "".into(),
+            mutates: false,
+            creates: Vec::new(),
+            destroys: Vec::new(),
+            cost: Used::default(),
+        }
+    }
+}
+
+impl AccessRecord {
+    fn of(access: &AssessedAccess) -> Self {
+        Self {
+            action: access.access.action.clone(),
+            resource: access.access.resource.arn.clone(),
+            kind: access.access.resource.kind.clone(),
+            environment: access.environment.as_str().into(),
+            level: access.access.level.as_str(),
+            class: access.access.class.as_str(),
+        }
     }
 }

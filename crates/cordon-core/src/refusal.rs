@@ -1,13 +1,22 @@
 //! What callers are told: constant sentences with a next step, in the four parts that keep an
 //! agent from treating policy as an outage. Variable parts are references, ids, closed words,
 //! whole numbers and UTC times; an ARN only if it came from this very request and is plain.
+//!
+//! 1. what happened, and that nothing was sent
+//! 2. that it is policy and working, or whose fault it is
+//! 3. what not to do
+//! 4. what to do next
+//!
+//! A bare "denied" reads as breakage: agents then probe, rephrase, or edit IAM.
 
 use crate::authenticate::AuthenticateError;
-use crate::decide::Refused;
-use crate::names::Reference;
+use crate::decide::{DenyReason, Outcome, Refused};
+use crate::names::{ApproverGroup, Reference};
 use crate::session_policy::SessionPolicyError;
+use cordon_aws::call::Protocol;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_aws::identify::IdentifyError;
+use cordon_aws::sigv4::VerifyError;
 
 /// One refusal, ready to be rendered in the caller's protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +39,8 @@ pub enum Failure {
     NotRecorded,
     /// No credentials could be had from STS.
     NoCredentials,
+    /// The request could not be written anew.
+    NotWritten,
     /// The upstream could not be reached, so the call did not leave.
     Unreachable,
     /// The connection broke after the call left: it may have taken effect.
@@ -40,45 +51,332 @@ pub enum Failure {
     TimedOut,
     /// The body's hash or signature did not hold.
     BodyMismatch,
+    /// The same signed request came before.
+    Replayed,
     /// Too much is in flight.
     Overloaded,
     /// The process is shutting down.
     ShuttingDown,
 }
 
+impl Failure {
+    /// Every failure.
+    pub const ALL: [Self; 11] = [
+        Self::NotRecorded,
+        Self::NoCredentials,
+        Self::NotWritten,
+        Self::Unreachable,
+        Self::Indeterminate,
+        Self::TooLarge,
+        Self::TimedOut,
+        Self::BodyMismatch,
+        Self::Replayed,
+        Self::Overloaded,
+        Self::ShuttingDown,
+    ];
+
+    /// A stable code for machines and records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRecorded => "not-recorded",
+            Self::NoCredentials => "no-credentials",
+            Self::NotWritten => "not-written",
+            Self::Unreachable => "unreachable",
+            Self::Indeterminate => "indeterminate",
+            Self::TooLarge => "too-large",
+            Self::TimedOut => "timed-out",
+            Self::BodyMismatch => "body-mismatch",
+            Self::Replayed => "replayed",
+            Self::Overloaded => "overloaded",
+            Self::ShuttingDown => "shutting-down",
+        }
+    }
+}
+
+const IS_POLICY: &str = "This is a policy decision that worked as intended; it is not an outage, \
+     a permissions bug or a wrongly formed request.";
+const NO_WAY_ROUND: &str =
+    "Other ways to the same result get the same answer, so do not look for one.";
+
 impl Refusal {
     /// For a decided call that does not go.
     #[must_use]
     pub fn of_refused(refused: &Refused) -> Self {
-        let _ = refused;
-        todo!()
+        let verdict = refused.verdict();
+        let assessed = refused.assessed();
+        let task = assessed.session().task.id();
+        let reference = assessed.reference();
+        let hint = verdict.policies.first().map_or("", |policy| &policy.hint);
+        let policy = verdict.policies.first().map(|policy| policy.id.as_str());
+        match (verdict.outcome, verdict.reason) {
+            (Outcome::Preview, _) => Self {
+                code: Some("CordonPreview"),
+                message: format!(
+                    "Task {task} is in preview mode. The change was recorded, not made; later \
+                     steps that rely on it cannot be previewed this way. Do not retry. Report what \
+                     you would change; your sponsor can take the task live. Ref {reference}."
+                ),
+                verdict: "preview",
+                status: None,
+            },
+            (Outcome::Hold, _) => Self {
+                code: Some("CordonApprovalRequired"),
+                message: hold(hint, &verdict.needs.iter().collect::<Vec<_>>(), reference),
+                verdict: "hold",
+                status: None,
+            },
+            (_, Some(DenyReason::Paused)) => Self {
+                code: Some("CordonPaused"),
+                message: format!(
+                    "Task {task} is paused: changes are not sent to AWS, reads still work. This is \
+                     not about your request. Stop making changes, and report to your sponsor, who \
+                     can resume the task. Ref {reference}."
+                ),
+                verdict: "paused",
+                status: None,
+            },
+            (_, Some(DenyReason::OutOfScope)) => Self::denied(format!(
+                "This action on this resource is not part of task {task}, so the request was not \
+                 sent to AWS. {IS_POLICY} Read what the task allows before planning further. If \
+                 the task needs it, ask your sponsor to add it, with one sentence of reason. Do \
+                 not retry. Ref {reference}."
+            )),
+            (_, Some(DenyReason::AboveCeiling)) => Self::denied(format!(
+                "This action is above what the team of task {task} may hand to agents, so the \
+                 request was not sent to AWS. {IS_POLICY} {NO_WAY_ROUND} Next: find a change that \
+                 does without it, or stop and report this to your sponsor. Ref {reference}."
+            )),
+            (_, Some(DenyReason::Evaluation) | None) => Self::denied(format!(
+                "The policies could not be evaluated for this request, so it was not sent to AWS. \
+                 This is a fault in Cordon or its policies, not in the request. Do not retry. Stop \
+                 and report this to your sponsor. Ref {reference}."
+            )),
+            (_, Some(DenyReason::Guardrail)) => Self::denied(guardrail(
+                policy.unwrap_or("unknown"),
+                hint,
+                task.as_str(),
+                reference,
+            )),
+        }
     }
-    /// For a request that nobody stands behind.
+
+    fn denied(message: String) -> Self {
+        Self {
+            code: None,
+            message,
+            verdict: "deny",
+            status: None,
+        }
+    }
+
+    /// For a request that nobody stands behind. The codes are AWS's own; none of them makes an
+    /// SDK retry without end, and those about clocks let it correct its clock first.
     #[must_use]
     pub fn of_authenticate(
         error: &AuthenticateError,
         shape: ErrorShape,
         reference: &Reference,
     ) -> Self {
-        let _ = (error, shape, reference);
-        todo!()
+        let rest = "Nothing was sent to AWS.";
+        let (code, text) = match error {
+            AuthenticateError::Claim(error) if error.is_missing() => (
+                missing_token(shape),
+                "The request is not signed. Use the access key that Cordon gave to this session.",
+            ),
+            AuthenticateError::Claim(_) => (
+                "IncompleteSignature",
+                "The signature of the request could not be read in exactly one way. Use a \
+                 supported SDK or CLI version, and sign with AWS4-HMAC-SHA256.",
+            ),
+            AuthenticateError::Token => (
+                unknown_key(shape),
+                "The request carries a session token of other credentials. Use the access key \
+                 that Cordon gave to this session, and leave AWS_SESSION_TOKEN empty.",
+            ),
+            AuthenticateError::Signature(VerifyError::UnknownKey) => (
+                unknown_key(shape),
+                "The access key belongs to no live session. Use the one that Cordon gave to this \
+                 session; if the session has ended, ask your sponsor.",
+            ),
+            AuthenticateError::Signature(
+                VerifyError::TooOld | VerifyError::FromTheFuture | VerifyError::Expired,
+            ) => (
+                skewed(shape),
+                "The request was signed for another time. Check the clock of this machine, and \
+                 sign anew.",
+            ),
+            AuthenticateError::Signature(VerifyError::Payload(_)) => {
+                return Self::of_failure(Failure::BodyMismatch, reference);
+            }
+            AuthenticateError::Signature(VerifyError::Signature | VerifyError::Query(_)) => (
+                bad_signature(shape),
+                "The signature does not match the request and the key. Use the secret that Cordon \
+                 gave to this session, and do not change requests after signing.",
+            ),
+        };
+        Self {
+            code: Some(code),
+            message: format!("{text} {rest} Ref {reference}."),
+            verdict: "reject",
+            status: Some(403),
+        }
     }
+
     /// For a request without a single meaning.
     #[must_use]
     pub fn of_identify(error: &IdentifyError, reference: &Reference) -> Self {
-        let _ = (error, reference);
-        todo!()
+        Self {
+            code: Some("InvalidRequest"),
+            message: format!(
+                "This request could not be identified in exactly one way ({}), so it was not sent \
+                 to AWS. Cordon forwards only what it understands. Do not retry it as it is. Use a \
+                 supported SDK or CLI version and a modelled AWS operation. Ref {reference}.",
+                error.code()
+            ),
+            verdict: "reject",
+            status: Some(400),
+        }
     }
+
     /// For a decision that fits no session policy.
     #[must_use]
     pub fn of_session_policy(error: &SessionPolicyError, reference: &Reference) -> Self {
-        let _ = (error, reference);
-        todo!()
+        let SessionPolicyError::TooLong { length } = error;
+        Self::denied(format!(
+            "This call names more resources than one set of AWS credentials can be limited to \
+             ({length} of 2048 characters), so it was not sent to AWS. {IS_POLICY} Next: split the \
+             call into smaller ones. Ref {reference}."
+        ))
     }
-    /// For a failure on the way.
+
+    /// For a failure on the way. Only an overload says "again": everything else that an SDK
+    /// would retry would make a change twice or hammer what is down.
     #[must_use]
     pub fn of_failure(failure: Failure, reference: &Reference) -> Self {
-        let _ = (failure, reference);
-        todo!()
+        let (code, status, text) = match failure {
+            Failure::NotRecorded => (
+                "CordonNotRecorded",
+                403,
+                "The decision on this call could not be written down, so the call was not sent to \
+                 AWS. This is a fault in Cordon. Reads may still work. Stop making changes and \
+                 report this to your sponsor.",
+            ),
+            Failure::NoCredentials => (
+                "CordonNoCredentials",
+                403,
+                "The call is allowed, but no AWS credentials could be had for it, so it was not \
+                 sent. This is a fault in Cordon's set-up or in AWS STS, not in the request. Do \
+                 not look for other credentials. Report this to your sponsor.",
+            ),
+            Failure::NotWritten => (
+                "CordonNotWritten",
+                400,
+                "The call is allowed, but Cordon could not write it anew, so it was not sent to \
+                 AWS. Do not retry it as it is. Report this to your sponsor.",
+            ),
+            Failure::Unreachable => (
+                "CordonUnreachable",
+                403,
+                "The call is allowed, but AWS could not be reached, so it was not sent. Wait a \
+                 minute before trying once more; if it fails again, report this to your sponsor.",
+            ),
+            Failure::Indeterminate => (
+                "CordonIndeterminate",
+                403,
+                "The call was sent to AWS, but no answer came back: it may have taken effect. Do \
+                 not repeat it. Read the state of the resource first.",
+            ),
+            Failure::TooLarge => (
+                "RequestEntityTooLarge",
+                413,
+                "The body of the request is larger than Cordon reads for this operation. Nothing \
+                 was sent to AWS. Send less in one call.",
+            ),
+            Failure::TimedOut => (
+                "IncompleteBody",
+                400,
+                "The body of the request did not come in time. Nothing was sent to AWS. Send the \
+                 request again once the connection is quicker.",
+            ),
+            Failure::BodyMismatch => (
+                "XAmzContentSHA256Mismatch",
+                400,
+                "The body is not the one that was signed. The upload was cut off. Send the request \
+                 again, signed over the body that is sent.",
+            ),
+            Failure::Replayed => (
+                "CordonReplayed",
+                403,
+                "The same signed request came before, so this one was not sent to AWS. If the \
+                 change is wanted twice, sign a new request.",
+            ),
+            Failure::Overloaded => (
+                "ThrottlingException",
+                400,
+                "Cordon has too much in flight. Nothing was sent to AWS. Wait and try again.",
+            ),
+            Failure::ShuttingDown => (
+                "CordonShuttingDown",
+                403,
+                "Cordon is shutting down, so the call was not sent to AWS. Wait until it is back, \
+                 then try again.",
+            ),
+        };
+        Self {
+            code: Some(code),
+            message: format!("{text} Ref {reference}."),
+            verdict: "failure",
+            status: Some(status),
+        }
+    }
+}
+
+fn guardrail(policy: &str, hint: &str, task: &str, reference: &Reference) -> String {
+    format!(
+        "Denied by policy {policy} for task {task}: {hint} The request was not sent to AWS. \
+         {IS_POLICY} {NO_WAY_ROUND} Next: find a change that keeps within the task, or ask your \
+         sponsor to change the task. If neither fits, stop and report this. Ref {reference}."
+    )
+}
+
+fn hold(hint: &str, needs: &[&ApproverGroup], reference: &Reference) -> String {
+    let groups: Vec<&str> = needs.iter().map(|group| group.as_str()).collect();
+    format!(
+        "{hint} This change waits for people ({}). Nothing was sent to AWS yet. {IS_POLICY} Do not \
+         repeat the request, and do not look for another way. Tell your sponsor, work on something \
+         that does not depend on it, or end your turn. Ref {reference}.",
+        groups.join(", ")
+    )
+}
+
+fn unknown_key(shape: ErrorShape) -> &'static str {
+    match shape.protocol {
+        Protocol::RestXml if shape.s3 => "InvalidAccessKeyId",
+        Protocol::Query | Protocol::RestXml | Protocol::Ec2 => "InvalidClientTokenId",
+        _ => "UnrecognizedClientException",
+    }
+}
+
+fn missing_token(shape: ErrorShape) -> &'static str {
+    match shape.protocol {
+        Protocol::RestXml if shape.s3 => "AccessDenied",
+        Protocol::Query | Protocol::RestXml | Protocol::Ec2 => "MissingAuthenticationToken",
+        _ => "MissingAuthenticationTokenException",
+    }
+}
+
+fn bad_signature(shape: ErrorShape) -> &'static str {
+    match shape.protocol {
+        Protocol::Query | Protocol::RestXml | Protocol::Ec2 => "SignatureDoesNotMatch",
+        _ => "InvalidSignatureException",
+    }
+}
+
+fn skewed(shape: ErrorShape) -> &'static str {
+    match shape.protocol {
+        Protocol::RestXml if shape.s3 => "RequestTimeTooSkewed",
+        Protocol::Query | Protocol::RestXml | Protocol::Ec2 => "RequestExpired",
+        _ => "InvalidSignatureException",
     }
 }

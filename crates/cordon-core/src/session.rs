@@ -3,7 +3,7 @@
 use crate::names::SessionId;
 use crate::task::Task;
 use cordon_aws::arn::AccountId;
-use cordon_aws::sigv4::{AccessKeyId, SecretKey};
+use cordon_aws::sigv4::{AccessKeyId, SigningKeys};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ pub struct Session {
     pub task: Arc<Task>,
     /// The placeholder access key id that its agent holds.
     pub key_id: AccessKeyId,
-    /// The placeholder secret that its agent holds.
-    pub secret: SecretKey,
+    /// The placeholder secret that its agent holds, with the keys derived from it so far.
+    pub keys: SigningKeys,
     /// The kind of agent, as the task or launcher named it: `kiro`.
     pub agent: Box<str>,
     /// The account that its calls act in.

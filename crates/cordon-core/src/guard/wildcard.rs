@@ -1,0 +1,30 @@
+//! Changes whose request names no single resource.
+//!
+//! An action that has no resource type names none by nature, and something new has no name
+//! before it exists; neither reaches further than it says.
+
+use super::{Guard, Sight};
+use crate::fact::Fact;
+use cordon_aws::call::Class;
+use std::collections::BTreeSet;
+
+pub(super) const GUARD: Guard = Guard {
+    name: "wildcard",
+    about: "changes that name no single resource",
+    finds: &[Fact::WildcardTarget],
+    look,
+};
+
+fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
+    let open = sight.accesses.iter().any(|access| {
+        let access = &access.access;
+        let typed = access.resource.kind.contains(':');
+        access.class.mutates()
+            && access.class != Class::Create
+            && typed
+            && access.resource.arn.contains(['*', '?'])
+    });
+    if open {
+        facts.insert(Fact::WildcardTarget);
+    }
+}
