@@ -5,6 +5,7 @@
 //! the real clients: any 4xx but 408 and 429 with an access-denied code.
 
 use crate::call::Protocol;
+use crate::endpoint::Destination;
 use crate::request::Request;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -55,9 +56,7 @@ pub fn render(shape: ErrorShape, error: &WireError<'_>) -> Response<Bytes> {
         Protocol::RpcV2Cbor => ("application/cbor", cbor_body(error)),
     };
     let mut response = Response::new(Bytes::new());
-    *response.status_mut() = error
-        .status
-        .unwrap_or_else(|| denied_status(shape.protocol));
+    *response.status_mut() = error.status.unwrap_or_else(|| denied_status(shape));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     insert(headers, REQUEST_ID, error.request_id);
@@ -108,7 +107,8 @@ pub fn shape_of(request: &Request, signing_name: Option<&str>) -> ErrorShape {
             .as_deref()
             .is_some_and(|query| query.split('&').any(|pair| pair.starts_with("Action=")))
     };
-    let s3 = matches!(signing_name, Some("s3" | "s3express" | "s3-object-lambda"));
+    let rest_xml = speaks_rest_xml(request, signing_name);
+    let s3 = rest_xml == Some(Wrapping::None);
     let protocol = match () {
         () if header("smithy-protocol") == "rpc-v2-cbor" => Protocol::RpcV2Cbor,
         () if request.headers.contains_key("x-amz-target")
@@ -118,9 +118,7 @@ pub fn shape_of(request: &Request, signing_name: Option<&str>) -> ErrorShape {
         }
         () if request.headers.contains_key("x-amz-target") => Protocol::Json10,
         () if signing_name == Some("ec2") => Protocol::Ec2,
-        () if s3 || matches!(signing_name, Some("route53" | "cloudfront" | "s3-outposts")) => {
-            Protocol::RestXml
-        }
+        () if rest_xml.is_some() => Protocol::RestXml,
         () if is_form || has_action() => Protocol::Query,
         () => Protocol::RestJson,
     };
@@ -131,9 +129,37 @@ pub fn shape_of(request: &Request, signing_name: Option<&str>) -> ErrorShape {
     }
 }
 
-/// JSON 1.x and CBOR answer errors with 400, as their services do; the others with 403.
-fn denied_status(protocol: Protocol) -> StatusCode {
-    match protocol {
+/// What rest-xml services put around `<Error>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrapping {
+    /// Nothing, which only S3 does.
+    None,
+    /// `<ErrorResponse>`.
+    ErrorResponse,
+}
+
+/// Whether the request is for one of the four services that speak rest-xml. S3 Control signs as
+/// `s3` and is known by its host or, in endpoint mode, by the date that begins all its paths.
+fn speaks_rest_xml(request: &Request, signing_name: Option<&str>) -> Option<Wrapping> {
+    let endpoint = match &request.destination {
+        Destination::Aws(host) => host.endpoint.as_str(),
+        Destination::Own { .. } => "",
+    };
+    let name = signing_name.unwrap_or(endpoint);
+    let control = endpoint == "s3-control" || request.path.starts_with("/v20180820/");
+    match name {
+        "s3" | "s3-control" | "s3-outposts" if control => Some(Wrapping::ErrorResponse),
+        "s3" | "s3-outposts" | "s3-object-lambda" | "s3express" => Some(Wrapping::None),
+        "route53" | "cloudfront" => Some(Wrapping::ErrorResponse),
+        _ => None,
+    }
+}
+
+/// JSON 1.x and CBOR answer errors with 400, as their services do; the others with 403. An answer
+/// to HEAD has nothing but its status to say it with.
+fn denied_status(shape: ErrorShape) -> StatusCode {
+    match shape.protocol {
+        _ if shape.head => StatusCode::FORBIDDEN,
         Protocol::Json10 | Protocol::Json11 | Protocol::RpcV2Cbor => StatusCode::BAD_REQUEST,
         Protocol::Query | Protocol::Ec2 | Protocol::RestJson | Protocol::RestXml => {
             StatusCode::FORBIDDEN
@@ -319,6 +345,72 @@ mod tests {
             403,
             &format!("{{\"Message\":\"{json}\",\"message\":\"{json}\"}}"),
         );
+    }
+
+    /// Evidence alone, in the order of how hard it is to mistake.
+    #[test]
+    fn the_shape_is_guessed_from_what_the_request_shows() {
+        let shape = |signing_name, path: &str, headers: &[(&'static str, &'static str)]| {
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let request = Request {
+                method: Method::POST,
+                path: path.to_owned(),
+                query: Some(query.to_owned()),
+                headers: headers
+                    .iter()
+                    .map(|(name, value)| {
+                        (
+                            HeaderName::from_static(name),
+                            HeaderValue::from_static(value),
+                        )
+                    })
+                    .collect(),
+                destination: Destination::Own {
+                    prefix: String::new(),
+                },
+                body: crate::request::Body::Streamed,
+            };
+            let shape = shape_of(&request, signing_name);
+            (shape.protocol, shape.s3)
+        };
+        let form = [(
+            "content-type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        )];
+        let json = |version| {
+            [
+                ("x-amz-target", "DynamoDB_20120810.DeleteTable"),
+                ("content-type", version),
+            ]
+        };
+        let json10 = json("application/x-amz-json-1.0");
+        let json11 = json("application/x-amz-json-1.1");
+        let cbor = [("smithy-protocol", "rpc-v2-cbor")];
+        for (signing_name, path, headers, expected) in [
+            (Some("s3"), "/b/k", &[][..], (Protocol::RestXml, true)),
+            (
+                Some("s3"),
+                "/v20180820/jobs",
+                &[],
+                (Protocol::RestXml, false),
+            ),
+            (Some("s3express"), "/k", &[], (Protocol::RestXml, true)),
+            (Some("route53"), "/", &[], (Protocol::RestXml, false)),
+            (Some("ec2"), "/", &form, (Protocol::Ec2, false)),
+            (Some("sts"), "/", &form, (Protocol::Query, false)),
+            (Some("sts"), "/?Action=X", &[], (Protocol::Query, false)),
+            (Some("dynamodb"), "/", &json10, (Protocol::Json10, false)),
+            (Some("events"), "/", &json11, (Protocol::Json11, false)),
+            (Some("monitoring"), "/", &cbor, (Protocol::RpcV2Cbor, false)),
+            (Some("lambda"), "/", &[], (Protocol::RestJson, false)),
+            (None, "/", &[], (Protocol::RestJson, false)),
+        ] {
+            assert_eq!(
+                shape(signing_name, path, headers),
+                expected,
+                "{signing_name:?} {path}"
+            );
+        }
     }
 
     #[test]

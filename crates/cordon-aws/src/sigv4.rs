@@ -17,6 +17,9 @@ mod claim;
 mod key;
 mod payload;
 mod sign;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod vectors;
 mod verify;
 
 pub use canonical::MalformedQuery;

@@ -158,13 +158,16 @@ fn normalised(path: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// One parameter of a query, decoded: key and value.
+pub(super) type Parameter<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// The parameters of a query, split and decoded, in the order of the wire.
 ///
 /// # Errors
 /// [`MalformedQuery`] for a broken escape or too many parameters.
 pub(super) fn parameters(
     query: &str,
-) -> impl Iterator<Item = Result<(Cow<'_, [u8]>, Cow<'_, [u8]>), MalformedQuery>> {
+) -> impl Iterator<Item = Result<Parameter<'_>, MalformedQuery>> {
     pairs(query).map(|(key, value)| Ok((decode(key)?, decode(value)?)))
 }
 

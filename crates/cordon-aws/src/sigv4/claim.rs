@@ -431,7 +431,7 @@ fn refuse_look_alike(key: &str) -> Result<(), ClaimError> {
 }
 
 /// `KEYID/day/region/service/aws4_request`.
-fn parse_credential(text: &str) -> Result<(AccessKeyId, CredentialScope), ClaimError> {
+pub(super) fn parse_credential(text: &str) -> Result<(AccessKeyId, CredentialScope), ClaimError> {
     let parts: Vec<&str> = text.splitn(6, '/').collect();
     let [key_id, day, region, service, "aws4_request"] = parts.as_slice() else {
         return Err(ClaimError::Scope);

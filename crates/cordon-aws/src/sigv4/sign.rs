@@ -61,7 +61,7 @@ pub enum Framing {
     /// As it is.
     Plain,
     /// As `aws-chunked` chunks.
-    Chunked(ChunkWriter),
+    Chunked(Box<ChunkWriter>),
 }
 
 /// What is left to write after signing.
@@ -135,14 +135,14 @@ pub fn sign(
             };
             let content_length = ChunkWriter::encoded_length(length, chain.is_some(), announced);
             Signed {
-                framing: Framing::Chunked(ChunkWriter::new(length, chain, announced)),
+                framing: Framing::Chunked(Box::new(ChunkWriter::new(length, chain, announced))),
                 content_length,
             }
         }
     })
 }
 
-/// The mode that leaves. Chunks without signatures are for TLS alone.
+/// The mode that leaves. Content without signatures is for TLS alone.
 fn payload_mode(
     emission: &Emission,
     target: &SigningTarget<'_>,
@@ -153,6 +153,9 @@ fn payload_mode(
         (EmittedBody::Streamed, Some(stream)) => Ok(match (&stream.mode, target.transport) {
             (PayloadMode::Streaming(Streaming::UnsignedTrailer(checksum)), Transport::Plain) => {
                 PayloadMode::Streaming(Streaming::SignedTrailer(*checksum))
+            }
+            (PayloadMode::Unsigned, Transport::Plain) if is_s3(target.service) => {
+                PayloadMode::Streaming(Streaming::Signed)
             }
             (mode, Transport::Plain | Transport::Tls) => mode.clone(),
         }),
@@ -170,30 +173,41 @@ fn set_headers(
     let headers = &mut emission.headers;
     headers.insert(HOST, header(target.authority.as_bytes())?);
     headers.insert(DATE, header(at.as_str().as_bytes())?);
+    // Nothing that an emission holds may stand in for our own token.
+    headers.remove(TOKEN);
     if let Some(token) = credentials.token() {
         let mut value = header(token.expose().as_bytes())?;
         value.set_sensitive(true);
         headers.insert(TOKEN, value);
     }
-    if is_s3(target.service) {
+    // Other services take the hash of the body without being told.
+    if is_s3(target.service) || !matches!(mode, PayloadMode::Hashed(_)) {
         headers.insert(CONTENT_SHA256, header(payload_text(mode).as_bytes())?);
     }
     Ok(())
 }
 
-/// Headers that go with `aws-chunked`. The caller's own content encoding stays after ours.
+/// Headers that go with `aws-chunked`. That encoding belongs to one leg alone: what the caller's
+/// leg had of it is taken out, and what the object itself is encoded with stays.
 fn set_streaming_headers(
     emission: &mut Emission,
     mode: &PayloadMode,
     length: u64,
 ) -> Result<(), SignError> {
+    let headers = &mut emission.headers;
+    let encoding = match headers.remove(CONTENT_ENCODING) {
+        Some(value) => without_chunked(&value)?,
+        None => String::new(),
+    };
     let PayloadMode::Streaming(streaming) = mode else {
+        if !encoding.is_empty() {
+            headers.insert(CONTENT_ENCODING, header(encoding)?);
+        }
         return Ok(());
     };
-    let headers = &mut emission.headers;
-    let encoding = match headers.get(CONTENT_ENCODING) {
-        Some(own) => [b"aws-chunked,", own.as_bytes()].concat(),
-        None => b"aws-chunked".to_vec(),
+    let encoding = match encoding.as_str() {
+        "" => "aws-chunked".to_owned(),
+        own => format!("aws-chunked,{own}"),
     };
     headers.insert(CONTENT_ENCODING, header(encoding)?);
     headers.insert(DECODED_LENGTH, HeaderValue::from(length));
@@ -201,6 +215,16 @@ fn set_streaming_headers(
         headers.insert(TRAILER, HeaderValue::from_static(checksum.header()));
     }
     Ok(())
+}
+
+fn without_chunked(encoding: &HeaderValue) -> Result<String, SignError> {
+    let encoding = encoding.to_str().map_err(|_| SignError::Header)?;
+    let own: Vec<&str> = encoding
+        .split(',')
+        .map(str::trim)
+        .filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    Ok(own.join(","))
 }
 
 /// Every header of the emission is signed: nothing that leaves can be changed on the way.
@@ -384,6 +408,7 @@ mod tests {
         let content = Bytes::from(vec![7; 150_000]);
         let modes = [
             (PayloadMode::Unsigned, Transport::Tls),
+            (PayloadMode::Unsigned, Transport::Plain),
             (PayloadMode::Hashed(sha256(&content)), Transport::Tls),
             (PayloadMode::Streaming(Streaming::Signed), Transport::Tls),
             (
@@ -435,11 +460,34 @@ mod tests {
                 Ok::<_, crate::sigv4::PayloadError>(out.concat())
             };
             assert_eq!(read(&wire).unwrap(), content, "{mode:?}");
-            if mode != PayloadMode::Unsigned {
+            if (mode.clone(), transport) != (PayloadMode::Unsigned, Transport::Tls) {
                 let mut damaged = wire.clone();
                 damaged[100_000] ^= 1;
                 assert!(read(&damaged).is_err(), "{mode:?}");
             }
+        }
+    }
+
+    /// A caller's `aws-chunked` describes the caller's leg; passed on it would make S3 store
+    /// framing as content, or refuse the upload.
+    #[test]
+    fn the_framing_of_the_callers_leg_does_not_leave() {
+        let checksum = crate::sigv4::ChecksumAlgorithm::Crc32;
+        let trailer = PayloadMode::Streaming(Streaming::UnsignedTrailer(checksum));
+        for (mode, before, after) in [
+            (PayloadMode::Unsigned, "aws-chunked", None),
+            (PayloadMode::Unsigned, "aws-chunked, gzip", Some("gzip")),
+            (trailer.clone(), "aws-chunked", Some("aws-chunked")),
+            (trailer, "gzip", Some("aws-chunked,gzip")),
+        ] {
+            let mut plain = emission("/b/k", None, EmittedBody::Streamed);
+            plain
+                .headers
+                .insert(CONTENT_ENCODING, HeaderValue::from_static(before));
+            let stream = StreamPayload { mode, length: 1 };
+            let (emission, _) = signed("s3", plain, Some(&stream), Transport::Tls);
+            let left = emission.headers.get(CONTENT_ENCODING);
+            assert_eq!(left.map(|value| value.to_str().unwrap()), after, "{before}");
         }
     }
 
