@@ -1,0 +1,67 @@
+//! What may change while the process runs: sessions, policies, posture.
+//!
+//! The program replaces each as a whole when the store or the policy folder changes; a request
+//! takes one [`Snapshot`] when it begins and sees nothing newer until it ends.
+
+use arc_swap::ArcSwap;
+use cordon_core::decide::Posture;
+use cordon_core::policy::Policies;
+use cordon_core::session::Sessions;
+use std::sync::Arc;
+
+/// The live values. Shared between the program, which sets them, and the data plane.
+#[derive(Debug)]
+pub struct Live {
+    now: ArcSwap<Snapshot>,
+}
+
+/// The live values at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Whose calls are taken.
+    pub sessions: Arc<Sessions>,
+    /// What decides.
+    pub policies: Arc<Policies>,
+    /// How careful everyone is.
+    pub posture: Posture,
+}
+
+impl Live {
+    /// Starts with `snapshot`.
+    #[must_use]
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self {
+            now: ArcSwap::from_pointee(snapshot),
+        }
+    }
+
+    /// The values of this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.now.load_full()
+    }
+
+    /// From now on these sessions' calls are taken, and no others.
+    pub fn set_sessions(&self, sessions: Arc<Sessions>) {
+        self.now.rcu(|now| Snapshot {
+            sessions: sessions.clone(),
+            ..Snapshot::clone(now)
+        });
+    }
+
+    /// From now on these policies decide.
+    pub fn set_policies(&self, policies: Arc<Policies>) {
+        self.now.rcu(|now| Snapshot {
+            policies: policies.clone(),
+            ..Snapshot::clone(now)
+        });
+    }
+
+    /// From now on everyone is this careful.
+    pub fn set_posture(&self, posture: Posture) {
+        self.now.rcu(|now| Snapshot {
+            posture,
+            ..Snapshot::clone(now)
+        });
+    }
+}
