@@ -20,6 +20,7 @@ use tool::{Found, Missing, Tool};
 
 mod aws_cli_v2;
 mod cargo;
+mod deny;
 mod lane;
 mod node;
 mod python;
@@ -88,17 +89,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             .needs()
             .iter()
             .find_map(|tool| tools.get(tool)?.as_ref().err());
-        let tally = match (lane, missing) {
-            (Lane::Deny, Some(_)) => cargo::Tally::left_out(),
-            (Lane::Deny, None) => cargo::deny()?,
-            (_, missing) => {
+        let found = lane
+            .client()
+            .and_then(|tool| tools.get(&tool)?.as_ref().ok());
+        let tally = match (lane, found) {
+            (Lane::Deny, None) => cargo::Tally::left_out(),
+            (Lane::Deny, Some(found)) => deny::run(found)?,
+            _ => {
                 let ignored = missing.map_or(cargo::Ignored::Run, |_| cargo::Ignored::Left);
                 cargo::test(lane, ignored, &environment, &options.arguments)?
             }
         };
-        let found = lane
-            .client()
-            .and_then(|tool| tools.get(&tool)?.as_ref().ok());
         report.add(Row::of(lane, found, missing, require, tally));
     }
     println!("\n{report}");

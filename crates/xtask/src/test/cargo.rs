@@ -4,14 +4,12 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use super::lane::{self, Lane};
-use super::system::answer;
-use super::tool::{Found, Missing};
 
 /// What became of the tests of one lane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,37 +131,6 @@ pub(super) fn test(
         tally.read(&line);
     }
     Ok(tally.close(child.wait()?.success()))
-}
-
-/// Runs `cargo deny check` as one test.
-pub(super) fn deny() -> Result<Tally, Box<dyn Error>> {
-    // Advisories need a database that has to be fetched; they have their own schedule.
-    let status = cargo(&["deny", "check", "bans", "licenses", "sources"]).status()?;
-    let passed = u32::from(status.success());
-    Ok(Tally {
-        passed,
-        failed: 1 - passed,
-        ignored: 0,
-    })
-}
-
-/// Looks for `cargo deny`. It takes minutes to build, and the layers chore guards the bans that
-/// matter most, so its absence never fails a run.
-pub(super) fn find_deny() -> Result<Found, Missing> {
-    let said = answer(Path::new("cargo"), &["deny", "--version"]);
-    let Some(version) = said
-        .as_deref()
-        .and_then(|said| said.strip_prefix("cargo-deny "))
-    else {
-        return Err(Missing::bring(
-            "no `cargo deny`",
-            "run `cargo install cargo-deny --locked`",
-        ));
-    };
-    Ok(Found {
-        parts: vec![("cargo-deny", version.to_owned())],
-        environment: Vec::new(),
-    })
 }
 
 /// The test programs of `tests/` that drive no client from outside, by name.

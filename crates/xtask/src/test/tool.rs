@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use super::{Require, aws_cli_v2, cargo, node, python, terraform};
+use super::{Require, aws_cli_v2, deny, node, python, terraform};
 
 /// Something outside of cargo that tests drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +38,7 @@ impl Tool {
             Self::AwsCliV2 => aws_cli_v2::set_up(require),
             Self::Node => node::set_up(require),
             Self::Terraform => terraform::find(),
-            Self::CargoDeny => cargo::find_deny(),
+            Self::CargoDeny => deny::set_up(require),
         }
     }
 }
