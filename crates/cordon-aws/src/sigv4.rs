@@ -16,6 +16,9 @@ mod canonical;
 mod claim;
 mod key;
 mod payload;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod recorded;
 mod sign;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

@@ -86,6 +86,9 @@ impl Claim {
     /// forms, not signed though it has an effect, or a scheme that Cordon does not speak.
     pub fn of(request: &Request) -> Result<Self, ClaimError> {
         refuse_other_schemes(request)?;
+        if !request.path.starts_with('/') {
+            return Err(ClaimError::Path);
+        }
         let query = PresignedParameters::of(request)?;
         let claim = match (request.single(AUTHORIZATION.as_str())?, query.any) {
             (None, false) => return Err(ClaimError::Missing),
@@ -264,20 +267,24 @@ impl Claim {
     /// `aws-chunked` and its headers belong to the streaming modes and to nothing else.
     fn check_framing_headers(&self, request: &Request) -> Result<(), ClaimError> {
         let encodings = request.single(CONTENT_ENCODING.as_str())?.unwrap_or("");
-        let chunked = encodings.split(',').map(str::trim);
-        let chunked: Vec<usize> = chunked
-            .enumerate()
-            .filter(|(_, encoding)| encoding.eq_ignore_ascii_case("aws-chunked"))
-            .map(|(index, _)| index)
-            .collect();
+        let encodings: Vec<&str> = encodings.split(',').map(str::trim).collect();
+        let is_chunked = |encoding: &&str| encoding.eq_ignore_ascii_case("aws-chunked");
+        let chunked = encodings
+            .iter()
+            .copied()
+            .filter(|name| is_chunked(name))
+            .count();
         let announced = request.single("x-amz-trailer")?.is_some();
         let ClaimedPayload::Declared(PayloadMode::Streaming(streaming)) = &self.payload else {
-            return match chunked.is_empty() && self.decoded_length.is_none() && !announced {
+            return match chunked == 0 && self.decoded_length.is_none() && !announced {
                 true => Ok(()),
                 false => Err(ClaimError::StrayFraming),
             };
         };
-        if !matches!(chunked.as_slice(), [] | [0]) {
+        // AWS documents it as the first encoding; botocore writes it as the last one.
+        let outermost =
+            encodings.first().is_some_and(is_chunked) || encodings.last().is_some_and(is_chunked);
+        if chunked > 1 || (chunked == 1 && !outermost) {
             return Err(ClaimError::StrayFraming);
         }
         if self.decoded_length.is_none() {
@@ -608,6 +615,8 @@ pub enum ClaimError {
     PayloadMode,
     #[error("the service does not take this `x-amz-content-sha256`; sign the hash of the body")]
     ModeNotForService,
+    #[error("the path does not begin with `/`")]
+    Path,
     #[error("`aws-chunked` framing and `x-amz-content-sha256` do not agree")]
     StrayFraming,
     #[error("a streaming payload needs `x-amz-decoded-content-length`")]
