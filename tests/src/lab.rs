@@ -1,0 +1,110 @@
+//! `cordon-lab` as a cloud of the stories: its identities, and what its log says.
+
+use std::net::SocketAddr;
+
+use cordon_aws::arn::{AccountId, Partition, Region};
+use cordon_lab::{
+    BASE_ACCESS_KEY_ID, BASE_SECRET_ACCESS_KEY, Entry, Estate, Lab, LabConfig, RoleSeed, UserSeed,
+};
+use tokio::runtime::Runtime;
+
+use crate::signer::Keys;
+use crate::{ACCOUNT, AGENT_ROLE, REGION};
+
+/// The role that fills a cloud.
+pub const ADMIN_ROLE: &str = "cordon-story-admin";
+
+/// The role that the function of the stories runs as.
+pub const FUNCTION_ROLE: &str = "cordon-story-function";
+
+/// All that there is. The agent's role has it too: what a story finds refused was refused by
+/// Cordon, or by the session policy, and never by the role.
+const EVERYTHING: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+/// What Cordon's own keys may do.
+const ONLY_ASSUME: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+    "Action":["sts:AssumeRole","sts:SetSourceIdentity","sts:TagSession"],"Resource":"*"}]}"#;
+
+const FOR_LAMBDA: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+    "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+/// A lab that runs, until its value is dropped.
+#[derive(Debug)]
+pub struct Running {
+    lab: Lab,
+    // The lab serves on its threads.
+    _runtime: Runtime,
+}
+
+impl Running {
+    /// Starts a lab with nothing but its identities.
+    pub fn start() -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let lab = runtime.block_on(Lab::start(LabConfig::new(estate())));
+        Self {
+            lab: lab.expect("a free port"),
+            _runtime: runtime,
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.lab.address()
+    }
+
+    /// Its own log.
+    #[must_use]
+    pub fn log(&self) -> Vec<Entry> {
+        self.lab.log()
+    }
+
+    /// Its log has no refusal: whatever reached it was signed right and within its session.
+    ///
+    /// # Panics
+    /// When it refused something, with what.
+    pub fn check_all_done(&self) {
+        let log = self.log();
+        let refused: Vec<_> = log.iter().filter(|entry| !entry.is_done()).collect();
+        assert!(
+            !log.is_empty() && refused.is_empty(),
+            "the lab refused: {refused:#?}"
+        );
+    }
+}
+
+/// The keys that Cordon starts from.
+#[must_use]
+pub fn base_keys() -> Keys {
+    Keys {
+        id: BASE_ACCESS_KEY_ID.to_owned(),
+        secret: BASE_SECRET_ACCESS_KEY.to_owned(),
+        token: None,
+    }
+}
+
+fn estate() -> Estate {
+    let region: Region = REGION.parse().expect("a region");
+    let account: AccountId = ACCOUNT.parse().expect("an account");
+    let partition = Partition::of_region(&region);
+    let trust = Estate::trust_of_account(&partition, &account);
+    let role = |name, trust, policies| RoleSeed {
+        name,
+        trust,
+        policies,
+        max_session_seconds: 3_600,
+    };
+    let user = UserSeed {
+        name: "cordon",
+        access_key_id: BASE_ACCESS_KEY_ID,
+        secret_access_key: BASE_SECRET_ACCESS_KEY,
+        policies: &[ONLY_ASSUME],
+    };
+    Estate::empty(&partition, &region, &account)
+        .with_user(&user)
+        .and_then(|estate| estate.with_role(&role(ADMIN_ROLE, &trust, &[EVERYTHING])))
+        .and_then(|estate| estate.with_role(&role(AGENT_ROLE, &trust, &[EVERYTHING])))
+        .and_then(|estate| estate.with_role(&role(FUNCTION_ROLE, FOR_LAMBDA, &[])))
+        .expect("policies that follow the grammar")
+}

@@ -1,0 +1,155 @@
+//! The program under test: the built `cordon`, with its own configuration and state.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client::Environment;
+use crate::cloud::Cloud;
+use crate::process::{self, Background, Ran};
+use crate::{ACCOUNT, AGENT_ROLE, REGION, file};
+
+/// How an agent reaches Cordon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By `HTTPS_PROXY`: CONNECT, and TLS that Cordon ends.
+    Connect,
+    /// By `AWS_ENDPOINT_URL`.
+    Endpoint,
+}
+
+impl Way {
+    /// The word of `cordon env --way`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "proxy",
+            Self::Endpoint => "endpoint",
+        }
+    }
+}
+
+/// A Cordon that serves, until its value is dropped.
+#[derive(Debug)]
+pub struct Cordon {
+    folder: TempDir,
+    serving: Background,
+    base: Vec<(&'static str, String)>,
+}
+
+impl Cordon {
+    /// Starts `cordon up` before a cloud and waits until agents can connect.
+    pub fn start(cloud: &Cloud) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = format!(
+            "listen = \"127.0.0.1:0\"\nstate = \"state\"\n\n\
+             [upstream]\nendpoint = \"{}\"\n\n\
+             [[role]]\naccount = \"{ACCOUNT}\"\narn = \"arn:aws:iam::{ACCOUNT}:role/{AGENT_ROLE}\"\n",
+            cloud.recorder().url()
+        );
+        std::fs::write(folder.path().join("cordon.toml"), config).expect("the folder is ours");
+        let keys = cloud.base().clone();
+        let base = vec![
+            ("AWS_ACCESS_KEY_ID", keys.id),
+            ("AWS_SECRET_ACCESS_KEY", keys.secret),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("USER", "tester".to_owned()),
+        ];
+        let mut command = cordon(folder.path(), &base);
+        let serving = Background::start("cordon up", command.arg("up"));
+        serving.wait_for("where it serves", |line| {
+            line.contains("serves on").then_some(())
+        });
+        Self {
+            folder,
+            serving,
+            base,
+        }
+    }
+
+    /// Runs a subcommand beside the serving process, on the same configuration.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        process::run(cordon(self.folder.path(), &self.base).args(arguments))
+    }
+
+    /// Launches the task of a file and gives the agent's environment.
+    #[must_use]
+    pub fn env(&self, task: &Path, way: Way) -> Environment {
+        let task = task.display().to_string();
+        let ran = self.run(&[
+            "env",
+            "--task",
+            &task,
+            "--way",
+            way.name(),
+            "--format",
+            "json",
+        ]);
+        let said = ran.succeeded("cordon env");
+        serde_json::from_str(&said).expect("an object of texts")
+    }
+
+    /// The recorded calls that a filter of `cordon calls search` finds.
+    #[must_use]
+    pub fn calls(&self, filter: &[&str]) -> Vec<Value> {
+        let ran = self.run(&[&["calls", "search", "--format", "json"], filter].concat());
+        let lines = ran.succeeded("cordon calls search");
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+            .collect()
+    }
+
+    /// What the serving process said so far, for messages.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.serving.log()
+    }
+}
+
+/// A task of the stories, by its name in `tests/tasks/`.
+#[must_use]
+pub fn task(name: &str) -> PathBuf {
+    file("tasks").join(format!("{name}.toml"))
+}
+
+/// The address in a URL of the environment.
+#[must_use]
+pub fn address_of(url: &str) -> SocketAddr {
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    address.parse().expect("a URL with an address")
+}
+
+/// The program on the configuration of `folder`, with the keys that it starts from and no other
+/// environment.
+fn cordon(folder: &Path, base: &[(&'static str, String)]) -> Command {
+    let mut command = Command::new(program());
+    command
+        .env_clear()
+        .envs(base.iter().map(|(name, value)| (name, value)));
+    command
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder);
+    command
+        .arg("--config")
+        .arg(folder.join("cordon.toml"))
+        .current_dir(folder);
+    command
+}
+
+/// Where the built program is: as told, else beside this test's own folder.
+fn program() -> PathBuf {
+    if let Some(told) = std::env::var_os("CORDON_TEST_PROGRAM") {
+        return told.into();
+    }
+    let own = std::env::current_exe().expect("this test has a path");
+    let beside = own.ancestors().nth(2).map(|folder| folder.join("cordon"));
+    let found = beside.filter(|program| program.is_file());
+    found.unwrap_or_else(|| {
+        panic!("`cordon` is not built: run `cargo build`, or `cargo xtask test`")
+    })
+}

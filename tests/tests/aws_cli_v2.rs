@@ -1,0 +1,30 @@
+//! The main job with AWS CLI version 2, before both clouds and by both ways in.
+
+use cordon_tests::client::Client;
+use cordon_tests::cloud::Kind;
+use cordon_tests::program::Way;
+use cordon_tests::story::main_job;
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn works_on_its_task_with_moto_by_connect() {
+    main_job(Client::AwsCliV2, Kind::Moto, Way::Connect);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn works_on_its_task_with_moto_by_the_endpoint() {
+    main_job(Client::AwsCliV2, Kind::Moto, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn works_on_its_task_with_lab_by_connect() {
+    main_job(Client::AwsCliV2, Kind::Lab, Way::Connect);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn works_on_its_task_with_lab_by_the_endpoint() {
+    main_job(Client::AwsCliV2, Kind::Lab, Way::Endpoint);
+}

@@ -1,0 +1,29 @@
+//! The main job with Terraform and the AWS provider, before both clouds and by both ways in.
+
+use cordon_tests::cloud::Kind;
+use cordon_tests::program::Way;
+use cordon_tests::terraform::main_job;
+
+#[test]
+#[ignore = "drives Terraform: cargo xtask test --lane terraform"]
+fn works_on_its_task_with_moto_by_connect() {
+    main_job(Kind::Moto, Way::Connect);
+}
+
+#[test]
+#[ignore = "drives Terraform: cargo xtask test --lane terraform"]
+fn works_on_its_task_with_moto_by_the_endpoint() {
+    main_job(Kind::Moto, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives Terraform: cargo xtask test --lane terraform"]
+fn works_on_its_task_with_lab_by_connect() {
+    main_job(Kind::Lab, Way::Connect);
+}
+
+#[test]
+#[ignore = "drives Terraform: cargo xtask test --lane terraform"]
+fn works_on_its_task_with_lab_by_the_endpoint() {
+    main_job(Kind::Lab, Way::Endpoint);
+}
