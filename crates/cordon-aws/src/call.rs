@@ -32,6 +32,8 @@ pub struct Route {
     pub bucket_in_host: bool,
     /// The operation was called by GET with its parameters in the query (query protocol).
     pub query_by_get: bool,
+    /// The path of an SQS request in the query protocol that was posted to the queue itself.
+    pub queue_path: Option<Box<str>>,
 }
 
 impl Call {

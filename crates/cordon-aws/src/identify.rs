@@ -1,10 +1,44 @@
 //! From a request to a call: which operation, with which parameters, needing which actions on
 //! which resources. Total and exclusive: for any request one call or one refusal with a code.
+//!
+//! ```text
+//! host, scope ─► Place ─► select ─► candidates ─► parameters ─► site, host ─► Call
+//!                services  target, action,  one, or twins       region,
+//!                          path, route      on the same bytes   partition
+//! ```
+//! 1. **Place**: the services that sign with the scope's name and answer on the host.
+//! 2. **Select**: the operation by the selector of a protocol that these services declare: the
+//!    CBOR path, the target, `Action` with `Version`, or the route of a REST path.
+//! 3. **Read**: all parameters by the model. What the model does not know is refused, so a
+//!    request that fits an operation only in part is none of its calls.
+//! 4. **Site**: region and partition, and the host to send to, which must be the operation's.
+//!
+//! What the origin ignores decides nothing here (`x-id`, `User-Agent`), and what some reader
+//! could take for a selector is never ignored.
+
+mod error;
+mod headers;
+mod place;
+mod read;
+mod routes;
+mod s3;
+mod select;
+mod strange;
+
+pub use error::IdentifyError;
+pub(crate) use routes::static_query;
 
 use crate::arn::{AccountId, Region};
-use crate::call::Call;
-use crate::catalog::Catalog;
+use crate::call::{Call, Route};
+use crate::catalog::{Catalog, Operation};
 use crate::request::Request;
+use crate::resource;
+use crate::value::Value;
+use flate2::bufread::GzDecoder;
+use place::Place;
+use select::{Candidate, Selection};
+use std::borrow::Cow;
+use std::io::Read as _;
 
 /// What the request itself cannot tell.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,7 +51,11 @@ pub struct Known<'a> {
     pub account: Option<&'a AccountId>,
 }
 
-/// Reads `request` in the one way that the catalog admits.
+/// The most that a compressed body may hold. CloudWatch itself takes one megabyte.
+const MOST_UNCOMPRESSED: u64 = 8 * 1024 * 1024;
+
+/// Reads `request` in the one way that the catalog admits. A body that is held whole is its
+/// content, without the framing of chunked uploads.
 ///
 /// # Errors
 /// [`IdentifyError`] for everything that is unknown, ambiguous, duplicated or not understood.
@@ -26,22 +64,141 @@ pub fn identify(
     request: &Request,
     known: Known<'_>,
 ) -> Result<Call, IdentifyError> {
-    let _ = (catalog, request, known);
-    todo!()
+    let place = Place::of(catalog, &request.destination, known)?;
+    let body = content(request)?;
+    let selection = select::select(catalog, request, &body, &place)?;
+    let (candidate, parameters) = read_first(request, &body, &selection)?;
+    assemble(known, &place, &selection, candidate, parameters)
 }
 
-/// Why a request has no single meaning.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IdentifyError {
-    /// Placeholder until the variants are written.
-    #[error("unknown operation")]
-    UnknownOperation,
-}
-
-impl IdentifyError {
-    /// A stable code for machines: `unknown-operation`.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        "unknown-operation"
+/// The body, uncompressed.
+fn content(request: &Request) -> Result<Cow<'_, [u8]>, IdentifyError> {
+    let bytes = request.whole_body();
+    let gzip = request.single("content-encoding")? == Some("gzip");
+    let typed = request.single("content-type")?.unwrap_or_default();
+    // S3 objects may be compressed; that is theirs. Only the formats of CloudWatch, whose
+    // `PutMetricData` alone may be, are undone. Whether the operation is it is checked later.
+    let structured = typed.starts_with("application/x-") || typed == "application/cbor";
+    if !gzip || !structured {
+        return Ok(bytes.into());
     }
+    let refuse = || IdentifyError::ContentEncoding("gzip".to_owned());
+    let most = (bytes.len() as u64)
+        .saturating_mul(100)
+        .min(MOST_UNCOMPRESSED);
+    let mut decoder = GzDecoder::new(bytes);
+    let mut out = Vec::new();
+    decoder
+        .by_ref()
+        .take(most + 1)
+        .read_to_end(&mut out)
+        .map_err(|_| refuse())?;
+    // One member, nothing after it, nothing over the bound.
+    match out.len() as u64 <= most && decoder.into_inner().is_empty() {
+        true => Ok(out.into()),
+        false => Err(refuse()),
+    }
+}
+
+/// The first candidate whose model reads the request. There are several only where services are
+/// called by the same bytes, and then all of them check the same action.
+fn read_first<'s>(
+    request: &Request,
+    body: &[u8],
+    selection: &'s Selection<'_>,
+) -> Result<(&'s Candidate, Value), IdentifyError> {
+    let several = selection.candidates.len() > 1;
+    let mut first_error = None;
+    for candidate in &selection.candidates {
+        check_encoding(request, candidate)?;
+        match read::parameters(request, body, selection, candidate) {
+            Ok(parameters) if !several || is_complete(candidate.operation, &parameters) => {
+                return Ok((candidate, parameters));
+            }
+            Ok(parameters) => {
+                first_error.get_or_insert(Ok((candidate, parameters)));
+            }
+            Err(error) => {
+                first_error.get_or_insert(Err(error));
+            }
+        }
+    }
+    first_error.unwrap_or(Err(IdentifyError::UnknownOperation {
+        service: String::new(),
+        selector: String::new(),
+    }))
+}
+
+/// No AWS client encodes bodies of the RPC protocols but for one operation.
+fn check_encoding(request: &Request, candidate: &Candidate) -> Result<(), IdentifyError> {
+    use crate::call::Protocol::{RestJson, RestXml};
+    if matches!(candidate.protocol, RestJson | RestXml) {
+        // Their headers are parameters, and are read as such.
+        return Ok(());
+    }
+    match request.single("content-encoding")? {
+        None => Ok(()),
+        Some("gzip") if candidate.operation.accepts_gzip() => Ok(()),
+        Some(other) => Err(IdentifyError::ContentEncoding(error::shown(other))),
+    }
+}
+
+fn is_complete(operation: Operation, parameters: &Value) -> bool {
+    operation.input().is_none_or(|shape| {
+        shape
+            .members()
+            .filter(|member| member.required())
+            .all(|member| parameters.get(member.name()).is_some())
+    })
+}
+
+fn assemble(
+    known: Known<'_>,
+    place: &Place<'_>,
+    selection: &Selection<'_>,
+    candidate: &Candidate,
+    parameters: Value,
+) -> Result<Call, IdentifyError> {
+    let operation = candidate.operation;
+    if !place.signed && !operation.unsigned() {
+        return Err(IdentifyError::Unsigned(operation.name()));
+    }
+    strange::check(operation)?;
+    let site = place.site(operation)?;
+    let account = known.account.map(AccountId::as_str);
+    let mut host = match selection.bucket_in_host && place.host.is_none() {
+        true => site.host.clone(),
+        false => place.outbound_host(operation, &parameters, &site, account)?,
+    };
+    let bucket = parameters.get("Bucket").and_then(Value::as_str);
+    if let (None, "s3", Some(bucket)) = (&place.host, operation.service().name(), bucket) {
+        host = s3::host_of(bucket, &host);
+    }
+    let accesses = resource::accesses(
+        operation,
+        &parameters,
+        &site.partition,
+        &site.region,
+        known.account,
+    )
+    .map_err(|reason| IdentifyError::NoAccess {
+        operation: operation.name(),
+        reason,
+    })?;
+    Ok(Call {
+        operation,
+        protocol: candidate.protocol,
+        region: site.region,
+        partition: site.partition,
+        account: known.account.cloned(),
+        parameters,
+        accesses,
+        route: Route {
+            host,
+            // In endpoint mode the bucket goes into the path, where every bucket fits.
+            bucket_in_host: selection.bucket_in_host && place.host.is_some(),
+            query_by_get: selection.query_by_get,
+            queue_path: selection.queue_path.map(Into::into),
+        },
+    })
 }

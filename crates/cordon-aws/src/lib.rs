@@ -18,6 +18,8 @@ pub mod emit;
 pub mod endpoint;
 pub mod error_shape;
 pub mod identify;
+pub mod protocol;
 pub mod request;
+pub mod resource;
 pub mod sigv4;
 pub mod value;

@@ -6,6 +6,7 @@ use crate::session::Session;
 use cordon_aws::call::Call;
 use cordon_aws::catalog::Catalog;
 use cordon_aws::identify::{IdentifyError, Known};
+use cordon_aws::request::Body;
 use cordon_aws::sigv4::Verified;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -60,10 +61,14 @@ pub fn identify(
     catalog: &'static Catalog,
 ) -> Result<Identified, Unidentified> {
     let Authenticated {
-        received,
+        mut received,
         session,
         verified,
     } = authenticated;
+    // What was proven is what is read: content, without the framing of chunked uploads.
+    if let Some(content) = verified.whole_body() {
+        received.request.body = Body::Whole(content.clone());
+    }
     let scope = verified.scope();
     let known = Known {
         signing_name: Some(&scope.service),

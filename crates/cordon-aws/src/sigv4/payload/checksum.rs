@@ -68,6 +68,21 @@ impl ChecksumAlgorithm {
             .find(|algorithm| algorithm.header() == name)
     }
 
+    /// The algorithm that S3 calls `name`: `CRC32`, `SHA256`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let header = format!("x-amz-checksum-{}", name.to_ascii_lowercase());
+        Self::of_header(&header)
+    }
+
+    /// The checksum of `data` in base64.
+    #[must_use]
+    pub fn of(self, data: &[u8]) -> String {
+        let mut running = Running::new(self);
+        running.update(data);
+        running.finish()
+    }
+
     /// The length of a checksum in base64.
     pub(super) fn encoded_length(self) -> u64 {
         match self {

@@ -1,0 +1,233 @@
+//! Who is addressed, and where: the services, the region and the partition that host and
+//! credential scope leave open.
+//!
+//! The scope says which service and region the caller signed for; the host says which AWS
+//! endpoint the bytes would reach. They must agree. In endpoint mode there is no AWS host, and
+//! the scope alone speaks.
+
+use super::error::shown;
+use super::{IdentifyError, Known};
+use crate::arn::{Partition, Region};
+use crate::catalog::{Catalog, HostMatch, Operation, Service};
+use crate::endpoint::{AwsHost, Destination};
+use crate::protocol::{Name, ParseError};
+use crate::value::Value;
+
+/// The services that a request can be for, and what its host says.
+#[derive(Debug)]
+pub(super) struct Place<'r> {
+    pub(super) services: Vec<Service>,
+    pub(super) host: Option<(&'r AwsHost, HostMatch<'r>)>,
+    /// What stands before Cordon's own name; empty on AWS hosts.
+    pub(super) own_prefix: &'r str,
+    scope_region: Option<&'r Region>,
+    pub(super) signed: bool,
+}
+
+/// Where a call acts and goes.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) region: Region,
+    pub(super) partition: Partition,
+    /// The host without any prefix in endpoint mode, the whole host of the request otherwise.
+    pub(super) host: String,
+}
+
+impl<'r> Place<'r> {
+    pub(super) fn of(
+        catalog: &'static Catalog,
+        destination: &'r Destination,
+        known: Known<'r>,
+    ) -> Result<Self, IdentifyError> {
+        let (host, own_prefix) = match destination {
+            Destination::Aws(host) => {
+                let found = catalog.host(&host.name);
+                (found.map(|found| (host, found)), "")
+            }
+            Destination::Own { prefix } => (None, prefix.as_str()),
+        };
+        let signed: Option<Vec<Service>> = known
+            .signing_name
+            .map(|name| catalog.signed_as(name).collect());
+        let services = match (&host, signed, known.signing_name) {
+            (_, Some(signed), Some(name)) if signed.is_empty() => {
+                return Err(IdentifyError::UnknownService(shown(name)));
+            }
+            (Some((host, found)), Some(signed), Some(name)) => {
+                let answering: Vec<Service> = found.services().collect();
+                let both: Vec<Service> = signed
+                    .into_iter()
+                    .filter(|service| answering.contains(service))
+                    .collect();
+                if both.is_empty() {
+                    return Err(mismatch(host, name));
+                }
+                both
+            }
+            (None, Some(signed), _) => signed,
+            (Some((_, found)), None, _) => found.services().collect(),
+            // In endpoint mode without a signature nothing tells service or region.
+            _ => return Err(IdentifyError::UnknownRegion),
+        };
+        let place = Self {
+            services,
+            host,
+            own_prefix,
+            scope_region: known.signing_region,
+            signed: known.signing_name.is_some(),
+        };
+        place.check_region()?;
+        Ok(place)
+    }
+
+    /// The scope's region wins; a host that names another one is refused.
+    fn check_region(&self) -> Result<(), IdentifyError> {
+        let (Some((host, found)), Some(scope)) = (&self.host, self.scope_region) else {
+            return Ok(());
+        };
+        let implied = Some(found.implied_region).filter(|region| !region.is_empty());
+        match found.region.or(implied) {
+            Some(region) if region != scope.as_str() => Err(mismatch(host, scope.as_str())),
+            _ if Partition::of_region(scope) != host.partition => {
+                Err(mismatch(host, scope.as_str()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where `operation` acts: the region and host that AWS serves it from.
+    pub(super) fn site(&self, operation: Operation) -> Result<Site, IdentifyError> {
+        let in_host = self.host.as_ref().and_then(|(host, found)| {
+            let implied = || found.implied_region.parse().ok();
+            host.region.clone().or_else(implied)
+        });
+        let region = match (self.scope_region, in_host) {
+            (Some(region), _) => region.clone(),
+            (None, Some(region)) => region,
+            (None, None) => return Err(IdentifyError::UnknownRegion),
+        };
+        if let Some((host, _)) = &self.host {
+            return Ok(Site {
+                region,
+                partition: host.partition.clone(),
+                host: host.name.clone(),
+            });
+        }
+        let partition = Partition::of_region(&region);
+        let unknown = || IdentifyError::UnknownEndpoint {
+            service: operation.service().name(),
+            region: region.to_string(),
+        };
+        // A global service is signed in the caller's own region when it has a custom endpoint;
+        // it is served, and must be signed anew, in its one region.
+        let endpoint = operation
+            .endpoint(partition.as_str(), region.as_str())
+            .ok_or_else(unknown)?;
+        let served = endpoint.signing_region.parse().map_err(|_| unknown())?;
+        Ok(Site {
+            partition: Partition::of_region(&served),
+            region: served,
+            host: endpoint.host,
+        })
+    }
+
+    /// What stands before the endpoint's or Cordon's own name.
+    pub(super) fn prefix(&self) -> &'r str {
+        match &self.host {
+            Some((host, _)) => &host.prefix,
+            None => self.own_prefix,
+        }
+    }
+
+    /// The endpoint's name without region and prefix: `s3-accesspoint`; empty in endpoint mode.
+    pub(super) fn endpoint(&self) -> &'r str {
+        self.host.as_ref().map_or("", |(host, _)| &host.endpoint)
+    }
+
+    /// Checks what stands before the host against what `operation` puts there, and gives the
+    /// host to send to.
+    pub(super) fn outbound_host(
+        &self,
+        operation: Operation,
+        parameters: &Value,
+        site: &Site,
+        account: Option<&str>,
+    ) -> Result<String, IdentifyError> {
+        let wanted = render_prefix(operation, parameters)?;
+        let prefix = self.prefix();
+        let wrong = || IdentifyError::HostPrefix {
+            operation: operation.name(),
+            prefix: shown(prefix),
+        };
+        let bare = wanted.strip_suffix('.').unwrap_or(&wanted);
+        match &self.host {
+            Some(_) if !wanted.is_empty() && bare != prefix => Err(wrong()),
+            Some(_) if wanted.is_empty() && !may_precede(operation, prefix, account) => {
+                Err(wrong())
+            }
+            Some((host, _)) => Ok(host.name.clone()),
+            // Clients that are given an address leave the prefix out; all others must send it.
+            None if prefix.is_empty() || bare == prefix => Ok(format!("{wanted}{}", site.host)),
+            None if wanted.is_empty() && may_precede(operation, prefix, account) => {
+                Ok(site.host.clone())
+            }
+            None => Err(wrong()),
+        }
+    }
+}
+
+/// Whether `prefix` may stand before the host of an operation that has no prefix of its own: a
+/// bucket, the caller's own account, a label of a data endpoint; never the fixed prefix of
+/// another operation.
+fn may_precede(operation: Operation, prefix: &str, account: Option<&str>) -> bool {
+    if prefix.is_empty() || operation.service().name() == "s3" {
+        return true;
+    }
+    let is_account = prefix.len() == 12 && prefix.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account {
+        return account.is_none_or(|account| account == prefix);
+    }
+    !operation.service().operations().any(|other| {
+        let fixed = other.host_prefix();
+        fixed.strip_suffix('.').unwrap_or(fixed) == prefix
+    })
+}
+
+/// The operation's host prefix with its labels filled: `123456789012.`.
+fn render_prefix(operation: Operation, parameters: &Value) -> Result<String, IdentifyError> {
+    let template = operation.host_prefix();
+    let Some((before, rest)) = template.split_once('{') else {
+        return Ok(template.to_owned());
+    };
+    let (name, after) = rest.split_once('}').unwrap_or((rest, ""));
+    let value = parameters
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let is_label = (1..=63).contains(&value.len())
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    match is_label {
+        true => Ok(format!("{before}{value}{after}").to_ascii_lowercase()),
+        false => Err(IdentifyError::Parameters {
+            protocol: operation
+                .service()
+                .protocols()
+                .first()
+                .copied()
+                .unwrap_or(crate::call::Protocol::RestXml),
+            source: ParseError::Type {
+                at: Name::new(name),
+                expected: "a label of a host name",
+            },
+        }),
+    }
+}
+
+fn mismatch(host: &AwsHost, scope: &str) -> IdentifyError {
+    IdentifyError::HostScopeMismatch {
+        host: host.name.clone(),
+        scope: shown(scope),
+    }
+}
