@@ -104,6 +104,19 @@ impl Cordon {
             .collect()
     }
 
+    /// Ends the serving process as Ctrl-C does.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub fn stop(self) {
+        let said = self.serving.log();
+        let status = self.serving.interrupt();
+        assert!(
+            status.success(),
+            "`cordon up` ended by {status}, after:\n{said}"
+        );
+    }
+
     /// What the serving process said so far, for messages.
     #[must_use]
     pub fn log(&self) -> String {

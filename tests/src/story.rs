@@ -53,6 +53,7 @@ pub fn main_job(client: Client, cloud: Kind, way: Way) {
         folder.path(),
     );
     cloud.check_log();
+    cordon.stop();
 }
 
 fn allowed_steps_reach_the_cloud(

@@ -99,6 +99,7 @@ pub fn main_job(cloud: Kind, way: Way) {
         listing(&deletes)
     );
     cloud.check_log();
+    cordon.stop();
 }
 
 fn is_put(request: &crate::wire::Message, key: &str) -> bool {

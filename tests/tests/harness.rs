@@ -74,16 +74,16 @@ fn an_operation_is_named_whole_or_not_at_all() {
 
 #[test]
 fn a_child_is_ready_when_it_says_so_and_ends_when_asked() {
-    let mut shell = Command::new("sh");
-    shell.args([
-        "-c",
-        "trap 'echo bye; exit 3' INT; echo ready on 7; while :; do read line < /dev/zero; done",
-    ]);
-    let child = Background::start("a shell", &mut shell);
+    let script = "trap 'kill $waiting; echo bye; exit 3' INT
+                  sleep 600 > /dev/null 2>&1 & waiting=$!
+                  echo ready on 7
+                  wait";
+    let child = Background::start("a shell", Command::new("sh").args(["-c", script]));
     let port = child.wait_for("its port", |line| {
         line.strip_prefix("ready on ").map(str::to_owned)
     });
     assert_eq!(port, "7");
+    assert_eq!(child.interrupt().code(), Some(3));
 }
 
 #[test]
