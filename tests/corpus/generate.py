@@ -4,11 +4,16 @@ Takes nothing but the installed botocore; writes one JSON object a line in the i
 `cordon classify`, with an `expect` member beside it. Parameters are filled from the models; the
 serializers, endpoint rules and signer are botocore's own, and nothing is sent.
 
-usage: generate.py OUTPUT [--full] [--service NAME] [--region REGION]
+usage: generate.py OUTPUT [--full] [--service NAME] [--region REGION] [--fips] [--dual-stack]
+                   [--endpoint URL] [--sample N]
+
+OUTPUT is compressed where its name ends in `.gz`. Made with botocore 1.44.8.
 """
 
 import argparse
 import base64
+import gzip
+import hashlib
 import json
 import sys
 
@@ -75,6 +80,8 @@ class Filler:
     def text(self, name, shape):
         if shape.enum:
             return shape.enum[0]
+        if name.lower().endswith("sha256"):
+            return hashlib.sha256(b"bytes").hexdigest()
         if name == "Bucket":
             return "corpus-bucket"
         if name == "AccountId":
@@ -107,14 +114,21 @@ def body_bytes(request):
     return bytes(body)
 
 
-def lines(session, service, region, full):
+def lines(session, service, options):
+    region = options.region
     model = session.get_service_model(service)
     client = session.create_client(
         service,
         region_name=region,
         aws_access_key_id="AKIACORPUS0000000001",
         aws_secret_access_key="corpus-secret",
-        config=Config(endpoint_discovery_enabled=False, retries={"max_attempts": 0, "mode": "standard"}, parameter_validation=True),
+        endpoint_url=options.endpoint,
+        config=Config(
+            endpoint_discovery_enabled=False,
+            retries={"max_attempts": 0, "mode": "standard"},
+            use_fips_endpoint=options.fips,
+            use_dualstack_endpoint=options.dual_stack,
+        ),
     )
     seen = []
 
@@ -126,7 +140,7 @@ def lines(session, service, region, full):
     names = {value: key for key, value in client.meta.method_to_api_mapping.items()}
     for operation in model.operation_names:
         shape = model.operation_model(operation).input_shape
-        parameters = Filler(full).structure(shape, 0) if shape else {}
+        parameters = Filler(options.full).structure(shape, 0) if shape else {}
         seen.clear()
         try:
             getattr(client, names[operation])(**parameters)
@@ -150,21 +164,31 @@ def lines(session, service, region, full):
         }
 
 
+def keep(identifier, every):
+    """One of `every` operations, the same ones each time."""
+    return int(hashlib.sha256(identifier.encode()).hexdigest(), 16) % every == 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("output")
     parser.add_argument("--full", action="store_true", help="fill optional members too")
     parser.add_argument("--service", action="append")
     parser.add_argument("--region", default="eu-west-1")
+    parser.add_argument("--fips", action="store_true")
+    parser.add_argument("--dual-stack", action="store_true")
+    parser.add_argument("--endpoint", help="a custom endpoint, as AWS_ENDPOINT_URL sets it")
+    parser.add_argument("--sample", type=int, default=1, help="one of N operations")
     options = parser.parse_args()
     session = botocore.session.Session()
     session.set_config_variable("region", options.region)
-    with open(options.output, "w", encoding="utf-8") as output:
+    opened = gzip.open if options.output.endswith(".gz") else open
+    with opened(options.output, "wt", encoding="utf-8") as output:
         for service in options.service or session.get_available_services():
-            region = options.region
             try:
-                for line in lines(session, service, region, options.full):
-                    output.write(json.dumps(line) + "\n")
+                for line in lines(session, service, options):
+                    if keep(line["id"], options.sample):
+                        output.write(json.dumps(line, separators=(",", ":")) + "\n")
             except Exception as error:
                 print(f"{service}: {type(error).__name__}: {error}", file=sys.stderr)
 

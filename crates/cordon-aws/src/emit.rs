@@ -113,6 +113,10 @@ fn by_target(call: &Call, content_type: &'static str, mut emission: Emission) ->
         .headers
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     insert(&mut emission.headers, TARGET, &target);
+    if operation.name() == "DescribeEndpoints" {
+        let name = HeaderName::from_static("x-amz-api-version");
+        insert(&mut emission.headers, name, call.service().api_version());
+    }
     emission.body = EmittedBody::Whole(body.into());
     emission
 }

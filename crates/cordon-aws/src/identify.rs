@@ -67,6 +67,12 @@ pub fn identify(
     let place = Place::of(catalog, &request.destination, known)?;
     let body = content(request)?;
     let selection = select::select(catalog, request, &body, &place)?;
+    for candidate in &selection.candidates {
+        strange::check(candidate.operation)?;
+        if place.signing_name.is_none() && !candidate.operation.unsigned() {
+            return Err(IdentifyError::Unsigned(candidate.operation.name()));
+        }
+    }
     let (candidate, parameters) = read_first(request, &body, &selection)?;
     assemble(known, &place, &selection, candidate, parameters)
 }
@@ -160,10 +166,6 @@ fn assemble(
     parameters: Value,
 ) -> Result<Call, IdentifyError> {
     let operation = candidate.operation;
-    if !place.signed && !operation.unsigned() {
-        return Err(IdentifyError::Unsigned(operation.name()));
-    }
-    strange::check(operation)?;
     let site = place.site(operation)?;
     let account = known.account.map(AccountId::as_str);
     let mut host = match selection.bucket_in_host && place.host.is_none() {

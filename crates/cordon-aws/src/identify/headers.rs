@@ -58,19 +58,28 @@ pub(super) fn check(
                 "a header that overrides the method",
             ));
         }
-        let amz = name.starts_with("x-amz");
-        if !(amz && !SPENT.contains(&name)) && !CONDITIONS.contains(&name) {
+        let spent = !name.starts_with("x-amz") || SPENT.contains(&name);
+        if spent && !CONDITIONS.contains(&name) {
             continue;
         }
         let known = (modelled == Modelled::Headers && is_modelled(operation, name))
             || (name == "x-amz-target" && modelled == Modelled::Nothing)
-            || (name == "x-amz-glacier-version" && operation.service().name() == "glacier")
+            || is_version(operation, name)
             || is_checksum(operation, name);
         if !known {
             return Err(IdentifyError::UnknownHeader(name.to_owned()));
         }
     }
     Ok(())
+}
+
+/// The version of the API, which some services want in a header and which leaves as a constant.
+fn is_version(operation: Operation, name: &str) -> bool {
+    match name {
+        "x-amz-glacier-version" => operation.service().name() == "glacier",
+        "x-amz-api-version" => operation.name() == "DescribeEndpoints",
+        _ => false,
+    }
 }
 
 fn is_modelled(operation: Operation, name: &str) -> bool {
@@ -88,6 +97,9 @@ fn is_modelled(operation: Operation, name: &str) -> bool {
 /// Checksums of the body as sent. They have been verified, and are made anew for the body that
 /// leaves.
 pub(super) fn is_checksum(operation: Operation, name: &str) -> bool {
-    let flexible = operation.flexible_checksum() || operation.checksum_required();
+    let flexible = operation.flexible_checksum()
+        || operation.checksum_required()
+        // Its older twin, which is the same request, takes one.
+        || operation.name() == "PutBucketNotificationConfiguration";
     flexible && (name.starts_with("x-amz-checksum-") || name == "x-amz-sdk-checksum-algorithm")
 }

@@ -6,7 +6,7 @@
 //! the scope alone speaks.
 
 use super::error::shown;
-use super::{IdentifyError, Known};
+use super::{IdentifyError, Known, strange};
 use crate::arn::{Partition, Region};
 use crate::catalog::{Catalog, HostMatch, Operation, Service};
 use crate::endpoint::{AwsHost, Destination};
@@ -21,7 +21,8 @@ pub(super) struct Place<'r> {
     /// What stands before Cordon's own name; empty on AWS hosts.
     pub(super) own_prefix: &'r str,
     scope_region: Option<&'r Region>,
-    pub(super) signed: bool,
+    /// The name in the credential scope; nothing where the request is not signed.
+    pub(super) signing_name: Option<&'r str>,
 }
 
 /// Where a call acts and goes.
@@ -46,9 +47,7 @@ impl<'r> Place<'r> {
             }
             Destination::Own { prefix } => (None, prefix.as_str()),
         };
-        let signed: Option<Vec<Service>> = known
-            .signing_name
-            .map(|name| catalog.signed_as(name).collect());
+        let signed = known.signing_name.map(|name| signers(catalog, name));
         let services = match (&host, signed, known.signing_name) {
             (_, Some(signed), Some(name)) if signed.is_empty() => {
                 return Err(IdentifyError::UnknownService(shown(name)));
@@ -57,7 +56,9 @@ impl<'r> Place<'r> {
                 let answering: Vec<Service> = found.services().collect();
                 let both: Vec<Service> = signed
                     .into_iter()
-                    .filter(|service| answering.contains(service))
+                    .filter(|service| {
+                        answering.contains(service) || is_served(*service, host, known)
+                    })
                     .collect();
                 if both.is_empty() {
                     return Err(mismatch(host, name));
@@ -74,7 +75,7 @@ impl<'r> Place<'r> {
             host,
             own_prefix,
             scope_region: known.signing_region,
-            signed: known.signing_name.is_some(),
+            signing_name: known.signing_name,
         };
         place.check_region()?;
         Ok(place)
@@ -87,7 +88,18 @@ impl<'r> Place<'r> {
         };
         let implied = Some(found.implied_region).filter(|region| !region.is_empty());
         match found.region.or(implied) {
-            Some(region) if region != scope.as_str() => Err(mismatch(host, scope.as_str())),
+            Some(region) if region != scope.as_str() => {
+                let signs = |service: &Service| {
+                    strange::may_sign_globally(*service)
+                        || service
+                            .endpoint(found.partition, region)
+                            .is_some_and(|endpoint| endpoint.signing_region == scope.as_str())
+                };
+                match self.services.iter().any(signs) {
+                    true if Partition::of_region(scope) == host.partition => Ok(()),
+                    _ => Err(mismatch(host, scope.as_str())),
+                }
+            }
             _ if Partition::of_region(scope) != host.partition => {
                 Err(mismatch(host, scope.as_str()))
             }
@@ -120,9 +132,15 @@ impl<'r> Place<'r> {
         };
         // A global service is signed in the caller's own region when it has a custom endpoint;
         // it is served, and must be signed anew, in its one region.
-        let endpoint = operation
-            .endpoint(partition.as_str(), region.as_str())
-            .ok_or_else(unknown)?;
+        let Some(endpoint) = operation.endpoint(partition.as_str(), region.as_str()) else {
+            let host = regional_host(operation.service(), &partition, &region);
+            let host = host.ok_or_else(unknown)?;
+            return Ok(Site {
+                region,
+                partition,
+                host,
+            });
+        };
         let served = endpoint.signing_region.parse().map_err(|_| unknown())?;
         Ok(Site {
             partition: Partition::of_region(&served),
@@ -161,6 +179,10 @@ impl<'r> Place<'r> {
         };
         let bare = wanted.strip_suffix('.').unwrap_or(&wanted);
         match &self.host {
+            // Some hosts are in the table with the prefix as a part of their name.
+            Some((host, _)) if prefix.is_empty() && host.name.starts_with(&wanted) => {
+                Ok(host.name.clone())
+            }
             Some(_) if !wanted.is_empty() && bare != prefix => Err(wrong()),
             Some(_) if wanted.is_empty() && !may_precede(operation, prefix, account) => {
                 Err(wrong())
@@ -174,6 +196,50 @@ impl<'r> Place<'r> {
             None => Err(wrong()),
         }
     }
+}
+
+/// The services that sign with `name`. What S3 serves from an Outpost is signed with the name of
+/// the service that manages Outposts.
+fn signers(catalog: &'static Catalog, name: &str) -> Vec<Service> {
+    let mut services: Vec<Service> = catalog.signed_as(name).collect();
+    if name == "s3-outposts" {
+        let others = ["s3", "s3control"]
+            .into_iter()
+            .filter_map(|name| catalog.service(name));
+        services.extend(others);
+    }
+    services
+}
+
+/// Whether `host` is the standard endpoint of `service` in the signed region, with or without
+/// the fixed prefix of one of its operations: another service's longer name may hide it.
+fn is_served(service: Service, host: &AwsHost, known: Known<'_>) -> bool {
+    let region = known.signing_region.or(host.region.as_ref());
+    let standard =
+        region.and_then(|region| service.standard_host(host.partition.as_str(), region.as_str()));
+    let before = standard.and_then(|standard| host.name.strip_suffix(&standard));
+    before.is_some_and(|before| {
+        before.is_empty()
+            || service
+                .operations()
+                .any(|other| other.host_prefix() == before)
+    })
+}
+
+/// The host made of a service's endpoint prefix, where the table knows it although botocore's
+/// rules give no host without parameters (S3 Control wants an account).
+fn regional_host(service: Service, partition: &Partition, region: &Region) -> Option<String> {
+    let catalog = Catalog::embedded();
+    let suffix = catalog
+        .partitions()
+        .find(|entry| entry.name() == partition.as_str())?
+        .dns_suffix();
+    let host = format!("{}.{region}.{suffix}", service.endpoint_prefix());
+    let known = |host: &str| {
+        let found = catalog.host(host);
+        found.is_some_and(|found| found.services().any(|other| other == service))
+    };
+    (known(&host) || known(&format!("000000000000.{host}"))).then_some(host)
 }
 
 /// Whether `prefix` may stand before the host of an operation that has no prefix of its own: a

@@ -28,6 +28,7 @@ pub(super) fn parameters(
         source,
     };
     let whole = match (&request.body, candidate.protocol) {
+        _ if selection.body_in_query => &[],
         (Body::Streamed, Protocol::RestJson | Protocol::RestXml) => body,
         (Body::Streamed, _) => return Err(IdentifyError::BodyNeeded(operation.name())),
         (Body::Whole(_), _) => body,

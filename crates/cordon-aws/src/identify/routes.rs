@@ -53,6 +53,8 @@ pub(super) struct Match<'p> {
     pub(super) labels: Vec<(&'static str, &'p str)>,
     /// How much the operation demands that the request has; more is better.
     pub(super) demands: usize,
+    /// Whether it is spelt with or without a slash at its end just as the model has it.
+    pub(super) exact: bool,
 }
 
 /// What routing looks at.
@@ -210,7 +212,7 @@ impl Node {
     fn find_greedy<'p>(
         &self,
         segments: &[&'p str],
-        labels: &mut Vec<&'p str>,
+        labels: &[&'p str],
         walk: &Walk<'p>,
     ) -> Option<Vec<Match<'p>>> {
         self.greedy.iter().find_map(|(suffix, routes)| {
@@ -219,7 +221,7 @@ impl Node {
                 .checked_sub(suffix.len())
                 .filter(|taken| *taken > 0)?;
             let (greedy, tail) = segments.split_at_checked(taken)?;
-            let mut filled = labels.clone();
+            let mut filled = labels.to_vec();
             // A slash at the end belongs to the greedy value, unless something follows it.
             filled.push(span(
                 walk.head.path,
@@ -258,13 +260,6 @@ fn best<'p>(routes: &[Route], labels: &[&'p str], walk: &Walk<'p>) -> Option<Vec
         .collect();
     let most = found.iter().map(|(demands, _)| *demands).max()?;
     found.retain(|(demands, _)| *demands == most);
-    // Where two differ by the slash at the end alone, the one that is spelt as the request wins.
-    if found
-        .iter()
-        .any(|(_, route)| route.trailing_slash == walk.slash)
-    {
-        found.retain(|(_, route)| route.trailing_slash == walk.slash);
-    }
     let matches = found.into_iter().map(|(demands, route)| Match {
         operation: route.operation,
         labels: route
@@ -274,6 +269,7 @@ fn best<'p>(routes: &[Route], labels: &[&'p str], walk: &Walk<'p>) -> Option<Vec
             .zip(labels.iter().copied())
             .collect(),
         demands,
+        exact: route.trailing_slash == walk.slash,
     });
     Some(matches.collect())
 }

@@ -38,6 +38,8 @@ pub(super) struct Selection<'r> {
     /// The path of an SQS request that was posted to the queue itself.
     pub(super) queue_path: Option<&'r str>,
     pub(super) modelled: Modelled,
+    /// The body was a form that stands for the query, and has been read.
+    pub(super) body_in_query: bool,
 }
 
 /// Finds the operations that `request` can be.
@@ -57,7 +59,7 @@ pub(super) fn select<'r>(
         (Some(protocol), None) => by_cbor_path(request, place, protocol, &url),
         (None, Some(target)) => by_target(request, place, target, &url),
         (None, None) if is_query(request, place, &url)? => by_action(request, body, place, url),
-        (None, None) => by_route(catalog, request, place, url),
+        (None, None) => by_route(catalog, request, body, place, url),
     }
 }
 
@@ -179,6 +181,7 @@ fn rpc<'r>(
             bucket_in_host: false,
             queue_path: None,
             modelled: Modelled::Nothing,
+            body_in_query: false,
         },
     )
 }
@@ -252,7 +255,7 @@ fn by_action<'r>(
         .iter()
         .filter(|service| service.api_version() == version)
         .filter_map(|service| Some((query_protocol(*service)?, service.operation(&action)?)))
-        // Import/Export names its operation in the URL as well.
+        // Import/Export may name its operation in the URL as well.
         .filter(|(_, operation)| has_static_query(*operation, &url))
         .map(|(protocol, operation)| Candidate {
             operation,
@@ -272,6 +275,7 @@ fn by_action<'r>(
             bucket_in_host: false,
             queue_path: (request.path != "/").then_some(&*request.path),
             modelled: Modelled::Nothing,
+            body_in_query: false,
         },
     )?;
     let is_sqs = selection
@@ -319,16 +323,18 @@ fn query_protocol(service: Service) -> Option<Protocol> {
 fn has_static_query(operation: Operation, url: &[Pair<'_>]) -> bool {
     let (_, query) = operation.uri().split_once('?').unwrap_or(("", ""));
     let wanted = routes::static_query(query);
-    wanted.len() == url.len()
-        && wanted.iter().all(|(name, value)| {
-            url.iter()
-                .any(|pair| pair.name == *name && pair.value.as_deref() == *value)
-        })
+    url.is_empty()
+        || wanted.len() == url.len()
+            && wanted.iter().all(|(name, value)| {
+                url.iter()
+                    .any(|pair| pair.name == *name && pair.value.as_deref() == *value)
+            })
 }
 
 fn by_route<'r>(
     catalog: &'static Catalog,
     request: &'r Request,
+    body: &'r [u8],
     place: &Place<'r>,
     mut url: Vec<Pair<'r>>,
 ) -> Result<Selection<'r>, IdentifyError> {
@@ -339,7 +345,15 @@ fn by_route<'r>(
         true => Some(s3::bucket_path(place, &request.path)?),
         false => None,
     };
-    let mut matches: Vec<(usize, Candidate)> = Vec::new();
+    let body_in_query = is_long_search(request, place)?;
+    let method = match body_in_query {
+        true => {
+            url.extend(form_pairs(body)?);
+            "GET"
+        }
+        false => request.method.as_str(),
+    };
+    let mut matches: Vec<(usize, bool, Candidate)> = Vec::new();
     let mut not_canonical = None;
     for service in &place.services {
         let Some(protocol) = rest_protocol(*service) else {
@@ -354,7 +368,7 @@ fn by_route<'r>(
             continue;
         }
         let head = Head {
-            method: request.method.as_str(),
+            method,
             path,
             query: &url,
             headers: &request.headers,
@@ -369,17 +383,11 @@ fn by_route<'r>(
                 protocol,
                 labels: labels.collect(),
             };
-            matches.push((found.demands, candidate));
+            matches.push((found.demands, found.exact, candidate));
         }
     }
-    // Of several services the one that demands more of what is there is read first.
-    matches.sort_by_key(|(demands, _)| std::cmp::Reverse(*demands));
-    let most = matches.first().map_or(0, |(demands, _)| *demands);
-    let mut candidates: Vec<Candidate> = matches
-        .into_iter()
-        .filter(|(demands, _)| *demands == most)
-        .map(|(_, c)| c)
-        .collect();
+    let mut candidates = keep_best(matches);
+    candidates.retain(|candidate| strange::fits_scope(candidate.operation, place.signing_name));
     candidates.sort_by_key(|candidate| strange::preference(candidate.operation));
     if let (true, Some(error)) = (candidates.is_empty(), not_canonical) {
         return Err(error);
@@ -400,7 +408,34 @@ fn by_route<'r>(
         bucket_in_host: s3_path.is_some_and(|bucket| bucket.in_host),
         queue_path: None,
         modelled: Modelled::Headers,
+        body_in_query,
     })
+}
+
+/// Those that demand most of what the request has. Where two differ by the slash at the end alone,
+/// the one that is spelt as the request wins.
+fn keep_best(mut matches: Vec<(usize, bool, Candidate)>) -> Vec<Candidate> {
+    let most = matches.iter().map(|(demands, ..)| *demands).max();
+    matches.retain(|(demands, ..)| Some(*demands) == most);
+    if matches.iter().any(|(_, exact, _)| *exact) {
+        matches.retain(|(_, exact, _)| *exact);
+    }
+    matches
+        .into_iter()
+        .map(|(.., candidate)| candidate)
+        .collect()
+}
+
+/// SDKs turn CloudSearch's only call with a long query into a form, which the domain reads as it
+/// reads the query.
+fn is_long_search(request: &Request, place: &Place<'_>) -> Result<bool, IdentifyError> {
+    let is_search = place
+        .services
+        .iter()
+        .any(|service| service.name() == "cloudsearchdomain")
+        && request.method == "POST"
+        && request.path == "/2013-01-01/search";
+    Ok(is_search && is_form(request.single("content-type")?))
 }
 
 fn rest_protocol(service: Service) -> Option<Protocol> {

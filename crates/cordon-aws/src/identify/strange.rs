@@ -90,6 +90,8 @@ const TWINS: &[&str] = &[
     "timestream-write",
     "signer",
     "signer-data",
+    "lambda",
+    "lambda-microvms",
 ];
 
 /// Operations of one service that are the same bytes: S3's older names.
@@ -99,6 +101,22 @@ const OLD_NAMES: &[(&str, &str)] = &[
     ("s3", "GetBucketNotification"),
     ("s3", "PutBucketNotification"),
 ];
+
+/// Whether an operation is called under the signing name of the scope. S3 lists buckets and
+/// directory buckets by the same bytes; only the name that is signed with tells them apart.
+pub(super) fn fits_scope(operation: Operation, signing_name: Option<&str>) -> bool {
+    match (operation.service().name(), operation.name()) {
+        ("s3", "ListBuckets") => signing_name != Some("s3express"),
+        ("s3", "ListDirectoryBuckets") => signing_name == Some("s3express"),
+        _ => true,
+    }
+}
+
+/// Whether clients sign for a service's one region while they call another region's host:
+/// botocore has two tables for these, and they disagree.
+pub(super) fn may_sign_globally(service: Service) -> bool {
+    matches!(service.name(), "health" | "sustainability")
+}
 
 /// A number that orders operations which one request could be; lower is preferred.
 pub(super) fn preference(operation: Operation) -> usize {

@@ -79,7 +79,7 @@ fn plain(negative: bool, whole: &str, fraction: &str, exponent: i32) -> Box<str>
     let length = significant.len() as i32;
     let sign = if negative { "-" } else { "" };
     let text = match point {
-        _ if point > 25 || point < -6 => {
+        _ if !(-6..=25).contains(&point) => {
             let (first, rest) = significant.split_at(1);
             let dot = if rest.is_empty() { "" } else { "." };
             format!("{sign}{first}{dot}{rest}e{}", point - 1)

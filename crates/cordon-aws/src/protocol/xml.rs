@@ -65,12 +65,6 @@ struct Open {
     empty: bool,
 }
 
-/// What may come next inside an element that holds elements.
-enum Step {
-    Child(Open),
-    End,
-}
-
 impl Walker<'_> {
     fn document(
         &mut self,
@@ -122,13 +116,16 @@ impl Walker<'_> {
             .map_err(|_| malformed("a syntax error"))
     }
 
-    /// The next child of an element that holds elements and blanks only.
-    fn step(&mut self) -> Result<Step, ParseError> {
+    /// The next child of `parent`, which holds elements and blanks only.
+    fn child_of(&mut self, parent: &Open) -> Result<Option<Open>, ParseError> {
+        if parent.empty {
+            return Ok(None);
+        }
         loop {
             return match self.event()? {
-                Event::Start(start) => open(&start, false).map(Step::Child),
-                Event::Empty(start) => open(&start, true).map(Step::Child),
-                Event::End(_) => Ok(Step::End),
+                Event::Start(start) => open(&start, false).map(Some),
+                Event::Empty(start) => open(&start, true).map(Some),
+                Event::End(_) => Ok(None),
                 Event::Text(text) if is_blank(&text) => continue,
                 Event::Text(_) | Event::GeneralRef(_) => Err(malformed("text between elements")),
                 Event::Eof => Err(malformed("it ends too early")),
@@ -146,10 +143,7 @@ impl Walker<'_> {
         self.budget.enter()?;
         let mut members = BTreeMap::new();
         self.attributes(&open, shape, &mut members)?;
-        while !open.empty {
-            let Step::Child(child) = self.step()? else {
-                break;
-            };
+        while let Some(child) = self.child_of(&open)? {
             let member = shape
                 .members()
                 .find(|m| m.wire_name() == child.name && placement.admits(*m) && !m.xml_attribute())
@@ -222,10 +216,7 @@ impl Walker<'_> {
         self.only_namespaces(&open, member)?;
         self.budget.enter()?;
         let mut items = Vec::new();
-        while !open.empty {
-            let Step::Child(child) = self.step()? else {
-                break;
-            };
+        while let Some(child) = self.child_of(&open)? {
             if child.name != name_or(item, "member") {
                 return Err(ParseError::Unknown(Name::new(&child.name)));
             }
@@ -248,10 +239,7 @@ impl Walker<'_> {
         self.only_namespaces(&open, member)?;
         self.budget.enter()?;
         let mut entries = BTreeMap::new();
-        while !open.empty {
-            let Step::Child(child) = self.step()? else {
-                break;
-            };
+        while let Some(child) = self.child_of(&open)? {
             if child.name != "entry" {
                 return Err(ParseError::Unknown(Name::new(&child.name)));
             }
@@ -267,10 +255,7 @@ impl Walker<'_> {
         let wrong = || wrong_type(ShapeKind::Map, member.name());
         let (key_member, value_member) = member.shape().entry().ok_or_else(wrong)?;
         let (mut key, mut value) = (None, None);
-        while !open.empty {
-            let Step::Child(child) = self.step()? else {
-                break;
-            };
+        while let Some(child) = self.child_of(&open)? {
             let repeated = match &child.name {
                 name if name == name_or(key_member, "key") => {
                     key.replace(self.text(&child)?).is_some()
@@ -293,7 +278,10 @@ impl Walker<'_> {
     /// The text of an element that holds nothing else.
     fn text(&mut self, open: &Open) -> Result<String, ParseError> {
         let mut text = String::new();
-        while !open.empty {
+        if open.empty {
+            return Ok(text);
+        }
+        loop {
             match self.event()? {
                 Event::Text(piece) => {
                     // XML readers turn a raw carriage return into a line feed; writers that mean
@@ -304,7 +292,7 @@ impl Walker<'_> {
                     text.push_str(&piece);
                 }
                 Event::GeneralRef(reference) => text.push_str(&resolve(&reference)?),
-                Event::End(_) => break,
+                Event::End(_) => return Ok(text),
                 Event::Eof => return Err(malformed("it ends too early")),
                 Event::Start(child) | Event::Empty(child) => {
                     return Err(ParseError::Unknown(Name::new(child.name().into_inner())));
@@ -312,7 +300,6 @@ impl Walker<'_> {
                 _ => return Err(malformed("markup that no AWS client sends")),
             }
         }
-        Ok(text)
     }
 
     /// Puts modelled attributes among the members; refuses the others.
@@ -474,7 +461,7 @@ fn write_member(out: &mut String, value: &Value, member: Member) {
         Value::Map(entries) if member.flattened() => {
             entries
                 .iter()
-                .for_each(|entry| write_entry(out, name, entry, member));
+                .for_each(|(key, value)| write_entry(out, name, (key, value), member));
         }
         _ => write_value(out, name, value, member),
     }
@@ -507,7 +494,7 @@ fn write_value(out: &mut String, name: &str, value: &Value, member: Member) {
             begin(out, name, &attributes);
             entries
                 .iter()
-                .for_each(|entry| write_entry(out, "entry", entry, member));
+                .for_each(|(key, value)| write_entry(out, "entry", (key, value), member));
             close(out, name);
         }
         _ => {
@@ -521,7 +508,7 @@ fn write_value(out: &mut String, name: &str, value: &Value, member: Member) {
     }
 }
 
-fn write_entry(out: &mut String, name: &str, (key, value): (&Box<str>, &Value), member: Member) {
+fn write_entry(out: &mut String, name: &str, (key, value): (&str, &Value), member: Member) {
     let Some((key_member, value_member)) = member.shape().entry() else {
         return;
     };
