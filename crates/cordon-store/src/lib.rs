@@ -1,1 +1,24 @@
-//! cordon-store
+//! What is remembered: tasks, sessions, calls with their decisions and outcomes, the ledger and
+//! the budgets of each task, the posture.
+//!
+//! ```text
+//! decision ─► record ─► Recorded ─► (the call leaves) ─► close ─► the call with its outcome
+//!             durable before it      proof, made here      a call that was let go and never
+//!             answers, for changes   and only here         closed is reported when opening
+//! ```
+//! [`Store`] is the seam. It exists so that one machine needs no database server and a fleet can
+//! share one.
+
+mod call;
+mod error;
+mod posture;
+mod session;
+mod store;
+mod task;
+
+pub use call::{Budget, CallFilter, Closed, Limit, Recorded, StoredCall};
+pub use error::{RecordError, StoreError};
+pub use posture::StandingPosture;
+pub use session::StoredSession;
+pub use store::{Answer, Store};
+pub use task::{StoredTask, TaskMode, TaskState};

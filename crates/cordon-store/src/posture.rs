@@ -1,0 +1,44 @@
+//! The posture with its message, as leaders set it.
+
+use cordon_core::decide::Posture;
+use jiff::Timestamp;
+
+/// How careful everyone is, since when, and what agents and people are told about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingPosture {
+    /// How careful.
+    pub posture: Posture,
+    /// What is said with it; may be empty.
+    pub message: Box<str>,
+    /// Who set it; empty as long as nobody did.
+    pub by: Box<str>,
+    /// When it was set.
+    pub since: Timestamp,
+}
+
+impl Default for StandingPosture {
+    fn default() -> Self {
+        Self {
+            posture: Posture::Normal,
+            message: "".into(),
+            by: "".into(),
+            since: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+/// `normal`, `elevated`, `freeze`.
+pub(crate) fn word(posture: Posture) -> &'static str {
+    match posture {
+        Posture::Normal => "normal",
+        Posture::Elevated => "elevated",
+        Posture::Freeze => "freeze",
+    }
+}
+
+/// The posture that `word` names.
+pub(crate) fn named(text: &str) -> Option<Posture> {
+    [Posture::Normal, Posture::Elevated, Posture::Freeze]
+        .into_iter()
+        .find(|posture| word(*posture) == text)
+}

@@ -1,0 +1,138 @@
+//! The seam between what is remembered and where. Object-safe, so that the program chooses the
+//! backend when it starts; one conformance suite (`tests/conformance.rs`) holds all backends to
+//! the same promises.
+
+use crate::call::{Budget, CallFilter, Recorded, StoredCall};
+use crate::error::{RecordError, StoreError};
+use crate::posture::StandingPosture;
+use crate::session::StoredSession;
+use crate::task::{StoredTask, TaskMode, TaskState};
+use cordon_core::ledger::Ledger;
+use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::record::{CallRecord, CallResult};
+use cordon_core::session::SessionState;
+use jiff::Timestamp;
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What a method of [`Store`] gives: a future that can be sent between threads. Dropping it does
+/// not undo what was asked for.
+pub type Answer<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// What is remembered.
+///
+/// What changes tasks, sessions and the posture, and [`Store::record`] of anything but an allowed
+/// read, is durable when it answers: it survives `kill -9` and loss of power. A method that
+/// fails leaves the store as it was, and the next call works as soon as the cause is gone.
+pub trait Store: Debug + Send + Sync {
+    /// Keeps a new task.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if there is one of this id.
+    fn put_task(&self, task: StoredTask) -> Answer<'_, ()>;
+
+    /// One task, whatever its state.
+    fn task<'a>(&'a self, id: &'a TaskId) -> Answer<'a, Option<StoredTask>>;
+
+    /// All tasks, newest first.
+    fn tasks(&self) -> Answer<'_, Vec<StoredTask>>;
+
+    /// Changes what happens to the calls of a task.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such task.
+    fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: TaskMode) -> Answer<'a, ()>;
+
+    /// Changes whether the calls of a task are taken. Stopping a task stops its sessions with
+    /// it, in one step.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such task.
+    fn set_task_state<'a>(&'a self, id: &'a TaskId, state: TaskState) -> Answer<'a, ()>;
+
+    /// Sets when a task ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such task.
+    fn extend_task<'a>(&'a self, id: &'a TaskId, expires: Timestamp) -> Answer<'a, ()>;
+
+    /// Keeps a new session.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if its id or its key id is taken, [`StoreError::Unknown`] if there
+    /// is no such task.
+    fn put_session(&self, session: StoredSession) -> Answer<'_, ()>;
+
+    /// One session, whatever its state.
+    fn session<'a>(&'a self, id: &'a SessionId) -> Answer<'a, Option<StoredSession>>;
+
+    /// The sessions that are not stopped, oldest first.
+    fn live_sessions(&self) -> Answer<'_, Vec<StoredSession>>;
+
+    /// Changes whether the calls of a session are taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such session.
+    fn set_session_state<'a>(&'a self, id: &'a SessionId, state: SessionState) -> Answer<'a, ()>;
+
+    /// A number that grows with every change of a task, a session or the posture, whichever
+    /// process made it. A change by this process shows before its method answers, one by another
+    /// within a fraction of a second. Who waits on it reads again what it needs.
+    fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Keeps a decided call, and charges its task when the call is an allowed change: budget
+    /// units and the ledger are written together with the record, and concurrent calls cannot
+    /// use a unit twice. An allowed read may answer before it is durable; everything else is
+    /// durable when this answers.
+    ///
+    /// # Errors
+    /// [`RecordError`]; the call must not leave then.
+    fn record(&self, record: CallRecord, budget: Budget) -> Answer<'_, Recorded, RecordError>;
+
+    /// Keeps what became of a call that was let go, `took` after its decision. A change that
+    /// definitely had no effect ([`CallResult::NotSent`], or an answer of 400 to 499 other than
+    /// 408) gives back what it was charged.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the call stays open then, and will be reported as indeterminate.
+    fn close(&self, recorded: Recorded, result: CallResult, took: Duration) -> Answer<'_, ()>;
+
+    /// The calls that had been let go and were not closed when this store was opened. They have
+    /// been closed as indeterminate.
+    fn interrupted(&self) -> &[StoredCall];
+
+    /// The calls that `filter` asks for, newest first.
+    fn search<'a>(&'a self, filter: &'a CallFilter) -> Answer<'a, Vec<StoredCall>>;
+
+    /// At most `limit` calls after the one numbered `after`, oldest first; 0 is before the first.
+    fn tail(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredCall>>;
+
+    /// The call that people quote as `reference`.
+    fn call<'a>(&'a self, reference: &'a Reference) -> Answer<'a, Option<StoredCall>>;
+
+    /// What a task did so far. Cheap enough to ask for every call.
+    fn ledger<'a>(&'a self, task: &'a TaskId) -> Answer<'a, Arc<Ledger>>;
+
+    /// How many changes of a task were let go in the minute before `now`.
+    fn last_minute<'a>(&'a self, task: &'a TaskId, now: Timestamp) -> Answer<'a, u32>;
+
+    /// How careful everyone is; [`StandingPosture::default`] as long as nobody set it.
+    fn posture(&self) -> Answer<'_, StandingPosture>;
+
+    /// Sets how careful everyone is.
+    fn set_posture(&self, posture: StandingPosture) -> Answer<'_, ()>;
+
+    /// Looks whether what is kept is whole. Reads everything: for `cordon doctor`.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupted`].
+    fn check(&self) -> Answer<'_, ()>;
+
+    /// Makes durable all that was answered before, then lets go of files and locks. Every later
+    /// method fails with [`StoreError::ShutDown`].
+    fn shut_down(&self) -> Answer<'_, ()>;
+}

@@ -1,0 +1,81 @@
+//! Tasks as the store keeps them: the text that a person wrote and what was frozen from it. They
+//! are compiled again when a process starts, so nothing that was derived can go stale here.
+
+use cordon_core::names::{Sponsor, TaskId};
+use jiff::Timestamp;
+
+/// One declared task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTask {
+    /// Its id.
+    pub id: TaskId,
+    /// The TOML file as written.
+    pub text: Box<str>,
+    /// What was frozen when it started: wildcards expanded, versions; empty for none.
+    pub lock: Box<str>,
+    /// The person who launched it.
+    pub sponsor: Sponsor,
+    /// What happens to its calls.
+    pub mode: TaskMode,
+    /// Whether its calls are taken.
+    pub state: TaskState,
+    /// When it was declared.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// What happens to the changing calls of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskMode {
+    /// They are recorded, not made.
+    Preview,
+    /// They are made.
+    Live,
+}
+
+/// Whether the calls of a task are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskState {
+    /// They are.
+    Active,
+    /// Reads only, until its sponsor resumes it.
+    Paused,
+    /// Over.
+    Stopped,
+}
+
+impl TaskMode {
+    /// `preview`, `live`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preview => "preview",
+            Self::Live => "live",
+        }
+    }
+
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        [Self::Preview, Self::Live]
+            .into_iter()
+            .find(|mode| mode.as_str() == word)
+    }
+}
+
+impl TaskState {
+    /// `active`, `paused`, `stopped`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        [Self::Active, Self::Paused, Self::Stopped]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
