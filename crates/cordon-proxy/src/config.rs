@@ -108,10 +108,10 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of a request's head.
     pub head_bytes: usize,
-    /// Header lines of a request.
-    pub headers: usize,
     /// Bytes of a body that is read whole.
     pub whole_body: usize,
+    /// Bytes of all bodies that are held at one time.
+    pub held_bodies: u64,
     /// Bytes of an object body that streams. 5 GiB is the most that S3 takes in one request.
     pub streamed_body: u64,
     /// Bytes of a refused request's body that are read and dropped to keep its connection.
@@ -151,10 +151,10 @@ impl Default for Limits {
         Self {
             connections: 4_096,
             head_bytes: 64 * 1024,
-            headers: 100,
             whole_body: 16 * 1024 * 1024,
+            held_bodies: 256 * 1024 * 1024,
             streamed_body: 5 * 1024 * 1024 * 1024,
-            drained: 1024 * 1024,
+            drained: 16 * 1024 * 1024,
             remembered_signatures: 65_536,
             idle_upstream: 64,
         }

@@ -2,14 +2,38 @@
 //!
 //! Takes a [`ProxyConfig`] and the [`Parts`] that the program made; gives a [`Running`] proxy: one
 //! listener that is forward proxy (CONNECT with TLS ended here, absolute-form HTTP) and AWS
-//! endpoint at once. Every request on every way in goes down the one line in [`pipeline`].
+//! endpoint at once. Every request on every way in goes down the one line of `pipeline.rs`.
+//!
+//! ```text
+//! start ─► accept ─► http1 ─► pipeline ─► forward ─► http1
+//!            ├► own      (health, container credentials)
+//!            └► tunnel   (hosts that are not AWS)
+//! ```
 
+mod accept;
+mod address;
 mod ca;
 mod clock;
 mod config;
+mod forward;
+mod gather;
 mod host;
+mod http1;
+mod line;
 mod live;
+mod meter;
+mod own;
+mod payload;
+mod pipeline;
+mod reference;
+mod replay;
+mod rescue;
 mod roots;
+mod scrub;
+mod start;
+mod stream;
+mod trace;
+mod tunnel;
 
 pub use ca::{Authority, AuthorityError};
 pub use clock::Clock;
@@ -19,3 +43,5 @@ pub use config::{
 };
 pub use host::{HostName, HostPattern};
 pub use live::{Live, Snapshot};
+pub use own::container_token;
+pub use start::{Address, Closed, Parts, Proxy, Running, StartError};

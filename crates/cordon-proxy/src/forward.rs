@@ -1,0 +1,329 @@
+//! The way to AWS and back. Takes an [`Outbound`] and the proof that its decision was recorded;
+//! gives [`Answered`].
+//!
+//! Nothing is retried but what is safe: a request that provably never left may take another
+//! connection, and a read whose kept connection turned out to be dead is sent once more. A change
+//! that left is never repeated. Redirects are passed on, never followed.
+
+mod answer;
+mod pool;
+mod upload;
+
+pub(crate) use answer::AnswerBody;
+pub(crate) use upload::{Upload, UploadFault};
+
+use crate::address::{DialError, Reach};
+use crate::config::{Deadlines, Limits, Security, Upstream};
+use crate::http1::Connection;
+use crate::meter::Meter;
+use crate::scrub::Watch;
+use answer::sanitised;
+use bytes::Bytes;
+use cordon_aws::catalog::Catalog;
+use cordon_aws::emit::{Emission, EmittedBody, HostStyle};
+use cordon_aws::sigv4::Transport;
+use cordon_core::sign::{Outbound, OutboundParts};
+use cordon_store::Recorded;
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use pool::{Lease, Pool, Sent, Target};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use upload::{Progress, UpstreamBody};
+
+/// How Cordon names itself to AWS. What the client says of itself is not passed on: it is not
+/// signed, and policy never saw it.
+const AGENT: &str = concat!("cordon/", env!("CARGO_PKG_VERSION"));
+
+/// Sends requests to AWS, or to the one upstream that is configured.
+#[derive(Debug)]
+pub(crate) struct Forwarder {
+    upstream: Upstream,
+    pool: Arc<Pool>,
+    watch: Arc<Watch>,
+    catalog: &'static Catalog,
+    answer: Duration,
+    answer_idle: Duration,
+}
+
+/// Whether a call changes something, and so whether it may be sent twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Reads,
+    Changes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    /// Without what belongs to one connection, and without credentials.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: AnswerBody,
+    /// The upstream's own name for the request; empty if it gave none.
+    pub(crate) request_id: Box<str>,
+}
+
+/// Why no answer came back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ForwardError {
+    /// No connection: the call did not leave.
+    #[error("the upstream cannot be reached")]
+    Unreachable(#[source] DialError),
+    /// The connection broke before the request left.
+    #[error("the connection broke before the request left")]
+    NotSent(#[source] hyper::Error),
+    /// The request could not be put into HTTP: a fault of ours.
+    #[error("the request cannot be written")]
+    Unwritable(#[source] http::Error),
+    /// The body that was to follow did not hold: the upstream saw no whole request.
+    #[error("the upload was cut")]
+    Upload(#[source] UploadFault),
+    /// The connection broke after the request left.
+    #[error("the connection broke after the request left")]
+    Broken(#[source] hyper::Error),
+    /// No answer in time.
+    #[error("no answer came within {0:?}")]
+    TimedOut(Duration),
+    /// An answer that is none: a switch of protocols, a status below 200.
+    #[error("the upstream answered with status {0}")]
+    Nonsense(StatusCode),
+    /// The head of the answer held a minted credential.
+    #[error("the head of the answer held a minted credential")]
+    Leak,
+}
+
+impl Forwarder {
+    pub(crate) fn new(
+        upstream: Upstream,
+        limits: &Limits,
+        deadlines: &Deadlines,
+        watch: Arc<Watch>,
+        catalog: &'static Catalog,
+    ) -> Result<Self, rustls::Error> {
+        let reach = match &upstream {
+            Upstream::Aws { private } => Reach::Public {
+                beside: private.clone(),
+            },
+            Upstream::Fixed(_) => Reach::Anywhere,
+        };
+        Ok(Self {
+            upstream,
+            pool: Arc::new(Pool::new(reach, limits.idle_upstream, deadlines.connect)?),
+            watch,
+            catalog,
+            answer: deadlines.answer,
+            answer_idle: deadlines.answer_idle,
+        })
+    }
+
+    /// Where calls go, as signing wants to know it.
+    pub(crate) fn signing(&self) -> cordon_core::sign::Upstream<'_> {
+        match &self.upstream {
+            Upstream::Aws { .. } => cordon_core::sign::Upstream {
+                style: HostStyle::Aws,
+                authority: "",
+                transport: Transport::Tls,
+            },
+            Upstream::Fixed(fixed) => cordon_core::sign::Upstream {
+                style: HostStyle::Fixed,
+                authority: &fixed.authority,
+                transport: match fixed.security {
+                    Security::Tls => Transport::Tls,
+                    Security::Plain => Transport::Plain,
+                },
+            },
+        }
+    }
+
+    /// Sends `outbound`, whose decision was `recorded`. A body that streams is read from `client`
+    /// while it is sent.
+    pub(crate) async fn forward(
+        &self,
+        outbound: Outbound,
+        recorded: &Recorded,
+        client: &mut Connection,
+        effect: Effect,
+    ) -> Result<Answered, ForwardError> {
+        tracing::debug!(reference = recorded.reference(), "the call leaves");
+        let OutboundParts {
+            emission,
+            framing,
+            content_length,
+            content,
+        } = outbound.into_parts();
+        let target = self.target(&emission);
+        let (lease, response) = match (content, &emission.body) {
+            (Some(content), _) => {
+                let upload = Upload::new(content, framing, content_length);
+                self.stream(&target, &emission, upload, client).await?
+            }
+            (None, EmittedBody::Whole(body)) => self.send(&target, &emission, body, effect).await?,
+            (None, EmittedBody::Streamed) => {
+                self.send(&target, &emission, &Bytes::new(), effect).await?
+            }
+        };
+        self.answered(lease, response)
+    }
+
+    /// Sends a request whose body is at hand.
+    async fn send(
+        &self,
+        target: &Target,
+        emission: &Emission,
+        body: &Bytes,
+        effect: Effect,
+    ) -> Result<(Lease, Response<Incoming>), ForwardError> {
+        let mut lease = self
+            .pool
+            .lease(target)
+            .await
+            .map_err(ForwardError::Unreachable)?;
+        loop {
+            let request = head(target, emission, UpstreamBody::whole(body.clone()), &lease)?;
+            // A kept connection may have been closed by the other side at any moment. What was
+            // not sent is sent on a new one; what was sent is sent again only if it reads.
+            match self.in_time(lease.send(request)).await? {
+                Sent::Answered(response) => return Ok((lease, response)),
+                Sent::NotSent(error) if lease.is_fresh() => {
+                    return Err(ForwardError::NotSent(error));
+                }
+                Sent::NotSent(_) => {}
+                Sent::Broken(error) if lease.is_fresh() || effect == Effect::Changes => {
+                    return Err(ForwardError::Broken(error));
+                }
+                Sent::Broken(_) => {}
+            }
+            lease = self
+                .pool
+                .connect(target)
+                .await
+                .map_err(ForwardError::Unreachable)?;
+        }
+    }
+
+    /// Sends a request whose body comes from the client at the same time. A new connection is
+    /// used, since an upload cannot be started again.
+    async fn stream(
+        &self,
+        target: &Target,
+        emission: &Emission,
+        upload: Upload,
+        client: &mut Connection,
+    ) -> Result<(Lease, Response<Incoming>), ForwardError> {
+        let mut lease = self
+            .pool
+            .connect(target)
+            .await
+            .map_err(ForwardError::Unreachable)?;
+        let (body, pieces) = UpstreamBody::streamed(upload.length());
+        let request = head(target, emission, body, &lease)?;
+        let progress = Progress::default();
+        let sent = {
+            let mut sending = std::pin::pin!(lease.send(request));
+            let fed = tokio::select! {
+                // The upstream may answer before it has read everything: it refuses, and the rest
+                // of the body is of no use to anyone.
+                sent = &mut sending => Err(sent),
+                fed = upload.feed(pieces, self.answer_idle, client, &progress) => Ok(fed),
+            };
+            match fed {
+                Err(sent) => sent,
+                Ok(Ok(()) | Err(UploadFault::Upstream)) => self.in_time(sending).await?,
+                // The connection is dropped here, with the request unfinished.
+                Ok(Err(fault)) => return Err(ForwardError::Upload(fault)),
+            }
+        };
+        match sent {
+            Sent::Answered(response) => Ok((lease, response)),
+            Sent::Broken(error) if progress.is_released() => Err(ForwardError::Broken(error)),
+            Sent::NotSent(_) | Sent::Broken(_) => Err(ForwardError::Upload(UploadFault::Upstream)),
+        }
+    }
+
+    async fn in_time<T>(&self, sending: impl Future<Output = T>) -> Result<T, ForwardError> {
+        timeout(self.answer, sending)
+            .await
+            .map_err(|_| ForwardError::TimedOut(self.answer))
+    }
+
+    fn answered(
+        &self,
+        lease: Lease,
+        response: Response<Incoming>,
+    ) -> Result<Answered, ForwardError> {
+        let (parts, body) = response.into_parts();
+        if parts.status.is_informational() {
+            return Err(ForwardError::Nonsense(parts.status));
+        }
+        let needles = self.watch.needles();
+        let headers = sanitised(parts.headers, self.catalog);
+        if headers
+            .values()
+            .any(|value| needles.are_in(value.as_bytes()))
+        {
+            Meter::leak();
+            return Err(ForwardError::Leak);
+        }
+        Ok(Answered {
+            status: parts.status,
+            request_id: answer::request_id(&headers),
+            headers,
+            body: AnswerBody::new(body, lease, self.answer_idle, needles),
+        })
+    }
+
+    fn target(&self, emission: &Emission) -> Target {
+        match &self.upstream {
+            Upstream::Aws { .. } => Target {
+                security: Security::Tls,
+                host: emission.host.as_str().into(),
+                port: 443,
+            },
+            Upstream::Fixed(fixed) => Target {
+                security: fixed.security,
+                host: fixed.host.clone(),
+                port: fixed.port,
+            },
+        }
+    }
+}
+
+/// The request as the connection of `lease` wants it: HTTP/1.1 names the host in a header,
+/// HTTP/2 in the target.
+fn head(
+    target: &Target,
+    emission: &Emission,
+    body: UpstreamBody,
+    lease: &Lease,
+) -> Result<Request<UpstreamBody>, ForwardError> {
+    let mut uri = String::with_capacity(emission.path.len() + 32);
+    let mut headers = emission.headers.clone();
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    if lease.is_http2() {
+        uri.push_str("https://");
+        match headers.remove(HOST) {
+            Some(host) => uri.push_str(host.to_str().unwrap_or(&target.host)),
+            None => uri.push_str(&target.host),
+        }
+    }
+    uri.push_str(&emission.path);
+    if let Some(query) = &emission.query {
+        uri.push('?');
+        uri.push_str(query);
+    }
+    let mut request = Request::builder()
+        .method(&emission.method)
+        .uri(uri)
+        .body(body)
+        .map_err(ForwardError::Unwritable)?;
+    *request.headers_mut() = headers;
+    *request.version_mut() = match lease.is_http2() {
+        true => Version::HTTP_2,
+        false => Version::HTTP_11,
+    };
+    Ok(request)
+}

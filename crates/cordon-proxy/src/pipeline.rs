@@ -1,0 +1,121 @@
+//! The line: one request from its head to its answer, one call per stage.
+//!
+//! ```text
+//! read ─► authenticate ─► identify ─► gather ─► assess ─► decide ─► record ─► mint ─► sign
+//!      ─► forward ─► close (the outcome is recorded)
+//! ```
+//! Each stage takes what only the one before it makes, so none can be left out. What stops a
+//! request is recorded and told in one place, [`stop`], and answered by [`crate::rescue`].
+//! Nothing on the line looks at whether the client is still there: once a call was forwarded, its
+//! outcome is recorded.
+
+mod depart;
+mod record;
+mod stop;
+
+use crate::forward::Answered;
+use crate::gather::gather;
+use crate::http1::{Connection, Reply, ReplyBody};
+use crate::line::Line;
+use crate::meter::Stage;
+use crate::payload;
+use crate::rescue;
+use cordon_aws::error_shape::{ErrorShape, shape_of};
+use cordon_core::assess::assess;
+use cordon_core::authenticate::{Received, authenticate};
+use cordon_core::decide::decide;
+use cordon_core::identify::identify;
+use http::{Method, StatusCode};
+use std::time::Instant;
+use stop::Stopped;
+
+/// Carries one request down the line and gives its answer.
+pub(crate) async fn run(line: &Line, client: &mut Connection, received: Received) -> Reply {
+    let method = received.request.method.clone();
+    line.meter.in_flight.increment(1);
+    let carried = carry(line, client, received).await;
+    line.meter.in_flight.decrement(1);
+    match carried {
+        Ok(answered) => reply(answered, &method).await,
+        Err(stopped) => rescue::answer(&stopped.refusal, stopped.shape, &stopped.reference),
+    }
+}
+
+/// The line itself.
+async fn carry(
+    line: &Line,
+    client: &mut Connection,
+    mut received: Received,
+) -> Result<Answered, Stopped> {
+    let began = Instant::now();
+    let snapshot = line.live.snapshot();
+    let now = line.clock.now();
+
+    let held = match payload::read(line, client, &received.request, &snapshot.sessions).await {
+        Ok(held) => held,
+        Err(fault) => return Err(stop::unread(line, &received, &fault).await),
+    };
+    received.request.body = held.body.clone();
+
+    let authenticated = match authenticate(received, &snapshot.sessions, now) {
+        Ok(authenticated) => authenticated,
+        Err((received, error)) => return Err(stop::nobody(line, &received, &error).await),
+    };
+    let verified = authenticated.verified().clone();
+    let guessed = shape_of(authenticated.request(), Some(&verified.scope().service));
+
+    let identified = match identify(authenticated, line.catalog) {
+        Ok(identified) => identified,
+        Err(unidentified) => return Err(stop::unidentified(line, &unidentified, guessed).await),
+    };
+    let shape = ErrorShape {
+        protocol: identified.call().protocol(),
+        ..guessed
+    };
+
+    let gathered = gather(line, &identified, &snapshot, now).await;
+    let assessed = assess(identified, &gathered.knowledge(&snapshot));
+    let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
+    let decided = line.meter.took(Stage::Decide, began);
+
+    let (permit, recorded) = record::record(line, decision, &verified, shape, now).await?;
+    let departure = depart::Departure::of(&permit, shape, decided);
+    let outcome = depart::depart(line, client, permit, &recorded, &departure).await;
+    depart::close(line, recorded, &departure, outcome).await
+}
+
+/// What the agent gets of an answer.
+async fn reply(answered: Answered, method: &Method) -> Reply {
+    let Answered {
+        status,
+        headers,
+        body,
+        ..
+    } = answered;
+    let bodiless = *method == Method::HEAD
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let body = match bodiless {
+        false => ReplyBody::Streamed(body),
+        true => {
+            body.discard().await;
+            ReplyBody::Absent {
+                told: told_length(&headers),
+            }
+        }
+    };
+    Reply {
+        status,
+        headers,
+        body,
+    }
+}
+
+/// The length that an answer without a body tells of the one it stands for.
+fn told_length(headers: &http::HeaderMap) -> Option<u64> {
+    headers
+        .get(http::header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
