@@ -65,13 +65,6 @@ impl Algorithm {
         format!("x-amz-checksum-{}", self.name())
     }
 
-    /// Reads `CRC32`, `crc64nvme`, ... in any case.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::CHECKSUMS
-            .into_iter()
-            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
-    }
-
     /// The digest of a whole value.
     pub(crate) fn of(self, data: &[u8]) -> Vec<u8> {
         let mut hasher = Hasher::new(self);

@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 
 use crate::identity::{Credential, Identity, Principal, PrincipalKind, Role, User, letters};
 use crate::policy::{self, Kind, Policy, PolicyFault};
-use crate::service::{beanstalk, lambda, s3};
+use crate::service::{
+    beanstalk, cloudformation, dynamodb, ec2, lambda, logs, rds, s3, secrets, sqs,
+};
 
 pub use story::{BASE_ACCESS_KEY_ID, BASE_SECRET_ACCESS_KEY, DEPLOY_ROLE, READ_ROLE};
 
@@ -35,7 +37,14 @@ pub struct Estate {
 #[derive(Clone, Default)]
 pub(crate) struct Place {
     pub(crate) beanstalk: beanstalk::Beanstalk,
+    pub(crate) cloudformation: cloudformation::Stacks,
+    pub(crate) dynamodb: dynamodb::Tables,
+    pub(crate) ec2: ec2::Ec2,
     pub(crate) lambda: lambda::Functions,
+    pub(crate) logs: logs::Groups,
+    pub(crate) rds: rds::Rds,
+    pub(crate) secrets: secrets::Secrets,
+    pub(crate) sqs: sqs::Queues,
 }
 
 /// A user with an access key, for [`Estate::with_user`].
@@ -210,8 +219,15 @@ impl Estate {
 impl Place {
     fn to_json(&self) -> Value {
         json!({
+            "cloudformation": self.cloudformation.to_json(),
+            "dynamodb": self.dynamodb.to_json(),
+            "ec2": self.ec2.to_json(),
             "elasticbeanstalk": self.beanstalk.to_json(),
             "lambda": self.lambda.to_json(),
+            "logs": self.logs.to_json(),
+            "rds": self.rds.to_json(),
+            "secretsmanager": self.secrets.to_json(),
+            "sqs": self.sqs.to_json(),
         })
     }
 }

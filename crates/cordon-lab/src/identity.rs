@@ -97,6 +97,14 @@ impl Principal {
         }
     }
 
+    /// The names by which a policy with principals may know the caller.
+    pub(crate) fn names(&self, partition: &str) -> Vec<String> {
+        let root = format!("arn:{partition}:iam::{}:root", self.account);
+        let mut names = vec![self.arn.clone(), self.account.clone(), root];
+        names.extend(self.session().map(|session| session.role_arn.clone()));
+        names
+    }
+
     /// What conditions can know about the caller.
     pub(crate) fn context(&self) -> Context {
         let mut context = Context::default();
@@ -201,15 +209,11 @@ impl Identity {
         context: &Context,
         protocol: Protocol,
     ) -> Result<(), Fault> {
-        let mut context = context.clone();
-        for (key, value) in &access.keys {
-            context.set(key, value.as_str());
-        }
         let question = Question {
             action: &access.action,
             resource: &access.resource,
             principals: &[],
-            context: &context,
+            context,
         };
         let session_policies = principal
             .session()

@@ -79,6 +79,7 @@ impl Answer {
 pub(crate) struct Fault {
     kind: Kind,
     message: String,
+    query_code: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,12 +133,15 @@ impl Fault {
         Self {
             kind,
             message: message.into(),
+            query_code: None,
         }
     }
 
-    /// Whether policies, rather than the state of the world, refused.
-    pub(crate) fn is_denied(&self) -> bool {
-        self.kind == Kind::Denied
+    /// The code that this fault has had since the service spoke only the query protocol. In JSON
+    /// it goes beside the other code, as SQS does for the sake of older clients.
+    pub(crate) fn query_code(mut self, code: &'static str) -> Self {
+        self.query_code = Some(code);
+        self
     }
 
     pub(crate) fn message(&self) -> &str {
@@ -148,6 +152,7 @@ impl Fault {
     pub(crate) fn status_and_code(&self, protocol: Protocol) -> (u16, &'static str) {
         use Protocol::{Ec2, Json10, Json11, Query, RestJson, RestXml};
         match (&self.kind, protocol) {
+            (Kind::Named(status, code), Query) => (*status, self.query_code.unwrap_or(code)),
             (Kind::Named(status, code), _) => (*status, code),
             (Kind::Signature(fault), _) => fault.status_and_code(protocol),
             (Kind::Denied, Query | RestXml) => (403, "AccessDenied"),
@@ -259,6 +264,9 @@ pub(crate) fn render_fault(fault: &Fault, frame: Frame<'_>) -> Rendered {
                 "message": message,
             });
             text.push_str(&body.to_string());
+            if let Some(code) = fault.query_code {
+                headers.push(("x-amzn-query-error".to_owned(), format!("{code};Sender")));
+            }
             json_type(frame.protocol)
         }
         Protocol::RestJson => {

@@ -5,8 +5,16 @@
 //! every access before it lets the operation run, so that no service can forget to.
 
 pub(crate) mod beanstalk;
+pub(crate) mod cloudformation;
+pub(crate) mod dynamodb;
+pub(crate) mod ec2;
+mod iam;
 pub(crate) mod lambda;
+pub(crate) mod logs;
+pub(crate) mod rds;
 pub(crate) mod s3;
+pub(crate) mod secrets;
+pub(crate) mod sqs;
 mod sts;
 
 use std::borrow::Cow;
@@ -70,11 +78,19 @@ impl Operation {
 }
 
 /// All services of the lab.
-pub(crate) const SERVICES: [&Service; 4] = [
+pub(crate) const SERVICES: [&Service; 12] = [
     &sts::SERVICE,
     &s3::SERVICE,
     &lambda::SERVICE,
     &beanstalk::SERVICE,
+    &cloudformation::SERVICE,
+    &dynamodb::SERVICE,
+    &ec2::SERVICE,
+    &iam::SERVICE,
+    &logs::SERVICE,
+    &rds::SERVICE,
+    &secrets::SERVICE,
+    &sqs::SERVICE,
 ];
 
 /// A service by the name in a credential scope.
@@ -176,11 +192,9 @@ pub(crate) struct Call<'a> {
     pub(crate) body: &'a Body,
     pub(crate) parameters: Value,
     pub(crate) caller: &'a Principal,
-    pub(crate) context: Context,
     pub(crate) partition: &'a str,
     pub(crate) region: &'a str,
     pub(crate) now: Timestamp,
-    pub(crate) request_id: &'a str,
     /// Every access that was asked for, for the log.
     pub(crate) asked: RefCell<Vec<(String, String)>>,
 }
@@ -205,42 +219,54 @@ impl<'a> Call<'a> {
 
     /// Asks the caller's policies.
     pub(crate) fn authorize(&self, estate: &Estate, access: &Access) -> Result<(), Fault> {
+        self.authorize_as(self.caller, estate, access)
+    }
+
+    /// Asks the policies of whoever the call acts as: the caller, or the role of a stack.
+    pub(crate) fn authorize_as(
+        &self,
+        principal: &Principal,
+        estate: &Estate,
+        access: &Access,
+    ) -> Result<(), Fault> {
         self.asked
             .borrow_mut()
             .push((access.action.clone(), access.resource.clone()));
+        let mut context = principal.context();
+        context.set("aws:RequestedRegion", self.region);
+        // The lab speaks plain HTTP on loopback, and says so.
+        context.set("aws:SecureTransport", "false");
+        for (key, value) in &access.keys {
+            context.set(key, value.as_str());
+        }
         estate
             .identity
-            .authorize(self.caller, access, &self.context, self.protocol)?;
-        self.check_bucket_policy(estate, access)
+            .authorize(principal, access, &context, self.protocol)?;
+        self.check_bucket_policy(principal, estate, access, &context)
     }
 
     /// A bucket's policy can take away what the caller's own policies allow. What it would grant
     /// beyond them the lab does not grant: within one account that needs neither.
-    fn check_bucket_policy(&self, estate: &Estate, access: &Access) -> Result<(), Fault> {
+    fn check_bucket_policy(
+        &self,
+        principal: &Principal,
+        estate: &Estate,
+        access: &Access,
+        context: &Context,
+    ) -> Result<(), Fault> {
         let Some(policy) = estate.s3.policy_for(&access.resource) else {
             return Ok(());
         };
-        let root = format!("arn:{}:iam::{}:root", self.partition, self.caller.account);
-        let mut names = vec![self.caller.arn.as_str(), &self.caller.account, &root];
-        names.extend(
-            self.caller
-                .session()
-                .map(|session| session.role_arn.as_str()),
-        );
-        let mut context = self.context.clone();
-        access
-            .keys
-            .iter()
-            .for_each(|(key, value)| context.set(key, value.as_str()));
+        let names = principal.names(self.partition);
         let question = Question {
             action: &access.action,
             resource: &access.resource,
-            principals: &names,
-            context: &context,
+            principals: &names.iter().map(String::as_str).collect::<Vec<_>>(),
+            context,
         };
         match policy.effect(&question) {
             Some(Effect::Deny) => Err(denial(
-                self.caller,
+                principal,
                 access,
                 "with an explicit deny in a resource-based policy",
                 self.protocol,
@@ -256,11 +282,6 @@ impl<'a> Call<'a> {
     pub(crate) fn place_if_any<'e>(&self, estate: &'e Estate) -> Option<&'e Place> {
         estate.place_if_any(&self.caller.account, self.region)
     }
-
-    /// `2026-07-29T10:00:00Z`.
-    pub(crate) fn time(&self) -> String {
-        iso(self.now)
-    }
 }
 
 /// `2026-07-29T10:00:00Z`.
@@ -275,6 +296,14 @@ pub(crate) fn perform(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fa
     };
     for access in (operation.accesses)(call, estate)? {
         call.authorize(estate, &access)?;
+    }
+    // A dry run is answered here, so that no operation can forget that it is one.
+    if call.protocol == Protocol::Ec2 && call.input().boolean("DryRun")? == Some(true) {
+        return Err(Fault::new(
+            412,
+            "DryRunOperation",
+            "Request would have succeeded, but DryRun flag is set.",
+        ));
     }
     (operation.run)(call, estate)
 }

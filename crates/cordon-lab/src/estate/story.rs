@@ -1,7 +1,7 @@
 //! The estate of the demo.
 //!
 //! A billing team runs its cost explorer in China: a Beanstalk environment that customers use,
-//! two functions, a table, a bucket and a queue. An agent is to mend a rounding fault. The base
+//! two functions, a table, a bucket, a queue and a secret. An agent is to mend a rounding fault. The base
 //! key may do nothing but assume two roles, which is what Cordon is given.
 
 use cordon_aws::arn::{AccountId, Partition, Region};
@@ -159,6 +159,25 @@ impl Estate {
         place
             .beanstalk
             .create_environment("cost-explorer", "ce-web-prod", options, now)?;
+        let table = json!({
+            "AttributeDefinitions": [{"AttributeName": "team", "AttributeType": "S"}, {"AttributeName": "month", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "team", "KeyType": "HASH"}, {"AttributeName": "month", "KeyType": "RANGE"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        place.dynamodb.create("cost-explorer-costs", &table, now)?;
+        for (month, amount) in [("2026-06", "1292.60"), ("2026-07", "1402.00")] {
+            let item =
+                json!({"team": {"S": "billing"}, "month": {"S": month}, "amount": {"N": amount}});
+            place.dynamodb.put("cost-explorer-costs", &item)?;
+        }
+        place
+            .sqs
+            .create("cost-explorer-exports", &Default::default(), now)?;
+        place.secrets.create(
+            "cost-explorer/database",
+            "{\"password\":\"an example, not a secret\"}",
+            now,
+        );
         for (name, handler) in [
             ("cost-explorer-api", "api.handler"),
             ("cost-explorer-export", "export.handler"),

@@ -1,8 +1,14 @@
 //! One request, from its bytes to its answer and its entry in the log.
 //!
-//! 1. read the head; 2. find whose key it claims; 3. receive the body, taking its chunks apart
-//! with that key; 4. hold signature and body to what they say; 5. name the operation; 6. perform
-//! it, which asks the policies first; 7. write the log. Steps 4 to 7 hold the lock.
+//! 1. read the head;
+//! 2. find whose key it claims;
+//! 3. receive the body, taking its chunks apart with that key;
+//! 4. hold signature and body to what they say;
+//! 5. name the operation;
+//! 6. perform it, which asks the policies first;
+//! 7. write the log.
+//!
+//! Steps 4 to 7 hold the lock.
 
 use std::cell::RefCell;
 
@@ -197,10 +203,6 @@ fn answer(
     }
     let (operation, parameters) = service.identify(head, body)?;
     operation.clone_into(&mut learned.operation);
-    let mut context = principal.context();
-    context.set("aws:RequestedRegion", region.as_str());
-    // The lab speaks plain HTTP on loopback, and says so.
-    context.set("aws:SecureTransport", "false");
     let partition = state.estate.partition.clone();
     let call = Call {
         service,
@@ -210,11 +212,9 @@ fn answer(
         body,
         parameters,
         caller: &principal,
-        context,
         partition: &partition,
         region: &region,
         now,
-        request_id: arrival.request_id,
         asked: RefCell::default(),
     };
     let outcome = service::perform(&call, &mut state.estate);

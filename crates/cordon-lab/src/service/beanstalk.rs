@@ -109,6 +109,39 @@ impl Beanstalk {
         Ok(())
     }
 
+    /// Describes an application anew, for stacks.
+    pub(crate) fn describe_application(
+        &mut self,
+        name: &str,
+        description: &str,
+    ) -> Result<(), Fault> {
+        let application = self
+            .applications
+            .get_mut(name)
+            .ok_or_else(|| no_application(name))?;
+        description.clone_into(&mut application.description);
+        Ok(())
+    }
+
+    /// Deletes an application that has no environment, for stacks.
+    pub(crate) fn delete_application(&mut self, name: &str) -> Result<(), Fault> {
+        let is_used = self
+            .environments
+            .iter()
+            .any(|known| known.status == Status::Ready && known.application == name);
+        if is_used {
+            return Err(Fault::new(
+                400,
+                "OperationInProgressFailure",
+                "Unable to delete application because it has a running environment.",
+            ));
+        }
+        self.applications
+            .remove(name)
+            .map(|_| ())
+            .ok_or_else(|| no_application(name))
+    }
+
     /// Makes an environment, for seeds and stacks.
     pub(crate) fn create_environment(
         &mut self,
@@ -118,11 +151,7 @@ impl Beanstalk {
         now: Timestamp,
     ) -> Result<(), Fault> {
         if !self.applications.contains_key(application) {
-            return Err(Fault::new(
-                400,
-                "InvalidParameterValue",
-                format!("No Application named '{application}' found."),
-            ));
+            return Err(no_application(application));
         }
         if self.live(application, name).is_some() {
             return Err(Fault::new(
@@ -294,6 +323,14 @@ impl Environment {
             "Tier": {"Name": "WebServer", "Type": "Standard", "Version": "1.0"},
         })
     }
+}
+
+fn no_application(name: &str) -> Fault {
+    Fault::new(
+        400,
+        "InvalidParameterValue",
+        format!("No Application named '{name}' found."),
+    )
 }
 
 fn domain(partition: &str) -> &'static str {

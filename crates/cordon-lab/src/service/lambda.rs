@@ -126,6 +126,18 @@ impl Functions {
         Ok(())
     }
 
+    /// Replaces the code, for stacks.
+    pub(crate) fn replace_code(
+        &mut self,
+        name: &str,
+        code: &[u8],
+        modified: String,
+    ) -> Result<(), Fault> {
+        let function = self.find_mut(name)?;
+        function.current.set_code(code, modified);
+        Ok(())
+    }
+
     /// Deletes a function with all its versions.
     pub(crate) fn delete(&mut self, name: &str) -> Result<(), Fault> {
         self.0.remove(name).map(|_| ()).ok_or_else(|| absent(name))
@@ -157,6 +169,12 @@ impl Functions {
 }
 
 impl Revision {
+    fn set_code(&mut self, code: &[u8], modified: String) {
+        self.code_sha256 = base64(&Algorithm::Sha256.of(code));
+        self.code_size = code.len() as u64;
+        self.touch(modified);
+    }
+
     fn touch(&mut self, modified: String) {
         self.modified = modified;
         self.revision_id = hexadecimal(32);
@@ -460,9 +478,7 @@ fn update_code(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     // A dry run answers with what would be and changes nothing.
     let is_dry = input.boolean("DryRun")? == Some(true);
     let mut next = function.current.clone();
-    next.code_sha256 = base64(&Algorithm::Sha256.of(&code));
-    next.code_size = code.len() as u64;
-    next.touch(modified(call));
+    next.set_code(&code, modified(call));
     let answer = Answer::fields(next.to_json(&arn));
     if !is_dry {
         function.current = next;
@@ -501,12 +517,11 @@ fn check_revision(function: &Function, input: Input<'_>) -> Result<(), Fault> {
 
 fn publish_now(function: &mut Function) -> Revision {
     // Publishing what is already published gives the same version again.
-    if let Some(last) = function.versions.last() {
-        if last.code_sha256 == function.current.code_sha256
-            && last.settings == function.current.settings
-        {
-            return last.clone();
-        }
+    if let Some(last) = function.versions.last()
+        && last.code_sha256 == function.current.code_sha256
+        && last.settings == function.current.settings
+    {
+        return last.clone();
     }
     function.last_version += 1;
     let revision = Revision {

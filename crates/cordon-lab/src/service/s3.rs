@@ -221,6 +221,18 @@ impl Buckets {
         Ok(())
     }
 
+    /// Turns versions on or off by the words of the API; nothing changes nothing.
+    pub(crate) fn set_versioning(&mut self, name: &str, status: Option<&str>) -> Result<(), Fault> {
+        let bucket = self.bucket_mut(name)?;
+        bucket.versioning = match status {
+            None => return Ok(()),
+            Some("Enabled") => Versioning::Enabled,
+            Some("Suspended") => Versioning::Suspended,
+            Some(_) => return Err(Fault::malformed("Status must be Enabled or Suspended")),
+        };
+        Ok(())
+    }
+
     /// Deletes a bucket, which must be empty.
     pub(crate) fn delete(&mut self, name: &str) -> Result<(), Fault> {
         let is_empty = self.bucket(name)?.objects.is_empty();
@@ -476,24 +488,24 @@ pub(crate) fn check_body(head: &Head, body: &Body) -> Result<(), Fault> {
             "The request contained trailing data that was not well-formed or did not conform to our published schema.",
         ));
     }
-    if let Some(length) = head.header("x-amz-decoded-content-length") {
-        if length.parse() != Ok(body.length) {
-            return Err(Fault::new(
-                400,
-                "IncompleteBody",
-                "The request body terminated unexpectedly",
-            ));
-        }
+    if let Some(length) = head.header("x-amz-decoded-content-length")
+        && length.parse() != Ok(body.length)
+    {
+        return Err(Fault::new(
+            400,
+            "IncompleteBody",
+            "The request body terminated unexpectedly",
+        ));
     }
     let digest = |algorithm: Algorithm| body.digests.get(&algorithm).map(|digest| base64(digest));
-    if let Some(md5) = head.header("content-md5") {
-        if digest(Algorithm::Md5).as_deref() != Some(md5) {
-            return Err(Fault::new(
-                400,
-                "BadDigest",
-                "The Content-MD5 you specified did not match what we received.",
-            ));
-        }
+    if let Some(md5) = head.header("content-md5")
+        && digest(Algorithm::Md5).as_deref() != Some(md5)
+    {
+        return Err(Fault::new(
+            400,
+            "BadDigest",
+            "The Content-MD5 you specified did not match what we received.",
+        ));
     }
     for algorithm in Algorithm::CHECKSUMS {
         let name = algorithm.header();

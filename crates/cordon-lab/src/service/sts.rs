@@ -233,14 +233,8 @@ fn caller_identity(call: &Call<'_>, _: &mut Estate) -> Result<Answer, Fault> {
 }
 
 fn check_trust(call: &Call<'_>, trust: &Policy, access: &Access) -> Result<(), ()> {
-    let root = format!("arn:{}:iam::{}:root", call.partition, call.caller.account);
-    let mut names = vec![call.caller.arn.as_str(), &call.caller.account, &root];
-    names.extend(
-        call.caller
-            .session()
-            .map(|session| session.role_arn.as_str()),
-    );
-    let mut context = call.context.clone();
+    let names = call.caller.names(call.partition);
+    let mut context = call.caller.context();
     access
         .keys
         .iter()
@@ -248,7 +242,7 @@ fn check_trust(call: &Call<'_>, trust: &Policy, access: &Access) -> Result<(), (
     let question = Question {
         action: &access.action,
         resource: &access.resource,
-        principals: &names,
+        principals: &names.iter().map(String::as_str).collect::<Vec<_>>(),
         context: &context,
     };
     match trust.effect(&question) {

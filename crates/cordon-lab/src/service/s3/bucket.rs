@@ -105,12 +105,11 @@ pub(super) fn versioning(call: &Call<'_>, estate: &mut Estate) -> Result<Answer,
 
 pub(super) fn set_versioning(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     let (_, document) = xml::parse(call.body.bytes()).map_err(Fault::malformed)?;
-    let versioning = match document.get("Status").and_then(Value::as_str) {
-        Some("Enabled") => Versioning::Enabled,
-        Some("Suspended") => Versioning::Suspended,
-        _ => return Err(Fault::malformed("Status must be Enabled or Suspended")),
-    };
-    estate.s3.bucket_mut(bucket_name(call)?)?.versioning = versioning;
+    let status = document
+        .get("Status")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    estate.s3.set_versioning(bucket_name(call)?, Some(status))?;
     Ok(Answer::empty(200))
 }
 
