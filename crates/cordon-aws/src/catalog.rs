@@ -18,7 +18,9 @@ mod shape;
 pub use action::{Action, ActionRule, Condition, ResourceType};
 pub use effect::{Effect, EffectRule, Test};
 pub use host::{Endpoint, HostMatch, PartitionEntry};
-pub use operation::{Destruction, Operation, Part, ResourceTemplate, Segment, Transform};
+pub use operation::{
+    Destruction, Operation, Part, ResourceTemplate, Segment, TRANSFORMS, Transform,
+};
 pub use service::Service;
 pub use shape::{Location, Member, Shape, ShapeKind, TimestampFormat};
 

@@ -14,10 +14,12 @@
 pub mod arn;
 pub mod call;
 pub mod catalog;
+pub mod classify;
 pub mod emit;
 pub mod endpoint;
 pub mod error_shape;
 pub mod identify;
+mod parameter;
 pub mod protocol;
 pub mod request;
 pub mod resource;

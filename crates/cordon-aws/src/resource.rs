@@ -1,31 +1,455 @@
-//! Accesses: each action that a call needs, on each resource that it names.
+//! Which actions a call needs, on which resources.
+//!
+//! Takes an operation, its parameters and the place where it acts; gives every access. Each item
+//! of a list is a resource of its own, and a parameter that is a whole ARN wins over the template
+//! that it would have filled: it may name another region or account, and that is then what is
+//! asked for. What the request does not tell is `*` in its place, never left out.
+//!
+//! ```text
+//! rules whose condition holds ─► templates of each action ─► segments filled from parameters
+//!                                        │ none filled
+//!                                        └─► the pattern of the action's type, or `*`
+//! ```
+
+mod directory_bucket;
+mod transform;
 
 use crate::arn::{AccountId, Partition, Region};
-use crate::call::{Access, AccessLevel, Class, Resource};
-use crate::catalog::Operation;
+use crate::call::{Access, Class, Resource};
+use crate::catalog::{Action, Condition, Operation, Part, ResourceTemplate, Segment, Transform};
+use crate::parameter::{self, Items};
 use crate::value::Value;
+use std::borrow::Cow;
+use std::collections::HashSet;
 
-/// Every action x resource that a call of `operation` with `parameters` needs; never empty.
+/// Where a call acts.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    partition: &'a Partition,
+    region: &'a Region,
+    account: Option<&'a AccountId>,
+}
+
+/// How many resources one template may name, ten times what S3 deletes in one call: two long
+/// lists in one ARN would else multiply, and a body could make a decision slow.
+const MOST_RESOURCES: usize = 10_000;
+
+/// Every access of a call: actions, resources, levels and classes. Never empty.
+///
+/// Without an `account` its place in ARNs is empty. An operation whose action is a guess
+/// ([`Operation::assumed_action`]) has its guess here: whether a call may rest on one is for the
+/// caller to say.
 ///
 /// # Errors
-/// A constant reason where no access can be made.
+/// A constant reason where the call names more resources than one decision can weigh.
 pub fn accesses(
     operation: Operation,
-    _parameters: &Value,
-    _partition: &Partition,
-    _region: &Region,
-    _account: Option<&AccountId>,
+    parameters: &Value,
+    partition: &Partition,
+    region: &Region,
+    account: Option<&AccountId>,
 ) -> Result<Vec<Access>, &'static str> {
-    let action = format!("{}:{}", operation.service().iam_prefix(), operation.name());
-    let resource = Resource {
-        arn: "*".into(),
-        kind: operation.service().iam_prefix().into(),
-        source: "".into(),
+    let place = Place {
+        partition,
+        region,
+        account,
     };
-    Ok(vec![Access {
-        action: action.into(),
-        resource,
-        level: AccessLevel::Write,
-        class: Class::Destroy,
-    }])
+    let mut accesses: Vec<Access> = resources(operation, parameters, place)?
+        .into_iter()
+        .map(|(action, resource)| Access {
+            action: action.name().into(),
+            resource,
+            level: action.level(),
+            class: action.class(),
+        })
+        .collect();
+    if accesses.is_empty() {
+        accesses.push(unguarded(operation));
+    }
+    directory_bucket::rename(operation, parameters, place, &mut accesses);
+    crate::classify::raise(operation, parameters, &mut accesses);
+    Ok(accesses)
+}
+
+/// Every action that the call needs with each resource that it needs it on.
+fn resources(
+    operation: Operation,
+    parameters: &Value,
+    place: Place<'_>,
+) -> Result<Vec<(Action, Resource)>, &'static str> {
+    let mut found = Vec::new();
+    let mut actions: Vec<Action> = Vec::new();
+    for rule in operation
+        .actions()
+        .filter(|rule| holds(rule.when, parameters))
+    {
+        if actions.contains(&rule.handle()) {
+            continue;
+        }
+        actions.push(rule.handle());
+        let mut known = HashSet::new();
+        for resource in of_action(operation, rule.handle(), parameters, place)? {
+            if known.insert(resource.arn.clone()) {
+                found.push((rule.handle(), resource));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the condition holds for these parameters.
+fn holds(condition: Condition, parameters: &Value) -> bool {
+    let present = |path| {
+        let hits = parameter::find(parameters, path, &Items::new());
+        hits.into_iter().any(|hit| !hit.value.is_off())
+    };
+    let texts = |path| parameter::texts(parameters, path);
+    match condition {
+        Condition::Always => true,
+        Condition::Present(path) => present(path),
+        Condition::Absent(path) => !present(path),
+        Condition::Equals(path, value) => texts(path).iter().any(|text| text == value),
+        Condition::Contains(path, value) => texts(path).iter().any(|text| text.contains(value)),
+        Condition::Lacks(path, value) => !texts(path).iter().any(|text| text.contains(value)),
+        Condition::Begins(path, value) => texts(path).iter().any(|text| {
+            let head = text.trim_start().get(..value.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(value))
+        }),
+    }
+}
+
+/// The resources of one action of the call; never empty.
+fn of_action(
+    operation: Operation,
+    action: Action,
+    parameters: &Value,
+    place: Place<'_>,
+) -> Result<Vec<Resource>, &'static str> {
+    let templates: Vec<ResourceTemplate> = operation
+        .resources()
+        .filter(|template| template.action == action)
+        .collect();
+    let mut found: Vec<Resource> = Vec::new();
+    for template in &templates {
+        found.extend(Filling::of(*template, parameters, place)?);
+    }
+    if found.is_empty() {
+        return Ok(unnamed(action, &templates, place));
+    }
+    // What a call creates has no name yet, but the caller must be allowed to make it.
+    if action.class() == Class::Create {
+        let unnamed = action.types().filter(|kind| {
+            kind.required && !templates.iter().any(|template| template.kind == kind.kind)
+        });
+        found.extend(unnamed.map(|kind| pattern(kind.kind, kind.pattern, place)));
+    }
+    Ok(found)
+}
+
+/// What stands for resources that no parameter names: the patterns of the types that the action
+/// must have, or of its only type, or of the types that a parameter could have named; else `*`.
+fn unnamed(action: Action, templates: &[ResourceTemplate], place: Place<'_>) -> Vec<Resource> {
+    let types: Vec<_> = action.types().collect();
+    let templated = |kind: &str| templates.iter().any(|template| template.kind == kind);
+    let mut chosen: Vec<_> = types.iter().filter(|kind| kind.required).collect();
+    if chosen.is_empty() && types.len() == 1 {
+        chosen = types.iter().collect();
+    }
+    if chosen.is_empty() {
+        chosen = types.iter().filter(|kind| templated(kind.kind)).collect();
+    }
+    match chosen.is_empty() {
+        true => vec![Resource {
+            arn: "*".into(),
+            kind: action.prefix().into(),
+            source: "".into(),
+        }],
+        false => chosen
+            .iter()
+            .map(|kind| pattern(kind.kind, kind.pattern, place))
+            .collect(),
+    }
+}
+
+fn pattern(kind: &str, pattern: &str, place: Place<'_>) -> Resource {
+    let arn = pattern
+        .replace("${Partition}", place.partition.as_str())
+        .replace("${Region}", place.region.as_str())
+        .replace("${Account}", place.account.map_or("", AccountId::as_str));
+    Resource {
+        arn: arn.into(),
+        kind: kind.into(),
+        source: "".into(),
+    }
+}
+
+/// An operation that no IAM action guards still has an access, under its own name.
+fn unguarded(operation: Operation) -> Access {
+    let prefix = operation.service().iam_prefix();
+    let mutates = !operation.read_only();
+    Access {
+        action: format!("{prefix}:{}", operation.name()).into(),
+        resource: Resource {
+            arn: "*".into(),
+            kind: prefix.into(),
+            source: "".into(),
+        },
+        level: if mutates {
+            crate::call::AccessLevel::Write
+        } else {
+            crate::call::AccessLevel::Read
+        },
+        class: if mutates {
+            Class::Update
+        } else {
+            Class::Observe
+        },
+    }
+}
+
+/// One template being filled.
+struct Filling<'v> {
+    template: ResourceTemplate,
+    segments: Vec<Segment>,
+    /// How many different parameters it takes: a whole ARN stands for a template of one.
+    groups: usize,
+    parameters: &'v Value,
+    place: Place<'v>,
+    found: Vec<Resource>,
+}
+
+/// The text so far, and what it came from.
+#[derive(Clone, Default)]
+struct Draft {
+    arn: String,
+    source: Vec<&'static str>,
+    items: Items,
+}
+
+impl<'v> Filling<'v> {
+    /// Every resource that the template names.
+    fn of(
+        template: ResourceTemplate,
+        parameters: &'v Value,
+        place: Place<'v>,
+    ) -> Result<Vec<Resource>, &'static str> {
+        let segments: Vec<Segment> = template.segments().collect();
+        let takes = |segment: &&Segment| {
+            let optional = matches!(segment.transform, Transform::Qualifier | Transform::Path);
+            matches!(segment.part, Part::Parameter(_)) && !optional
+        };
+        let groups = segments.iter().filter(takes).count();
+        let found = Vec::new();
+        let mut filling = Self {
+            template,
+            segments,
+            groups,
+            parameters,
+            place,
+            found,
+        };
+        filling.fill(0, Draft::default());
+        if filling.found.len() > MOST_RESOURCES {
+            return Err("it names more resources than one call may");
+        }
+        Ok(filling.found)
+    }
+
+    /// Fills from segment `at` on.
+    fn fill(&mut self, at: usize, mut draft: Draft) {
+        if self.found.len() > MOST_RESOURCES {
+            return;
+        }
+        let Some(segment) = self.segments.get(at).copied() else {
+            let kind = self.template.kind;
+            return self.push(draft.arn, kind, &draft.source);
+        };
+        match segment.part {
+            Part::Literal(text) => draft.arn.push_str(text),
+            Part::Partition => draft.arn.push_str(self.place.partition.as_str()),
+            Part::Region => draft.arn.push_str(self.place.region.as_str()),
+            Part::Account => {
+                draft
+                    .arn
+                    .push_str(self.place.account.map_or("", AccountId::as_str));
+            }
+            Part::Whole(path) => return self.fill_whole(path),
+            Part::Parameter(_) | Part::Beside(_) => return self.fill_parameters(at, &draft),
+        }
+        self.fill(at + 1, draft);
+    }
+
+    /// A parameter that is a whole ARN; one that is a bare name stays what it is, since only its
+    /// service knows what it means.
+    fn fill_whole(&mut self, path: &'static str) {
+        for hit in parameter::find(self.parameters, path, &Items::new()) {
+            let Some(text) = hit.value.text() else {
+                continue;
+            };
+            if text.starts_with("arn:") {
+                let kind = self.kind_of(&text);
+                self.push(text.into_owned(), &kind, &[path]);
+            } else if !text.is_empty() {
+                // A name where an ARN is expected: any resource of the type that ends with it.
+                let named = self.named(&text);
+                self.found
+                    .extend(named.into_iter().map(|resource| Resource {
+                        source: path.into(),
+                        ..resource
+                    }));
+            }
+        }
+    }
+
+    /// The resource of a type with one variable that has this name, or the pattern.
+    fn named(&self, name: &str) -> Vec<Resource> {
+        let types = self.template.action.types();
+        let own = types
+            .into_iter()
+            .find(|kind| kind.kind == self.template.kind);
+        match own {
+            Some(kind) if kind.pattern.matches('*').count() == 1 && kind.pattern.ends_with('*') => {
+                let stem = kind.pattern.trim_end_matches('*');
+                vec![pattern(kind.kind, &format!("{stem}{name}"), self.place)]
+            }
+            _ => unnamed(self.template.action, &[self.template], self.place),
+        }
+    }
+
+    /// A parameter and those beside it: each value starts a resource of its own.
+    fn fill_parameters(&mut self, at: usize, draft: &Draft) {
+        let group: Vec<Segment> = self
+            .segments
+            .iter()
+            .skip(at)
+            .enumerate()
+            .take_while(|(place, segment)| *place == 0 || matches!(segment.part, Part::Beside(_)))
+            .map(|(_, segment)| *segment)
+            .collect();
+        let next = at + group.len();
+        let mut filled = false;
+        for segment in &group {
+            let (Part::Parameter(path) | Part::Beside(path)) = segment.part else {
+                continue;
+            };
+            for hit in parameter::find(self.parameters, path, &draft.items) {
+                let Some(text) = hit.value.text().filter(|text| !text.is_empty()) else {
+                    continue;
+                };
+                filled = true;
+                let mut draft = draft.clone();
+                if !draft.source.contains(&path) {
+                    draft.source.push(path);
+                }
+                draft.items.extend(hit.items);
+                self.fill_value(next, draft, segment.transform, &text);
+            }
+        }
+        let optional = group
+            .iter()
+            .any(|segment| matches!(segment.transform, Transform::Qualifier | Transform::Path));
+        if !filled && optional {
+            self.fill(next, draft.clone());
+        }
+    }
+
+    fn fill_value(&mut self, next: usize, mut draft: Draft, transform: Transform, text: &str) {
+        if text.starts_with("arn:")
+            && !matches!(transform, Transform::CopyBucket | Transform::CopyKey)
+        {
+            let own = self
+                .type_of(text)
+                .is_some_and(|kind| kind == self.template.kind);
+            if self.groups <= 1 || own {
+                let kind = self.kind_of(text);
+                return self.push(text.to_owned(), &kind, &draft.source);
+            }
+            if self.template.kind == "s3:object" && draft.source == ["Bucket"] {
+                // The bucket is an access point: its objects are named below its own ARN.
+                draft.arn = format!("{text}/object");
+                return self.fill(next, draft);
+            }
+        }
+        if let Some(text) = transform::apply(transform, text) {
+            // An ARN inside of a longer name gives its last part.
+            let text = match text.starts_with("arn:") {
+                true => text
+                    .rsplit(['/', ':'])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+                false => text.into_owned(),
+            };
+            draft.arn.push_str(&text);
+            self.fill(next, draft);
+        }
+    }
+
+    /// The kind of an ARN by the patterns of the action's types; that of the template else.
+    fn kind_of(&self, arn: &str) -> Cow<'static, str> {
+        match (self.type_of(arn), self.template.kind) {
+            (Some(kind), _) => Cow::Borrowed(kind),
+            (None, "") => Cow::Borrowed(self.template.action.prefix()),
+            (None, kind) => Cow::Borrowed(kind),
+        }
+    }
+
+    /// The action's type whose pattern an ARN has, the most exact one.
+    fn type_of(&self, arn: &str) -> Option<&'static str> {
+        let fits = self
+            .template
+            .action
+            .types()
+            .filter(|kind| matches(kind.pattern, arn));
+        Some(fits.max_by_key(|kind| kind.pattern.len())?.kind)
+    }
+
+    fn push(&mut self, arn: String, kind: &str, source: &[&'static str]) {
+        let kind = match kind {
+            "" => self.kind_of(&arn),
+            kind => Cow::Borrowed(kind),
+        };
+        let resource = Resource {
+            arn: arn.into(),
+            kind: kind.as_ref().into(),
+            source: source.join(",").into(),
+        };
+        self.found.push(resource);
+    }
+}
+
+/// Whether `arn` has the form of a reference's pattern. Partition, region and account may be any.
+fn matches(pattern: &str, arn: &str) -> bool {
+    let (mut pattern, mut arn) = (pattern.splitn(6, ':'), arn.splitn(6, ':'));
+    for part in 0..5 {
+        let (Some(wanted), Some(given)) = (pattern.next(), arn.next()) else {
+            return false;
+        };
+        if part == 2 && wanted != given {
+            return false;
+        }
+    }
+    let (Some(wanted), Some(given)) = (pattern.next(), arn.next()) else {
+        return false;
+    };
+    glob(wanted, given)
+}
+
+/// Whether `text` fits `pattern`, whose `*` stand for any text.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let mut pieces = pieces.peekable();
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return rest.ends_with(piece);
+        }
+        let Some(at) = rest.find(piece) else {
+            return false;
+        };
+        rest = rest.get(at + piece.len()..).unwrap_or_default();
+    }
+    rest.is_empty()
 }

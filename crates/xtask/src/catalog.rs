@@ -4,12 +4,18 @@
 //! reference) and our own tables; gives one file, the same for the same input, whose layout is
 //! [`cordon_aws::catalog::layout`]. With `--check` it compares instead of writing.
 
+mod authorize;
+mod classes;
 mod file;
 mod hosts;
+mod judge;
 mod models;
+mod parameters;
+mod reference;
 mod rules;
 mod sources;
 mod tables;
+mod templates;
 mod write;
 
 use crate::repository;
@@ -34,10 +40,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let data = data_folder();
     let tables = tables::Tables::read(&data)?;
     let models = models::read(&sources.botocore)?;
+    let reference = reference::Reference::read(&sources.iam_data)?;
     let partitions = rules::Partitions::read(&sources.botocore)?;
     let built = write::build(&write::Input {
         version: sources.version(),
         models: &models,
+        reference: &reference,
         partitions: &partitions,
         tables: &tables,
         botocore: &sources.botocore,

@@ -74,6 +74,7 @@ impl Catalog {
                 continue;
             };
             let pattern = [core.get(..start)?, "{region}", core.get(end..)?].concat();
+            let pattern = without_zone(pattern);
             if let Some(found) = self.host_row(before, core, &pattern, Some((region, partition))) {
                 return Some(found);
             }
@@ -309,6 +310,33 @@ fn regions(host: &str) -> impl Iterator<Item = (usize, usize)> {
             .map(move |begin| (begin, to))
             .collect::<Vec<_>>()
     })
+}
+
+/// The host of a directory bucket names an availability zone, of which new ones come about.
+fn without_zone(pattern: String) -> String {
+    let marks = ["s3express-fips-", "s3express-"];
+    let Some((label, rest)) = pattern.split_once('.') else {
+        return pattern;
+    };
+    let zone = marks
+        .iter()
+        .find_map(|mark| Some((*mark, label.strip_prefix(mark)?)));
+    let Some((mark, zone)) = zone else {
+        return pattern;
+    };
+    let is_zone = zone.split_once("-az").is_some_and(|(area, number)| {
+        let fits = |text: &str, len| (1..=len).contains(&text.len());
+        fits(area, 8)
+            && area
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            && fits(number, 2)
+            && number.bytes().all(|b| b.is_ascii_digit())
+    });
+    match is_zone {
+        true => format!("{mark}{{zone}}.{rest}"),
+        false => pattern,
+    }
 }
 
 fn is_account(text: &str) -> bool {

@@ -566,26 +566,10 @@ pub mod segment {
     pub const BESIDE: u8 = 6;
 }
 
-/// Values of [`Segment::transform`].
+/// Values of [`Segment::transform`]: places in [`super::operation::TRANSFORMS`].
 pub mod transform {
     /// As it is.
     pub const NONE: u8 = 0;
-    /// What follows the last slash.
-    pub const AFTER_SLASH: u8 = 1;
-    /// What follows the last colon.
-    pub const AFTER_COLON: u8 = 2;
-    /// The function of a Lambda function name, ARN or partial ARN.
-    pub const FUNCTION_NAME: u8 = 3;
-    /// By a list `A=x;B=y`.
-    pub const MAP: u8 = 4;
-    /// The bucket of a copy source.
-    pub const COPY_BUCKET: u8 = 5;
-    /// The key of a copy source.
-    pub const COPY_KEY: u8 = 6;
-    /// The queue of a queue URL.
-    pub const QUEUE_NAME: u8 = 7;
-    /// Without a leading slash.
-    pub const NO_SLASH: u8 = 8;
 }
 
 record! {

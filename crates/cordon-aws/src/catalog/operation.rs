@@ -2,7 +2,7 @@
 
 use super::{
     Action, ActionRule, Catalog, EffectRule, Service, Shape, layout,
-    layout::{destruction, operation_flag, segment, template_flag, transform},
+    layout::{destruction, operation_flag, segment, template_flag},
 };
 use std::fmt;
 
@@ -81,19 +81,50 @@ pub enum Transform {
     AfterSlash,
     /// Only what follows the last colon.
     AfterColon,
+    /// What stands between the last slash and the last colon: the family of a task definition.
+    Family,
     /// The function's name: without account, `function:` and qualifier.
-    FunctionName,
-    /// Looked up in a list `A=x;B=y`; values outside of it give nothing.
-    Map(&'static str),
+    Function,
+    /// A colon and the qualifier; nothing where it is absent or `$LATEST`.
+    Qualifier,
+    /// An IAM path without its leading slash; nothing where it is absent.
+    Path,
+    /// The id of a key; `*` for an alias, whose key the request does not tell.
+    Key,
+    /// The name at the end of a queue URL.
+    Queue,
     /// The bucket of an S3 copy source.
     CopyBucket,
     /// The decoded key of an S3 copy source.
     CopyKey,
-    /// The name at the end of a queue URL.
-    QueueName,
-    /// Without leading slashes.
-    NoSlash,
+    /// The table that a PartiQL statement names.
+    Table,
+    /// The resource type that the prefix of an EC2 id stands for, by a list `i-=instance,...`.
+    IdType(&'static str),
+    /// Without this beginning.
+    Drop(&'static str),
+    /// Looked up in a list `A=x,B=y`; values outside of it give nothing.
+    Map(&'static str),
 }
+
+/// The transforms in the order of their numbers, with the names that the tables use.
+pub const TRANSFORMS: &[(&str, Transform)] = &[
+    ("none", Transform::None),
+    ("after-slash", Transform::AfterSlash),
+    ("after-colon", Transform::AfterColon),
+    ("family", Transform::Family),
+    ("function", Transform::Function),
+    ("qualifier", Transform::Qualifier),
+    ("path", Transform::Path),
+    ("key", Transform::Key),
+    ("queue", Transform::Queue),
+    ("copy-bucket", Transform::CopyBucket),
+    ("copy-key", Transform::CopyKey),
+    ("table", Transform::Table),
+    ("id-type", Transform::IdType("")),
+    ("drop", Transform::Drop("")),
+    ("map", Transform::Map("")),
+];
 
 impl Operation {
     /// Its place among all operations, a number for arrays and tables of the user's own.
@@ -307,16 +338,13 @@ impl Segment {
             segment::BESIDE => Part::Beside(text),
             _ => Part::Literal(text),
         };
-        let transform = match record.transform {
-            transform::AFTER_SLASH => Transform::AfterSlash,
-            transform::AFTER_COLON => Transform::AfterColon,
-            transform::FUNCTION_NAME => Transform::FunctionName,
-            transform::MAP => Transform::Map(catalog.text(record.argument)),
-            transform::COPY_BUCKET => Transform::CopyBucket,
-            transform::COPY_KEY => Transform::CopyKey,
-            transform::QUEUE_NAME => Transform::QueueName,
-            transform::NO_SLASH => Transform::NoSlash,
-            _ => Transform::None,
+        let argument = catalog.text(record.argument);
+        let transform = match TRANSFORMS.get(usize::from(record.transform)) {
+            Some((_, Transform::IdType(_))) => Transform::IdType(argument),
+            Some((_, Transform::Drop(_))) => Transform::Drop(argument),
+            Some((_, Transform::Map(_))) => Transform::Map(argument),
+            Some((_, other)) => *other,
+            None => Transform::None,
         };
         Self { part, transform }
     }

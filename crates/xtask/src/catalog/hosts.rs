@@ -8,7 +8,7 @@
 
 use super::Fault;
 use super::models::{ServiceModel, read_json};
-use super::rules::{Parameters, Partitions, Resolved, RuleSet};
+use super::rules::{Parameters, Partition, Partitions, Resolved, RuleSet};
 use super::tables::HostRow;
 use cordon_aws::catalog::layout::host_prefix;
 use serde_json::{Value, json};
@@ -190,7 +190,12 @@ impl Hosts {
         let list: Value = read_json(&botocore.join("endpoints.json"))?;
         for partition in items(&list, "partitions") {
             let name = text(partition, "partition");
-            let Some(number) = partitions.0.iter().position(|known| known.id == name) else {
+            let known = partitions
+                .0
+                .iter()
+                .enumerate()
+                .find(|(_, known)| known.id == name);
+            let Some((number, known)) = known else {
                 continue;
             };
             for (prefix, service) in entries(partition, "services") {
@@ -200,7 +205,7 @@ impl Hosts {
                     .filter(|(_, model)| model.model.metadata.endpoint_prefix == *prefix)
                     .map(|(index, _)| index)
                     .collect();
-                let seen = older_sightings(prefix, service, partition, number);
+                let seen = older_sightings(prefix, service, partition, (number, known));
                 for (seen, pattern) in patterns(&seen) {
                     for owner in &owners {
                         let model = models.get(*owner).ok_or("a service went missing")?;
@@ -428,13 +433,14 @@ fn older_sightings(
     prefix: &str,
     service: &Value,
     partition: &Value,
-    number: usize,
+    (number, known): (usize, &Partition),
 ) -> Vec<Sighting> {
     let mut seen = Vec::new();
     let defaults = [service.get("defaults"), partition.get("defaults")];
     for (region, endpoint) in entries(service, "endpoints") {
-        // Keys such as `fips-us-east-1` or `us-east-1-fips` are no regions, and no longer needed.
-        if region.contains("fips") {
+        // Keys such as `fips-us-east-1` or `bedrock-runtime-eu-west-1` are no regions, and the
+        // newer rules name what they stand for.
+        if !known.regions.contains_key(region) {
             continue;
         }
         let levels: Vec<&Value> = std::iter::once(endpoint)

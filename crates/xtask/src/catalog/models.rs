@@ -59,12 +59,9 @@ pub(super) struct XmlNamespace {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OperationModel {
-    pub name: String,
     pub http: Http,
     pub input: Option<Input>,
     pub output: Option<Input>,
-    #[serde(default)]
-    pub documentation: String,
     pub endpoint: Option<HostPrefix>,
     pub authtype: Option<String>,
     #[serde(default)]

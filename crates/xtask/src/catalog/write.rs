@@ -1,8 +1,10 @@
 //! From models, reference, rules and tables to records.
 
+use super::authorize::{Authorization, Authorizer};
 use super::file::{File, Strings};
 use super::hosts::{Hosts, fixed_parameters, parameters_key};
 use super::models::{MemberModel, OperationModel, ServiceModel, ShapeModel};
+use super::reference::Reference;
 use super::rules::Partitions;
 use super::tables::Tables;
 use super::{Fault, models};
@@ -19,6 +21,7 @@ use std::path::Path;
 pub(super) struct Input<'a> {
     pub version: String,
     pub models: &'a [ServiceModel],
+    pub reference: &'a Reference,
     pub partitions: &'a Partitions,
     pub tables: &'a Tables,
     pub botocore: &'a Path,
@@ -32,11 +35,28 @@ pub(super) fn build(input: &Input<'_>) -> Result<Vec<u8>, Fault> {
         input.botocore,
         &input.tables.hosts,
     )?;
+    let authorizer = Authorizer::new(input.reference, input.tables);
+    let mut authorizations = Vec::new();
+    for service in input.models {
+        let prefix = authorizer.prefix(service);
+        for (name, operation) in &service.model.operations {
+            authorizations.push(authorizer.of(service, prefix, name, operation)?);
+        }
+    }
     let mut writer = Writer::default();
     writer.partitions(input.partitions)?;
+    writer.actions(input, &authorizations)?;
+    let mut rest = authorizations.iter();
     for (index, service) in input.models.iter().enumerate() {
-        writer.service(index, service, &hosts)?;
+        writer.service(
+            index,
+            service,
+            authorizer.prefix(service),
+            &hosts,
+            &mut rest,
+        )?;
     }
+    writer.judge(input)?;
     writer.service_names(input.models, &hosts)?;
     writer.hosts(&hosts)?;
     writer.finish(input)
@@ -44,22 +64,33 @@ pub(super) fn build(input: &Input<'_>) -> Result<Vec<u8>, Fault> {
 
 /// Tables under construction.
 #[derive(Default)]
-struct Writer {
-    strings: Strings,
-    services: Vec<layout::Service>,
-    service_names: Vec<layout::ServiceName>,
-    operations: Vec<layout::Operation>,
-    shapes: Vec<layout::Shape>,
-    members: Vec<layout::Member>,
-    query_names: Vec<layout::QueryName>,
-    namespaces: Vec<layout::Namespace>,
-    partitions: Vec<layout::Partition>,
-    regions: Vec<layout::Region>,
-    endpoints: Vec<layout::Endpoint>,
-    hosts: Vec<layout::Host>,
-    host_services: Vec<layout::ServiceRef>,
+pub(super) struct Writer {
+    pub(super) strings: Strings,
+    pub(super) services: Vec<layout::Service>,
+    pub(super) service_names: Vec<layout::ServiceName>,
+    pub(super) operations: Vec<layout::Operation>,
+    pub(super) shapes: Vec<layout::Shape>,
+    pub(super) members: Vec<layout::Member>,
+    pub(super) query_names: Vec<layout::QueryName>,
+    pub(super) namespaces: Vec<layout::Namespace>,
+    pub(super) partitions: Vec<layout::Partition>,
+    pub(super) regions: Vec<layout::Region>,
+    pub(super) endpoints: Vec<layout::Endpoint>,
+    pub(super) hosts: Vec<layout::Host>,
+    pub(super) host_services: Vec<layout::ServiceRef>,
+    pub(super) actions: Vec<layout::Action>,
+    pub(super) action_rules: Vec<layout::ActionRule>,
+    pub(super) resource_types: Vec<layout::ResourceType>,
+    pub(super) action_types: Vec<layout::ActionType>,
+    pub(super) templates: Vec<layout::Template>,
+    pub(super) segments: Vec<layout::Segment>,
+    pub(super) effects: Vec<layout::Effect>,
+    /// Numbers of actions by lower-case name.
+    pub(super) action_numbers: HashMap<String, u32>,
+    /// First segment of each template by its text.
+    pub(super) segment_lists: HashMap<String, u32>,
     /// Shapes of scalars, which all services share.
-    scalars: HashMap<u8, u32>,
+    pub(super) scalars: HashMap<u8, u32>,
 }
 
 impl Writer {
@@ -91,11 +122,13 @@ impl Writer {
         Ok(())
     }
 
-    fn service(
+    fn service<'m>(
         &mut self,
         index: usize,
         service: &ServiceModel,
+        prefix: &str,
         hosts: &Hosts,
+        authorizations: &mut impl Iterator<Item = &'m Authorization>,
     ) -> Result<(), Fault> {
         let metadata = &service.model.metadata;
         let mut flags = 0;
@@ -118,7 +151,9 @@ impl Writer {
         let first = u32::try_from(self.operations.len())?;
         let mut shapes = HashMap::new();
         for (name, operation) in &service.model.operations {
-            let record = self.operation(index, service, name, operation, hosts, &mut shapes)?;
+            let mut record = self.operation(index, service, name, operation, hosts, &mut shapes)?;
+            let authorization = authorizations.next().ok_or("an operation went missing")?;
+            self.authorization(&mut record, authorization)?;
             self.operations.push(record);
         }
         let rpc_name = match metadata
@@ -137,7 +172,7 @@ impl Writer {
             name: self.strings.number(&service.name)?,
             signing_name: self.strings.number(service.signing_name())?,
             endpoint_prefix: self.strings.number(&metadata.endpoint_prefix)?,
-            iam_prefix: self.strings.number(service.signing_name())?,
+            iam_prefix: self.strings.number(prefix)?,
             target_prefix: self.strings.number(&metadata.target_prefix)?,
             api_version: self.strings.number(&metadata.api_version)?,
             xml_namespace: self.strings.number(&metadata.xml_namespace.uri)?,
@@ -453,6 +488,13 @@ impl Writer {
         file.put(Section::Endpoints, &self.endpoints);
         file.put(Section::Hosts, &self.hosts);
         file.put(Section::HostServices, &self.host_services);
+        file.put(Section::Actions, &self.actions);
+        file.put(Section::ActionRules, &self.action_rules);
+        file.put(Section::ResourceTypes, &self.resource_types);
+        file.put(Section::ActionTypes, &self.action_types);
+        file.put(Section::Templates, &self.templates);
+        file.put(Section::Segments, &self.segments);
+        file.put(Section::Effects, &self.effects);
         Ok(file)
     }
 }

@@ -1,0 +1,97 @@
+//! What is done with a parameter's value before it goes into an ARN.
+
+use crate::catalog::Transform;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+
+/// The text that goes into the ARN; nothing where the value names no such resource.
+pub(super) fn apply(transform: Transform, text: &str) -> Option<Cow<'_, str>> {
+    let after = |mark| text.rsplit(mark).next().unwrap_or_default();
+    let taken = match transform {
+        Transform::None => text,
+        Transform::AfterSlash | Transform::Queue => after('/'),
+        Transform::AfterColon => after(':'),
+        Transform::Family => after('/').split(':').next()?,
+        Transform::Function => function(text),
+        Transform::Qualifier => return Some(qualifier(text)),
+        Transform::Path => text.trim_start_matches('/'),
+        Transform::Key => key(text),
+        Transform::CopyBucket => return copy_source(text).map(|(bucket, _)| bucket),
+        Transform::CopyKey => return copy_source(text).map(|(_, key)| key),
+        Transform::Table => table(text)?,
+        Transform::IdType(list) => id_type(list, text),
+        Transform::Drop(beginning) => text.strip_prefix(beginning).unwrap_or(text),
+        Transform::Map(list) => looked_up(list, text)?,
+    };
+    Some(Cow::Borrowed(taken))
+}
+
+/// `name`, `name:alias`, `111122223333:function:name` or `function:name`, without what stands
+/// around the name; a qualifier in the name stays, since it belongs to the resource.
+fn function(text: &str) -> &str {
+    match text.split_once("function:") {
+        Some((_, name)) => name,
+        None => text,
+    }
+}
+
+/// `$LATEST` is the function itself.
+fn qualifier(text: &str) -> Cow<'_, str> {
+    match text {
+        "" | "$LATEST" => Cow::Borrowed(""),
+        text => Cow::Owned(format!(":{text}")),
+    }
+}
+
+/// The id of a key. Which key an alias points at, only KMS knows.
+fn key(text: &str) -> &str {
+    match text.starts_with("alias/") {
+        true => "*",
+        false => text.rsplit('/').next().unwrap_or_default(),
+    }
+}
+
+/// Bucket and key of `x-amz-copy-source`: `/bucket/key?versionId=id`, percent-encoded, or an ARN
+/// of an access point with `/object/` before the key.
+fn copy_source(text: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+    let path = text
+        .split_once("?versionId=")
+        .map_or(text, |(path, _)| path);
+    let decoded = percent_decode_str(path).decode_utf8().ok()?;
+    let (bucket, key) = match decoded.strip_prefix('/').unwrap_or(&decoded) {
+        arn if arn.starts_with("arn:") => arn.split_once("/object/")?,
+        path => path.split_once('/')?,
+    };
+    Some((Cow::Owned(bucket.to_owned()), Cow::Owned(key.to_owned())))
+}
+
+/// The table of a PartiQL statement: what follows `FROM`, `INTO` or `UPDATE`, quotes aside.
+fn table(statement: &str) -> Option<&str> {
+    let mut words = statement.split_whitespace();
+    let begins = ["FROM", "INTO", "UPDATE"];
+    words.find(|word| begins.iter().any(|begin| word.eq_ignore_ascii_case(begin)))?;
+    let name = words.next()?;
+    let name = match name.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?,
+        None => name.split(['.', ';', '(', ',']).next()?,
+    };
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/');
+    (!name.is_empty() && name.bytes().all(fits)).then_some(name)
+}
+
+/// The resource type of an id by its prefix; any type for an id of a prefix that is not known.
+fn id_type(list: &'static str, id: &str) -> &'static str {
+    let mut pairs = list.split(',').filter_map(|pair| pair.split_once('='));
+    let fits = |prefix: &str| {
+        let tail = id.strip_prefix(prefix);
+        tail.is_some_and(|tail| tail.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    };
+    pairs
+        .find(|(prefix, _)| fits(prefix))
+        .map_or("*", |(_, kind)| kind)
+}
+
+fn looked_up(list: &'static str, text: &str) -> Option<&'static str> {
+    let mut pairs = list.split(',').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(from, _)| *from == text).map(|(_, to)| to)
+}

@@ -1,0 +1,106 @@
+//! What an action does, from its level, its verb and our table; and how much an operation destroys.
+
+use super::Fault;
+use super::tables::{ClassRow, GradeRow};
+use cordon_aws::call::Class;
+use cordon_aws::catalog::layout::destruction;
+use std::collections::BTreeMap;
+
+/// Verbs and exceptions.
+pub(super) struct Classes {
+    verbs: BTreeMap<String, Class>,
+    actions: BTreeMap<String, Class>,
+    grades: BTreeMap<(String, String), u8>,
+}
+
+impl Classes {
+    pub(super) fn new(rows: &[ClassRow], grades: &[GradeRow]) -> Self {
+        let (mut verbs, mut actions) = (BTreeMap::new(), BTreeMap::new());
+        for row in rows {
+            match row.name.strip_prefix("verb:") {
+                Some(verb) => verbs.insert(verb.to_owned(), row.class),
+                None => actions.insert(row.name.to_ascii_lowercase(), row.class),
+            };
+        }
+        let grades = grades
+            .iter()
+            .map(|row| ((row.service.clone(), row.operation.clone()), row.grade))
+            .collect();
+        Self {
+            verbs,
+            actions,
+            grades,
+        }
+    }
+
+    /// Every action that the table names.
+    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
+        self.actions.keys().map(String::as_str)
+    }
+
+    /// The class of an action, and whether anything decided it. What changes something in a way
+    /// that no verb tells counts as destroying until somebody has looked at it.
+    pub(super) fn of(&self, action: &str, level: u8) -> (Class, bool) {
+        if let Some(class) = self.actions.get(&action.to_ascii_lowercase()) {
+            return (*class, true);
+        }
+        let name = action.split(':').nth(1).unwrap_or_default();
+        let verb = self.verbs.get(verb(name)).copied();
+        match (level, verb) {
+            (0, _) => (Class::Observe, true),
+            (1, _) => (Class::Observe, true),
+            (2, _) => (Class::Update, true),
+            (4, Some(Class::Destroy)) => (Class::Destroy, true),
+            (4, _) => (Class::Identity, true),
+            (_, Some(class)) => (class, true),
+            (_, None) => (Class::Destroy, false),
+        }
+    }
+
+    /// How much an operation destroys.
+    pub(super) fn grade(
+        &self,
+        service: &str,
+        operation: &str,
+        method: &str,
+        class: Class,
+        level: u8,
+    ) -> u8 {
+        if let Some(grade) = self.grades.get(&(service.to_owned(), operation.to_owned())) {
+            return *grade;
+        }
+        if level < 2 {
+            return destruction::NONE;
+        }
+        match class {
+            Class::Destroy => destruction::LOSS,
+            _ if level == 2 && verb(operation).starts_with("Un") => destruction::MINOR,
+            _ if method == "DELETE" && level != 2 => destruction::LOSS,
+            Class::Disrupt | Class::Weaken => destruction::DISRUPTS,
+            Class::Update | Class::Identity => destruction::REPLACES,
+            _ => destruction::NONE,
+        }
+    }
+}
+
+/// The first word of a name that says what is done.
+fn verb(name: &str) -> &str {
+    let mut rest = name;
+    loop {
+        let end = rest
+            .char_indices()
+            .skip(1)
+            .find(|(_, c)| c.is_ascii_uppercase());
+        let (word, after) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+        match word {
+            "Batch" | "Admin" | "Force" | "Bulk" if !after.is_empty() => rest = after,
+            _ => return word,
+        }
+    }
+}
+
+/// A class by the word of the tables.
+pub(super) fn class(word: &str) -> Result<Class, Fault> {
+    let found = Class::ALL.into_iter().find(|class| class.as_str() == word);
+    found.ok_or_else(|| format!("no class `{word}`").into())
+}
