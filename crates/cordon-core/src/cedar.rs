@@ -10,13 +10,14 @@ use crate::decide::Posture;
 use crate::fact::Fact;
 use crate::ledger::Used;
 use crate::names::{ApproverGroup, Environment};
-use crate::task::{Budget, Mode};
-use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
-};
+use crate::task::{Budget, Mode, Place};
+use cedar_policy::{Context, Entities, EntityId, EntityTypeName, EntityUid, Request};
+use cedar_policy_core::ast::{self, EntityUID, Value};
+use cedar_policy_core::entities::{self, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::extensions::Extensions;
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, RwLock};
 
 /// What cannot go wrong with the values made here but must not panic if it does.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,7 @@ types! {
     GROUP = "Cordon::ApproverGroup";
 }
 
-static FACTS: LazyLock<Vec<(Fact, RestrictedExpression)>> = LazyLock::new(|| {
+static FACTS: LazyLock<Vec<(Fact, Value)>> = LazyLock::new(|| {
     Fact::ALL
         .iter()
         .map(|fact| (*fact, reference(&FACT, fact.as_str())))
@@ -61,27 +62,29 @@ pub(crate) fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-fn reference(kind: &EntityTypeName, id: &str) -> RestrictedExpression {
-    RestrictedExpression::new_entity_uid(uid(kind, id))
+fn reference(kind: &EntityTypeName, id: &str) -> Value {
+    EntityUID::from(uid(kind, id)).into()
 }
 
-fn text(value: &str) -> RestrictedExpression {
-    RestrictedExpression::new_string(value.to_owned())
+fn long(value: u32) -> Value {
+    i64::from(value).into()
 }
 
-fn long(value: u32) -> RestrictedExpression {
-    RestrictedExpression::new_long(i64::from(value))
+fn references<'a>(kind: &EntityTypeName, ids: impl IntoIterator<Item = &'a str>) -> Value {
+    Value::set(ids.into_iter().map(|id| reference(kind, id)), None)
 }
 
-fn instant(at: Timestamp) -> RestrictedExpression {
-    RestrictedExpression::new_datetime(at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
-}
-
-fn references<'a>(
-    kind: &EntityTypeName,
-    ids: impl IntoIterator<Item = &'a str>,
-) -> RestrictedExpression {
-    RestrictedExpression::new_set(ids.into_iter().map(|id| reference(kind, id)))
+/// A moment as Cedar holds it: the only value that takes an evaluation to make.
+fn instant(at: Timestamp) -> Result<Value, AskError> {
+    let text = at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let expression = cedar_policy::RestrictedExpression::new_datetime(text);
+    let context = Context::from_pairs([("at".to_owned(), expression)])
+        .map_err(|error| AskError(error.to_string()))?;
+    let ast::Context::Value(pairs) = context.as_ref() else {
+        return Err(AskError("a time is no value".to_owned()));
+    };
+    let value = pairs.get("at").cloned();
+    value.ok_or_else(|| AskError("a time has no value".to_owned()))
 }
 
 /// Everything about a task that policies read.
@@ -91,6 +94,7 @@ pub(crate) struct TaskFacts<'a> {
     pub(crate) team: &'a str,
     pub(crate) sponsor: &'a str,
     pub(crate) ticket: &'a str,
+    pub(crate) partition: &'a str,
     pub(crate) mode: Mode,
     pub(crate) expires: Timestamp,
     pub(crate) accounts: Vec<&'a str>,
@@ -101,14 +105,14 @@ pub(crate) struct TaskFacts<'a> {
     pub(crate) budget: Budget,
 }
 
-/// The entities of a task, made once and shared by all its calls.
+/// The entities of a task and its accounts, made once and shared by all its calls.
 pub(crate) fn task_entities(task: &TaskFacts<'_>) -> Result<Entities, AskError> {
-    let regions = task.regions.iter().map(|region| text(region));
+    let regions = task.regions.iter().map(|region| Value::from(*region));
     let attributes = [
         ("sponsor", reference(&USER, task.sponsor)),
-        ("ticket", text(task.ticket)),
+        ("ticket", task.ticket.into()),
         ("mode", reference(&MODE, task.mode.as_str())),
-        ("expiresAt", instant(task.expires)),
+        ("expiresAt", instant(task.expires)?),
         (
             "accounts",
             references(&ACCOUNT, task.accounts.iter().copied()),
@@ -117,7 +121,7 @@ pub(crate) fn task_entities(task: &TaskFacts<'_>) -> Result<Entities, AskError> 
             "environments",
             references(&ENVIRONMENT, task.environments.iter().copied()),
         ),
-        ("regions", RestrictedExpression::new_set(regions)),
+        ("regions", Value::set(regions, None)),
         (
             "destroy",
             references(&RESOURCE, task.destroy.iter().copied()),
@@ -131,10 +135,34 @@ pub(crate) fn task_entities(task: &TaskFacts<'_>) -> Result<Entities, AskError> 
         ("maxDestroys", long(task.budget.destroys)),
         ("maxPerMinute", long(task.budget.per_minute)),
     ];
-    let task_entity = entity(uid(&TASK, task.id), attributes, [uid(&TEAM, task.team)])?;
-    let email = [("email", text(task.sponsor))];
-    let sponsor = entity(uid(&USER, task.sponsor), email, [])?;
-    Entities::from_entities([task_entity, sponsor], None).map_err(|e| AskError(e.to_string()))
+    let accounts = task
+        .accounts
+        .iter()
+        .map(|account| account_entity(account, task.partition));
+    let all = [
+        entity(uid(&TASK, task.id), attributes, [uid(&TEAM, task.team)]),
+        entity(
+            uid(&USER, task.sponsor),
+            [("email", task.sponsor.into())],
+            [],
+        ),
+    ];
+    entities::Entities::from_entities(
+        all.into_iter().chain(accounts),
+        None::<&NoEntitiesSchema>,
+        TCComputation::AssumeAlreadyComputed,
+        Extensions::all_available(),
+    )
+    .map(Entities::from)
+    .map_err(|error| AskError(error.to_string()))
+}
+
+fn account_entity(account: &str, partition: &str) -> ast::Entity {
+    entity(
+        uid(&ACCOUNT, account),
+        [("partition", reference(&PARTITION, partition))],
+        [],
+    )
 }
 
 /// One session at work on the task.
@@ -144,7 +172,6 @@ pub(crate) struct Asker<'a> {
     pub(crate) task: &'a str,
     pub(crate) team: &'a str,
     pub(crate) agent: &'a str,
-    pub(crate) started: Timestamp,
 }
 
 /// One action on one resource.
@@ -162,6 +189,19 @@ pub(crate) struct Asked<'a> {
     /// The task that created the resource, by the ledger.
     pub(crate) created_by: Option<&'a str>,
     pub(crate) owner: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    /// Where it happens, for [`crate::task::Task::confines`].
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            account: self.account,
+            region: self.region,
+            environments: &self.environments,
+            own: self.created_by.is_some(),
+            mutates: self.groups.class.mutates(),
+        }
+    }
 }
 
 /// What holds for the whole call.
@@ -196,44 +236,57 @@ pub(crate) fn context(call: &Circumstance<'_>) -> Result<Context, AskError> {
     let facts = FACTS
         .iter()
         .filter(|(fact, _)| call.facts.contains(fact))
-        .map(|(_, expression)| expression.clone());
+        .map(|(_, value)| value.clone());
     let approvals = call.approvals.iter().map(ApproverGroup::as_str);
-    let blast = record([
+    let blast = [
         ("resources", long(call.blast.resources)),
         ("dependents", long(call.blast.dependents)),
         ("score", long(call.blast.score)),
-        (
-            "irreversible",
-            RestrictedExpression::new_bool(call.blast.irreversible),
-        ),
-    ])?;
+        ("irreversible", call.blast.irreversible.into()),
+    ];
     let pairs = [
-        ("now", instant(call.now)),
+        ("now", now(call.now)?),
         ("posture", reference(&POSTURE, posture)),
-        ("facts", RestrictedExpression::new_set(facts)),
-        ("blast", blast),
-        ("used", units(call.used)?),
-        ("cost", units(call.cost)?),
+        ("facts", Value::set(facts, None)),
+        ("blast", Value::record(blast, None)),
+        ("used", units(call.used)),
+        ("cost", units(call.cost)),
         ("lastMinute", long(call.last_minute)),
         ("approvals", references(&GROUP, approvals)),
     ];
-    let pairs = pairs.map(|(name, value)| (name.to_owned(), value));
-    Context::from_pairs(pairs).map_err(|error| AskError(error.to_string()))
+    let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value));
+    Ok(ast::Context::Value(Arc::new(pairs.collect())).into())
 }
 
-fn units(units: Used) -> Result<RestrictedExpression, AskError> {
-    record([
+/// The time that was last asked about, as Cedar holds it.
+static NOW: RwLock<Option<(i64, Value)>> = RwLock::new(None);
+
+/// The time, rounded up to the second so that nothing lives longer than it should. Cedar reads a
+/// time from text, which costs more than all the rest of a context, so the last one is
+/// remembered: it is a function of the second and of nothing else.
+fn now(at: Timestamp) -> Result<Value, AskError> {
+    let second = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
+    if let Ok(remembered) = NOW.read()
+        && let Some((of, value)) = &*remembered
+        && *of == second
+    {
+        return Ok(value.clone());
+    }
+    let whole = Timestamp::from_second(second).map_err(|error| AskError(error.to_string()))?;
+    let value = instant(whole)?;
+    if let Ok(mut remembered) = NOW.write() {
+        *remembered = Some((second, value.clone()));
+    }
+    Ok(value)
+}
+
+fn units(units: Used) -> Value {
+    let fields = [
         ("mutations", long(units.mutations)),
         ("creates", long(units.creates)),
         ("destroys", long(units.destroys)),
-    ])
-}
-
-fn record<const N: usize>(
-    fields: [(&str, RestrictedExpression); N],
-) -> Result<RestrictedExpression, AskError> {
-    let fields = fields.map(|(name, value)| (name.to_owned(), value));
-    RestrictedExpression::new_record(fields).map_err(|error| AskError(error.to_string()))
+    ];
+    Value::record(fields, None)
 }
 
 /// The request and the entities for one access.
@@ -246,30 +299,36 @@ pub(crate) fn question(
     let principal = uid(&SESSION, asker.session);
     let action = uid(&ACTION, asked.action);
     let resource = uid(&RESOURCE, asked.arn);
-    let entities = [
-        session_entity(principal.clone(), asker)?,
+    let account = uid(&ACCOUNT, asked.account);
+    let foreign = match task.get(&account) {
+        Some(_) => None,
+        None => Some(account_entity(asked.account, asked.partition)),
+    };
+    let of_call = [
+        session_entity(principal.clone(), asker),
         action_entity(action.clone(), asked),
-        resource_entity(resource.clone(), asked)?,
-        entity(
-            uid(&ACCOUNT, asked.account),
-            [("partition", reference(&PARTITION, asked.partition))],
-            [],
-        )?,
+        resource_entity(resource.clone(), account, asked),
     ];
-    let entities = task
+    // Every entity is written with all of its ancestors, so there is no closure to compute.
+    let known: &entities::Entities = task.as_ref();
+    let entities = known
         .clone()
-        .add_entities(entities, None)
+        .add_entities(
+            of_call.into_iter().chain(foreign).map(Arc::new),
+            None::<&NoEntitiesSchema>,
+            TCComputation::AssumeAlreadyComputed,
+            Extensions::all_available(),
+        )
         .map_err(|error| AskError(error.to_string()))?;
     let request = Request::new(principal, action, resource, context.clone(), None)
         .map_err(|error| AskError(error.to_string()))?;
-    Ok((request, entities))
+    Ok((request, entities.into()))
 }
 
-fn session_entity(principal: EntityUid, asker: &Asker<'_>) -> Result<Entity, AskError> {
+fn session_entity(principal: EntityUid, asker: &Asker<'_>) -> ast::Entity {
     let attributes = [
         ("task", reference(&TASK, asker.task)),
         ("agent", reference(&AGENT, asker.agent)),
-        ("startedAt", instant(asker.started)),
     ];
     let parents = [
         uid(&TASK, asker.task),
@@ -279,29 +338,23 @@ fn session_entity(principal: EntityUid, asker: &Asker<'_>) -> Result<Entity, Ask
     entity(principal, attributes, parents)
 }
 
-fn action_entity(action: EntityUid, asked: &Asked<'_>) -> Entity {
-    let mut parents: HashSet<EntityUid> = asked
-        .groups
-        .names()
-        .map(|group| uid(&ACTION, group))
-        .collect();
-    parents.insert(uid(&ACTION, "any"));
-    parents.insert(uid(&ACTION, &format!("svc:{}", prefix_of(asked.action))));
-    if asked.groups.class.mutates() {
-        parents.insert(uid(&ACTION, "class:mutate"));
-    }
-    Entity::new_no_attrs(action, parents)
+fn action_entity(action: EntityUid, asked: &Asked<'_>) -> ast::Entity {
+    let service = uid(&ACTION, &format!("svc:{}", prefix_of(asked.action)));
+    let mutates = asked.groups.class.mutates().then_some("class:mutate");
+    let groups = asked.groups.names().chain(["any"]).chain(mutates);
+    let parents = groups.map(|group| uid(&ACTION, group)).chain([service]);
+    entity(action, [], parents)
 }
 
-fn resource_entity(resource: EntityUid, asked: &Asked<'_>) -> Result<Entity, AskError> {
+fn resource_entity(resource: EntityUid, account: EntityUid, asked: &Asked<'_>) -> ast::Entity {
     let service = asked.kind.split(':').next().unwrap_or_default();
     let attributes = [
-        ("arn", text(asked.arn)),
-        ("service", text(service)),
-        ("kind", text(asked.kind)),
-        ("region", text(asked.region)),
+        ("arn", asked.arn.into()),
+        ("service", service.into()),
+        ("kind", asked.kind.into()),
+        ("region", asked.region.into()),
         ("partition", reference(&PARTITION, asked.partition)),
-        ("account", reference(&ACCOUNT, asked.account)),
+        ("account", EntityUID::from(account.clone()).into()),
     ];
     let created_by = asked
         .created_by
@@ -314,19 +367,26 @@ fn resource_entity(resource: EntityUid, asked: &Asked<'_>) -> Result<Entity, Ask
     entity(
         resource,
         attributes.into_iter().chain(created_by).chain(owner),
-        environments.chain([uid(&ACCOUNT, asked.account)]),
+        environments.chain([account]),
     )
 }
 
+/// An entity with all of its ancestors as parents.
 fn entity<'a>(
     uid: EntityUid,
-    attributes: impl IntoIterator<Item = (&'a str, RestrictedExpression)>,
-    parents: impl IntoIterator<Item = EntityUid>,
-) -> Result<Entity, AskError> {
+    attributes: impl IntoIterator<Item = (&'a str, Value)>,
+    ancestors: impl IntoIterator<Item = EntityUid>,
+) -> ast::Entity {
     let attributes = attributes
         .into_iter()
-        .map(|(name, value)| (name.to_owned(), value));
-    Entity::new_with_tags(uid, attributes, parents, []).map_err(|error| AskError(error.to_string()))
+        .map(|(name, value)| (name.into(), value.into()));
+    ast::Entity::new_with_attr_partial_value(
+        uid.into(),
+        attributes,
+        HashSet::new(),
+        ancestors.into_iter().map(EntityUID::from).collect(),
+        [],
+    )
 }
 
 /// The environment and all that it is part of, as [`Asked::environments`] wants it.
@@ -336,4 +396,100 @@ pub(crate) fn with_parents<'a>(
 ) -> Vec<&'a str> {
     let parents = map.parents_of(environment).map(Environment::as_str);
     [environment.as_str()].into_iter().chain(parents).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{actions, baseline_files};
+    use cordon_aws::call::Class;
+
+    fn task() -> TaskFacts<'static> {
+        TaskFacts {
+            id: "T-1",
+            team: "team",
+            sponsor: "mei",
+            ticket: "CE-381",
+            partition: "aws-cn",
+            mode: Mode::Live,
+            expires: "2026-08-24T17:00:00Z".parse().unwrap(),
+            accounts: vec!["111122223333"],
+            regions: vec!["cn-north-1"],
+            environments: vec!["dev"],
+            destroy: vec!["arn:aws-cn:s3:::a"],
+            replace: vec!["arn:aws-cn:s3:::b"],
+            budget: Budget {
+                mutations: 1,
+                creates: 2,
+                destroys: 3,
+                per_minute: 4,
+            },
+        }
+    }
+
+    /// Nothing looks at a schema when calls are decided, so the values must have its shapes.
+    #[test]
+    fn what_is_put_to_cedar_has_the_shapes_of_the_schema() {
+        let every: BTreeSet<Fact> = Fact::ALL.iter().copied().collect();
+        let approvals = BTreeSet::from(["senior".parse().unwrap()]);
+        let call = Circumstance {
+            now: "2026-08-24T09:00:00.5Z".parse().unwrap(),
+            posture: Posture::Freeze,
+            facts: &every,
+            blast: Blast {
+                resources: 1,
+                dependents: 2,
+                score: 3,
+                irreversible: true,
+            },
+            used: Used::default(),
+            cost: Used::default(),
+            last_minute: 5,
+            approvals: &approvals,
+        };
+        let asker = Asker {
+            session: "S-1",
+            task: "T-1",
+            team: "team",
+            agent: "kiro",
+        };
+        let asked = Asked {
+            action: "iam:DeleteRole",
+            groups: Groups {
+                class: Class::Destroy,
+                identity: true,
+                weaken: false,
+            },
+            arn: "arn:aws-cn:iam::999988887777:role/x",
+            kind: "iam:role",
+            region: "aws-global",
+            account: "999988887777",
+            partition: "aws-cn",
+            environments: vec!["cn-prod", "prod"],
+            created_by: Some("T-1"),
+            owner: Some("team"),
+        };
+        let context = context(&call).unwrap();
+        let task = task_entities(&task()).unwrap();
+        let (request, entities) = question(&task, &asker, &asked, &context).unwrap();
+
+        let naming = "permit(principal, action == AWS::Action::\"iam:DeleteRole\", resource);";
+        let schema =
+            crate::policy::schema_for(&baseline_files(), &actions(), &naming.parse().unwrap());
+        let [principal, action, resource] =
+            [request.principal(), request.action(), request.resource()]
+                .map(|uid| uid.unwrap().clone());
+        Request::new(principal, action.clone(), resource, context, Some(&schema)).unwrap();
+        // The groups of an action are compared as well: they must be those that the schema has.
+        Entities::from_json_value(entities.to_json_value().unwrap(), Some(&schema)).unwrap();
+    }
+
+    #[test]
+    fn time_is_rounded_up_so_that_nothing_lives_longer() {
+        let exact = now("2026-08-24T17:00:00Z".parse().unwrap()).unwrap();
+        let before = now("2026-08-24T16:59:59.001Z".parse().unwrap()).unwrap();
+        let after = now("2026-08-24T17:00:00.001Z".parse().unwrap()).unwrap();
+        assert_eq!(exact, before);
+        assert_ne!(exact, after);
+    }
 }

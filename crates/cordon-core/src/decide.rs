@@ -216,13 +216,21 @@ fn verdict(policies: &Policies, assessed: &Assessed, circumstances: &Circumstanc
         task: session.task.id().as_str(),
         team: session.task.team().as_str(),
         agent: &session.agent,
-        started: session.started,
     };
     // Nothing to evaluate is not nothing against it.
     let finding = assessed
         .accesses
         .iter()
-        .map(|access| weigh_access(policies, &session.task, &asker, access, &context))
+        .map(|access| {
+            weigh_access(
+                policies,
+                &session.task,
+                &asker,
+                access,
+                &context,
+                circumstances.now,
+            )
+        })
         .reduce(Finding::and)
         .unwrap_or_else(|| Finding::denied(DenyReason::Evaluation));
     let missing = session
@@ -241,6 +249,7 @@ fn weigh_access(
     asker: &Asker<'_>,
     access: &AssessedAccess,
     context: &Context,
+    now: Timestamp,
 ) -> Finding {
     let action = &*access.access.action;
     let groups = Groups::of_access(&access.access, policies.actions().find(action));
@@ -260,7 +269,7 @@ fn weigh_access(
     let layers = Layers {
         guardrails: policies.guardrails_for(action, groups),
         ceiling: Layer::of(policies.ceiling_for(action, groups)),
-        scope: Layer::of(task.scope_for(action)),
+        scope: Layer::of_task(task, &asked, now),
     };
     match cedar::question(task.entities(), asker, &asked, context) {
         Ok((request, entities)) => weigh(policies, &layers, &request, &entities),
@@ -291,6 +300,14 @@ pub(crate) enum Layer<'a> {
 impl<'a> Layer<'a> {
     pub(crate) fn of(set: Option<&'a PolicySet>) -> Self {
         set.map_or(Self::Nothing, Self::Set)
+    }
+
+    /// The permits of a task for an access; none where the task does not speak about the place.
+    pub(crate) fn of_task(task: &'a Task, asked: &Asked<'_>, now: Timestamp) -> Self {
+        match task.confines(&asked.place(), now) {
+            true => Self::of(task.scope_for(asked.action)),
+            false => Self::Nothing,
+        }
     }
 
     /// Whether the layer permits, with the ids of the permits; `None` for an evaluation error.

@@ -22,6 +22,7 @@ pub mod fault;
 pub mod glob;
 pub mod guard;
 pub mod identify;
+pub mod judge;
 pub mod ledger;
 pub mod names;
 pub mod policy;

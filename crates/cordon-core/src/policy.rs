@@ -120,6 +120,10 @@ impl Policies {
             .map(|file| (path(&file.name), file.text.as_str()))
             .collect();
         let mut read = lint::read(&cedar, &mut faults);
+        if !read.iter().any(|policy| policy.kind == Kind::Guardrail) {
+            let help = "copy 10-deny.cedar, 11-preview.cedar and 12-hold.cedar of the baseline";
+            faults.push(Fault::of_file(folder, "the bundle has no guardrail", help));
+        }
         let mentioned = Mentioned::of(read.iter().map(|policy| &policy.policy));
         schema::check_names(&read, &actions, &mut faults);
         let schema = schema::build(
@@ -299,6 +303,44 @@ fn version(files: &[BundleFile]) -> String {
         }
     }
     format!("sha256:{}", hex::encode(hash.finalize()))
+}
+
+/// The findings about the permits of a task, held to the schema of a bundle. The permits are
+/// generated, so this is a check on the generator.
+#[cfg(test)]
+pub(crate) fn validate_scope(
+    files: &[BundleFile],
+    actions: &Actions,
+    permits: &PolicySet,
+) -> Vec<String> {
+    let schema = files
+        .iter()
+        .find(|file| file.name.ends_with(".cedarschema"));
+    let schema = schema.map_or("", |file| &file.text);
+    let mentioned = Mentioned::of(permits.policies());
+    let schema = schema::build("s", schema, &mentioned, actions).unwrap_or_else(|e| panic!("{e}"));
+    let validator = cedar_policy::Validator::new(schema);
+    let mode = cedar_policy::ValidationMode::Strict;
+    let result = validator.validate_with_level(permits, mode, 2);
+    let errors = result.validation_errors().map(ToString::to_string);
+    errors
+        .chain(result.validation_warnings().map(ToString::to_string))
+        .collect()
+}
+
+/// The schema of a bundle with the actions that `policies` name.
+#[cfg(test)]
+pub(crate) fn schema_for(
+    files: &[BundleFile],
+    actions: &Actions,
+    policies: &PolicySet,
+) -> cedar_policy::Schema {
+    let schema = files
+        .iter()
+        .find(|file| file.name.ends_with(".cedarschema"));
+    let schema = schema.map_or("", |file| &file.text);
+    let mentioned = Mentioned::of(policies.policies());
+    schema::build("s", schema, &mentioned, actions).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 #[cfg(test)]

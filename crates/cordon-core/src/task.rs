@@ -31,6 +31,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub(crate) use parameters::Place;
 pub(crate) use reads::ReadGrant;
 pub(crate) use written::Limit;
 
@@ -327,7 +328,10 @@ pub fn duration(text: &str) -> Option<SignedDuration> {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod duration_tests {
     use super::*;
 
     #[test]

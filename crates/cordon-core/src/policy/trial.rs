@@ -283,7 +283,6 @@ impl Trials {
             task: task.id().as_str(),
             team: task.team().as_str(),
             agent: task.agents().first().map_or("agent", |agent| agent),
-            started: task.launched_at(),
         };
         let asked = Asked {
             action: &test.action,
@@ -310,7 +309,7 @@ impl Trials {
             false => Layers {
                 guardrails,
                 ceiling: Layer::of(policies.ceiling_for(&test.action, groups)),
-                scope: Layer::of(task.scope_for(&test.action)),
+                scope: Layer::of_task(task, &asked, circumstance.now),
             },
         };
         Some(weigh(policies, &layers, &request, &entities))

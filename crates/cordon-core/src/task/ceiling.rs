@@ -80,11 +80,13 @@ struct Probe<'a> {
 
 impl<'a> Probe<'a> {
     fn new(written: &'a Written, policies: &'a Policies) -> Option<Self> {
+        let partition = Partition::of_region(written.regions.first()?);
         let facts = TaskFacts {
             id: "draft",
             team: written.team.value.as_str(),
             sponsor: "draft",
             ticket: "",
+            partition: partition.as_str(),
             mode: Mode::Live,
             expires: Timestamp::MAX,
             accounts: written.accounts.iter().map(|a| a.as_str()).collect(),
@@ -123,7 +125,7 @@ impl<'a> Probe<'a> {
             policies,
             task: task_entities(&facts).ok()?,
             context: context(&circumstance).ok()?,
-            partition: Partition::of_region(written.regions.first()?),
+            partition,
         })
     }
 
@@ -171,7 +173,6 @@ impl<'a> Probe<'a> {
             task: "draft",
             team: self.written.team.value.as_str(),
             agent: self.written.agents.first().map_or("agent", |agent| agent),
-            started: Timestamp::UNIX_EPOCH,
         };
         environments.iter().all(|environment| {
             arns.iter().all(|arn| {

@@ -83,7 +83,7 @@ fn explain_allow(text: &mut String, task: &Task, allow: &Allow) {
         if !allow.environments.is_empty() {
             let names: Vec<&str> = allow.environments.iter().map(|e| e.as_str()).collect();
             let _ = writeln!(text, "           in {}", names.join(", "));
-        } else if verb != "read" && verb != "data" && !task.environments.is_empty() {
+        } else if !matches!(verb, "read" | "data") && !allow.on.is_only_own() {
             let names: Vec<&str> = task.environments.iter().map(|e| e.as_str()).collect();
             let _ = writeln!(text, "           in {}", names.join(", "));
         }
@@ -119,8 +119,8 @@ fn by_verb(task: &Task, allow: &Allow) -> Vec<(&'static str, String)> {
                     .push(whole_class(*class).to_owned());
             }),
             Head::OfService(service, class) => {
-                let count = part.actions.len();
-                let word = format!("{service}/{class} ({count} actions)");
+                let actions = u32::try_from(part.actions.len()).unwrap_or(u32::MAX);
+                let word = format!("{service}/{class} ({})", count(actions, "action"));
                 words_of.entry(*class).or_default().push(word);
             }
             Head::Named => {
@@ -213,7 +213,7 @@ fn count(number: u32, what: &str) -> String {
     }
 }
 
-fn short(digest: &str) -> &str {
+pub(super) fn short(digest: &str) -> &str {
     let digest = digest.strip_prefix("sha256:").unwrap_or(digest);
     digest.get(..12).unwrap_or(digest)
 }

@@ -92,6 +92,7 @@ pub(super) fn freeze(
         team: written.team.value.as_str(),
         sponsor: launch.sponsor.as_str(),
         ticket: &written.ticket,
+        partition: partition.as_str(),
         mode,
         expires: expires_at,
         accounts: written.accounts.iter().map(|a| a.as_str()).collect(),
@@ -319,7 +320,7 @@ impl Freezer<'_> {
         let Some(rule) = self.actions.at(index).copied() else {
             return;
         };
-        let only_own = on.own && on.arns.is_empty() && !on.nothing && !on.anything;
+        let only_own = on.is_only_own();
         if rule.class == Class::Destroy && !only_own {
             let message = format!("`{}` destroys, so it must name one resource", rule.action);
             let help = "write the exact ARN under `[destroy]`, or `on = [\"own\"]` for what the task creates";
@@ -344,7 +345,7 @@ impl Freezer<'_> {
             let rule = self.actions.at(index);
             rule.is_some_and(|rule| rule.class.mutates())
         });
-        let only_own = on.own && on.arns.is_empty() && !on.nothing;
+        let only_own = on.is_only_own();
         if changes && !only_own && self.written.environments.is_empty() {
             let help =
                 "write `environments = [\"dev\"]` there; environments.toml says what they are";

@@ -1,10 +1,12 @@
-//! `only_params` and `limits`: whether a call carries only what the task lists for it.
+//! What a task asks of an access beside its permits: the place, and with `only_params` and `limits`
+//! that the call carries only what the task lists for it.
 
 use super::{Allow, Limit, Reach, Task};
 use crate::assess::AssessedAccess;
 use crate::glob;
 use cordon_aws::call::Call;
 use cordon_aws::value::Value;
+use jiff::Timestamp;
 
 impl Task {
     /// Whether some access of `call` is allowed only by entries that limit parameters, and the
@@ -32,7 +34,49 @@ impl Task {
     }
 }
 
+impl Task {
+    /// Whether the task speaks about a place at all: it has not expired, the account and region
+    /// are declared, and what changes is in a declared environment or was made by the task.
+    pub(crate) fn confines(&self, place: &Place<'_>, now: Timestamp) -> bool {
+        let account = self
+            .accounts
+            .iter()
+            .any(|account| account.as_str() == place.account);
+        let region = place.region == "aws-global"
+            || self
+                .regions
+                .iter()
+                .any(|region| region.as_str() == place.region);
+        let environment = !place.mutates
+            || place.own
+            || place.environments.iter().any(|name| {
+                self.environments
+                    .iter()
+                    .any(|declared| declared.as_str() == *name)
+            });
+        now < self.expires_at && account && region && environment
+    }
+}
+
+/// Where one access happens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    /// The environment of the resource and all that it is part of.
+    pub(crate) environments: &'a [&'a str],
+    /// Whether the task made the resource.
+    pub(crate) own: bool,
+    /// Whether the access changes something.
+    pub(crate) mutates: bool,
+}
+
 impl Reach {
+    /// Whether it reaches what the task created and nothing else.
+    pub(crate) fn is_only_own(&self) -> bool {
+        self.own && !self.anything && !self.nothing && self.arns.is_empty()
+    }
+
     pub(crate) fn reaches(&self, arn: &str, own: bool) -> bool {
         self.anything
             || (self.own && own)

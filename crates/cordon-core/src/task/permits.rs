@@ -1,13 +1,15 @@
 //! From a frozen task to Cedar permits, and the permits cut so that a call is held to few.
 //!
-//! Each permit confines itself: to the task, its team, the declared accounts, regions and
-//! environments. Guardrails say the same once more, with a hint; a bundle that leaves one out
-//! does not open a task.
+//! Permits say which actions on which resources; that the task has not expired and that the
+//! resource lies in the declared accounts, regions and environments is asked of every access
+//! before them, by [`Task::confines`](super::Task::confines). Guardrails say the same once more,
+//! with a hint; a bundle that leaves one out does not open a task.
 
 use super::{Allow, Head, Reach, Target};
 use crate::action::{ActionSet, Actions};
 use crate::names::{Environment, TaskId, Team};
 use cedar_policy::{Policy, PolicyId, PolicySet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -42,7 +44,7 @@ pub(super) fn write(
                 1 => format!("{id}/allow-{index}"),
                 _ => format!("{id}/allow-{index}.{part_index}"),
             };
-            let mut conditions = vec![team_condition(team), CONFINED.to_owned()];
+            let mut conditions = vec![team_condition(team)];
             if let Head::OfService(service, _) = &part.head {
                 conditions.push(format!(
                     "action in AWS::Action::{}",
@@ -50,7 +52,7 @@ pub(super) fn write(
                 ));
             }
             conditions.extend(reach_condition(&allow.on));
-            conditions.push(environment_condition(&allow.environments));
+            conditions.extend(environment_condition(&allow.environments));
             if allow.only_params.is_some() || !allow.limits.is_empty() {
                 conditions.push(
                     "!context.facts.contains(Cordon::Fact::\"outside-parameters\")".to_owned(),
@@ -67,11 +69,7 @@ pub(super) fn write(
         for (index, target) in targets.iter().enumerate() {
             let name = format!("{id}/{word}-{index}");
             let resource = format!("resource == AWS::Resource::{}", quoted(target.arn.as_str()));
-            let conditions = [
-                team_condition(team),
-                CONFINED.to_owned(),
-                environment_condition(&Default::default()),
-            ];
+            let conditions = [team_condition(team)];
             permits.push(Permit {
                 text: permit(
                     &name,
@@ -132,10 +130,6 @@ fn named(set: &ActionSet, actions: &Actions) -> String {
     }
 }
 
-const CONFINED: &str = "context.now < principal.task.expiresAt &&
-  principal.task.accounts.contains(resource.account) &&
-  (principal.task.regions.contains(resource.region) || resource.region == \"aws-global\")";
-
 const OWN: &str = "(resource has createdBy && resource.createdBy == principal.task)";
 
 fn team_condition(team: &Team) -> String {
@@ -162,22 +156,16 @@ fn reach_condition(on: &Reach) -> Option<String> {
     Some(format!("({})", alternatives.join(" ||\n   ")))
 }
 
-/// Where the file narrows, exactly there; else changes happen in the declared environments, or
-/// on what the task made, and reads anywhere.
-fn environment_condition(environments: &std::collections::BTreeSet<Environment>) -> String {
-    if environments.is_empty() {
-        return format!(
-            "(!(action in AWS::Action::\"class:mutate\") ||\n   \
-             resource in principal.task.environments ||\n   {OWN})"
-        );
-    }
+/// The environments that the file narrows an entry to.
+fn environment_condition(environments: &BTreeSet<Environment>) -> Option<String> {
     let names: Vec<String> = environments
         .iter()
         .map(|name| format!("AWS::Environment::{}", quoted(name.as_str())))
         .collect();
     match names.as_slice() {
-        [one] => format!("resource in {one}"),
-        _ => format!("resource in [{}]", names.join(", ")),
+        [] => None,
+        [one] => Some(format!("resource in {one}")),
+        _ => Some(format!("resource in [{}]", names.join(", "))),
     }
 }
 
