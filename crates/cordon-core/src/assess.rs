@@ -126,7 +126,7 @@ pub fn assess(identified: Identified, knowledge: &Knowledge<'_>) -> Assessed {
         // What depends on a resource takes reads that this version does not make.
         dependents: 0,
         score: score(resources.len(), destroys, &facts),
-        irreversible: destroys,
+        irreversible: call.operation().certainly_destroys(),
     };
     let digest = Digest::of(call, session.task.id(), knowledge.policy_version);
     Assessed {

@@ -3,7 +3,7 @@
 
 use crate::names::Reference;
 use crate::session::{Session, Sessions};
-use cordon_aws::request::{Body, Request};
+use cordon_aws::request::Request;
 use cordon_aws::sigv4::{
     Claim, ClaimError, DEFAULT_SKEW, SigningKeys, Verified, VerifyError, verify,
 };
@@ -95,7 +95,7 @@ pub fn authenticate(
 ) -> Result<Authenticated, (Box<Received>, AuthenticateError)> {
     match prove(&received.request, sessions, now) {
         Ok((session, verified)) => Ok(Authenticated {
-            received: without_framing(received, &verified),
+            received,
             session,
             verified,
         }),
@@ -120,14 +120,6 @@ fn prove(
         Some(session) => Ok((Arc::clone(session), verified)),
         None => Err(AuthenticateError::Signature(VerifyError::UnknownKey)),
     }
-}
-
-/// A body held whole stands for its content from here on, without `aws-chunked` framing.
-fn without_framing(mut received: Received, verified: &Verified) -> Received {
-    if let Some(content) = verified.whole_body() {
-        received.request.body = Body::Whole(content.clone());
-    }
-    received
 }
 
 /// Why nobody stands behind a request. Always the client's to mend.

@@ -13,6 +13,7 @@
 //! overshoot a budget together.
 
 use crate::assess::AssessedAccess;
+use crate::glob;
 use cordon_aws::arn::Arn;
 use cordon_aws::call::Class;
 use std::collections::BTreeSet;
@@ -125,7 +126,7 @@ impl Ledger {
         self.destroyed
             .iter()
             .filter_map(identity)
-            .any(|gone| gone == wanted)
+            .any(|gone| glob::overlap(&gone, &wanted))
     }
 }
 
@@ -149,8 +150,9 @@ impl Used {
     }
 }
 
-/// What a resource is known by to people: where it is, what it is, its name. Nothing for a
-/// resource whose name the service chooses (`instance/*`).
+/// What a resource is known by to people: where it is, what it is, its name; a pattern where the
+/// request left a part open (`environment/*/web`). Nothing for a resource whose name the service
+/// chooses (`instance/*`).
 fn identity(arn: &Arn) -> Option<String> {
     let resource = arn.resource();
     let resource = match arn.service() {
@@ -322,6 +324,10 @@ mod tests {
             (
                 "secretsmanager:eu-west-1:1:secret:db-AbCdEf",
                 "secretsmanager:eu-west-1:1:secret:db-*",
+            ),
+            (
+                "elasticbeanstalk:eu-west-1:1:environment/*/web",
+                "elasticbeanstalk:eu-west-1:1:environment/shop/web",
             ),
             (
                 "cloudformation:eu-west-1:1:stack/web/0a1b",

@@ -10,13 +10,13 @@ use std::sync::Arc;
 pub(crate) fn actions() -> Arc<Actions> {
     use Class::*;
     let mut rules: Vec<_> = [
-        ("lambda:GetFunction", Observe),
+        ("lambda:GetFunction", Data),
         ("lambda:GetFunctionConfiguration", Observe),
         ("lambda:ListFunctions", Observe),
         ("lambda:CreateFunction", Create),
         ("lambda:UpdateFunctionCode", Update),
         ("lambda:UpdateFunctionConfiguration", Update),
-        ("lambda:PublishVersion", Update),
+        ("lambda:PublishVersion", Create),
         ("lambda:DeleteFunction", Destroy),
         ("lambda:AddPermission", Identity),
         ("elasticbeanstalk:DescribeEnvironments", Observe),
@@ -39,7 +39,7 @@ pub(crate) fn actions() -> Arc<Actions> {
         ("secretsmanager:DescribeSecret", Observe),
         ("secretsmanager:GetSecretValue", Data),
         ("secretsmanager:BatchGetSecretValue", Data),
-        ("secretsmanager:RotateSecret", Update),
+        ("secretsmanager:RotateSecret", Disrupt),
         ("cloudtrail:StopLogging", Weaken),
         ("iam:GetRole", Observe),
         ("iam:PassRole", Identity),
@@ -47,7 +47,7 @@ pub(crate) fn actions() -> Arc<Actions> {
         ("sts:GetCallerIdentity", Observe),
         ("sts:AssumeRole", Identity),
         ("logs:CreateLogGroup", Create),
-        ("logs:PutRetentionPolicy", Update),
+        ("logs:PutRetentionPolicy", Destroy),
         ("logs:TagResource", Update),
         ("s3:GetObject", Data),
         ("s3:PutObject", Update),

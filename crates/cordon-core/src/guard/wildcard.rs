@@ -1,7 +1,9 @@
-//! Changes whose request names no single resource.
+//! Changes whose request names no resource at all, although their action has one. That a request
+//! names several by a pattern is told by the catalog's rules.
 //!
 //! An action that has no resource type names none by nature, and something new has no name
-//! before it exists; neither reaches further than it says.
+//! before it exists; neither reaches further than it says. An ARN with `*` in a part that the
+//! request need not tell (the application of a Beanstalk environment) still names one resource.
 
 use super::{Guard, Sight};
 use crate::fact::Fact;
@@ -22,7 +24,8 @@ fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
         access.class.mutates()
             && access.class != Class::Create
             && typed
-            && access.resource.arn.contains(['*', '?'])
+            && access.resource.source.is_empty()
+            && access.resource.arn.contains('*')
     });
     if open {
         facts.insert(Fact::WildcardTarget);
