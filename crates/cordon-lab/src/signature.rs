@@ -99,6 +99,17 @@ impl Claim {
         }
     }
 
+    /// The service that a request says it is for, even where the rest of its claim cannot be read:
+    /// so that the refusal has that service's shape.
+    pub(crate) fn stated_service(head: &Head) -> Option<&str> {
+        let in_header = head
+            .headers_named("authorization")
+            .next()
+            .and_then(|header| header.split_once("Credential=")?.1.split(',').next());
+        let credential = in_header.or_else(|| head.query("X-Amz-Credential"))?;
+        credential.split('/').nth(3)
+    }
+
     fn from_header(head: &Head, header: &str) -> Result<Self, SignatureFault> {
         let incomplete = |what: &str| {
             SignatureFault::Incomplete(format!("Authorization header requires '{what}'."))

@@ -33,7 +33,7 @@ pub(super) async fn judge(world: &World, parts: &http::request::Parts, body: Inc
         Err(text) => return refuse_head(world, parts, text),
     };
     let claim = Claim::read(&head);
-    let service = service_of(&head, claim.as_ref().ok().and_then(Option::as_ref));
+    let service = service_of(&head);
     let body = intake::receive(body, plan(world, &head, service, &claim)).await;
     let request_id = Uuid::now_v7().to_string();
     let now = world.config.clock.now();
@@ -67,9 +67,9 @@ struct Learned {
 }
 
 /// The service that the scope names, or else the host.
-fn service_of(head: &Head, claim: Option<&Claim>) -> Option<&'static Service> {
-    match claim {
-        Some(claim) => service::named(&claim.service),
+fn service_of(head: &Head) -> Option<&'static Service> {
+    match Claim::stated_service(head) {
+        Some(name) => service::named(name),
         None => host::read(&head.host).and_then(|named| service::named(named.service)),
     }
 }
@@ -98,7 +98,11 @@ fn plan(
         } else {
             Vec::new()
         },
-        keep: if is_s3 { config.kept_bytes } else { limit },
+        keep: if is_s3 {
+            world.state().estate.s3.room()
+        } else {
+            limit
+        },
         head: config.log_head,
         limit,
     }

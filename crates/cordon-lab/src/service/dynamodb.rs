@@ -385,6 +385,12 @@ fn check_parameters(call: &Call<'_>) -> Result<(), Fault> {
     }
 }
 
+/// A name or a placeholder alone, without operators or parentheses.
+fn is_plain(part: &str) -> bool {
+    part.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "#:_-.".contains(c))
+}
+
 /// `#name` stands for what `ExpressionAttributeNames` says.
 fn attribute_name<'a>(input: Input<'a>, name: &'a str) -> Result<&'a str, Fault> {
     match name.starts_with('#') {
@@ -401,12 +407,9 @@ fn check_condition(call: &Call<'_>, current: Option<&Value>) -> Result<(), Fault
         return Ok(());
     };
     let argument = |function: &str| {
-        condition
-            .trim()
-            .strip_prefix(function)?
-            .trim()
-            .strip_prefix('(')?
-            .strip_suffix(')')
+        let rest = condition.trim().strip_prefix(function)?.trim();
+        let name = rest.strip_prefix('(')?.strip_suffix(')')?.trim();
+        is_plain(name).then_some(name)
     };
     let (name, wanted) = match (
         argument("attribute_not_exists"),
@@ -420,7 +423,7 @@ fn check_condition(call: &Call<'_>, current: Option<&Value>) -> Result<(), Fault
             ));
         }
     };
-    let name = attribute_name(call.input(), name.trim())?;
+    let name = attribute_name(call.input(), name)?;
     match current.is_some_and(|item| item.get(name).is_some()) == wanted {
         true => Ok(()),
         false => Err(Fault::new(
@@ -520,10 +523,6 @@ fn read_term<'a>(input: Input<'a>, text: &'a str) -> Result<Term<'a>, Fault> {
         .trim_end_matches(')')
         .split_once('=')
         .ok_or_else(refused)?;
-    let is_plain = |part: &str| {
-        part.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "#:_-.".contains(c))
-    };
     let (name, placeholder) = (name.trim(), placeholder.trim());
     if !is_plain(name) || !is_plain(placeholder) {
         return Err(refused());

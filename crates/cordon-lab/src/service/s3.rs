@@ -110,6 +110,9 @@ const PARAMETERS: [&str; 14] = [
     "x-id",
 ];
 
+/// The largest XML or JSON document that an operation takes, in bytes.
+const DOCUMENT_LIMIT: u64 = 2 * 1_024 * 1_024;
+
 /// All buckets of the lab.
 #[derive(Clone, Default)]
 pub(crate) struct Buckets {
@@ -180,6 +183,14 @@ impl Buckets {
         }
         self.kept += length;
         Some(body)
+    }
+
+    /// How much of a body is worth receiving into memory: what there is room for, and always
+    /// enough for the documents that S3 operations take.
+    pub(crate) fn room(&self) -> u64 {
+        self.keep_limit
+            .saturating_sub(self.kept)
+            .max(DOCUMENT_LIMIT)
     }
 
     fn release(&mut self, body: Option<&Bytes>) {

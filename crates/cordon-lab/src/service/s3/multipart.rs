@@ -147,27 +147,21 @@ pub(super) fn complete(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, F
 
 /// The parts that the request lists, which must be known, in order and large enough.
 fn chosen<'a>(upload: &'a Upload, rows: &[&Value]) -> Result<Vec<&'a Part>, Fault> {
+    let numbers = part_numbers(rows)?;
     let mut parts = Vec::new();
-    let mut previous = 0;
-    for (index, row) in rows.iter().enumerate() {
-        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-        let number: u16 = text("PartNumber")
-            .parse()
-            .map_err(|_| Fault::malformed("a Part has no PartNumber"))?;
-        if number <= previous {
-            return Err(Fault::new(
-                400,
-                "InvalidPartOrder",
-                "The list of parts was not in ascending order. Parts must be ordered by part number.",
-            ));
-        }
-        previous = number;
+    for (index, (row, number)) in rows.iter().zip(&numbers).enumerate() {
         let part = upload
             .parts
-            .get(&number)
-            .filter(|part| hex::encode(&part.md5) == text("ETag").trim_matches('"'))
-            .filter(|part| part.checksums.iter().all(|(algorithm, value)| ["", value].contains(&text(algorithm.element()))))
-            .ok_or_else(|| Fault::new(400, "InvalidPart", "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."))?;
+            .get(number)
+            .filter(|part| part.fits(row))
+            .ok_or_else(|| {
+                Fault::new(
+                    400,
+                    "InvalidPart",
+                    "One or more of the specified parts could not be found. The part may not have \
+                     been uploaded, or the specified entity tag may not match the part's entity tag.",
+                )
+            })?;
         if part.length < PART_MINIMUM && index + 1 < rows.len() {
             return Err(Fault::new(
                 400,
@@ -178,6 +172,40 @@ fn chosen<'a>(upload: &'a Upload, rows: &[&Value]) -> Result<Vec<&'a Part>, Faul
         parts.push(part);
     }
     Ok(parts)
+}
+
+/// The numbers of the listed parts, which must rise.
+fn part_numbers(rows: &[&Value]) -> Result<Vec<u16>, Fault> {
+    let mut numbers: Vec<u16> = Vec::new();
+    for row in rows {
+        let number = text(row, "PartNumber")
+            .parse()
+            .map_err(|_| Fault::malformed("a Part has no PartNumber"))?;
+        if numbers.last().is_some_and(|previous| number <= *previous) {
+            return Err(Fault::new(
+                400,
+                "InvalidPartOrder",
+                "The list of parts was not in ascending order. Parts must be ordered by part number.",
+            ));
+        }
+        numbers.push(number);
+    }
+    Ok(numbers)
+}
+
+fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl Part {
+    /// Whether `ETag`, and each checksum that the row gives, are those of this part.
+    fn fits(&self, row: &Value) -> bool {
+        let checksum = |(algorithm, value): &(Algorithm, String)| {
+            ["", value].contains(&text(row, algorithm.element()))
+        };
+        hex::encode(&self.md5) == text(row, "ETag").trim_matches('"')
+            && self.checksums.iter().all(checksum)
+    }
 }
 
 fn assemble(upload: &Upload, parts: &[&Part]) -> Object {
