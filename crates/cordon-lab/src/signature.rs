@@ -210,7 +210,8 @@ impl Claim {
         let scope: Vec<&str> = parts.credential.split('/').collect();
         let [key_id, date, region, service, "aws4_request"] = scope.as_slice() else {
             return Err(SignatureFault::Incomplete(format!(
-                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{}'",
+                "Credential must have exactly 5 slash-delimited elements, e.g. \
+                 keyid/date/region/service/term, got '{}'",
                 parts.credential
             )));
         };
@@ -222,7 +223,8 @@ impl Claim {
         })?;
         if !parts.time_text.starts_with(date) || date.len() != 8 {
             return Err(SignatureFault::Scope(format!(
-                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{date}' != '{}'.",
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 \
+                 version of date from HTTP: '{date}' != '{}'.",
                 parts.time_text
             )));
         }
@@ -447,7 +449,9 @@ fn declared_payload(head: &Head) -> Result<Payload, SignatureFault> {
         "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Ok(Payload::UnsignedChunks),
         hash if is_hash => Ok(Payload::Declared(hash.to_owned())),
         _ => Err(SignatureFault::Incomplete(
-            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-..., or a valid sha256 value.".to_owned(),
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-..., \
+             or a valid sha256 value."
+                .to_owned(),
         )),
     }
 }

@@ -1,7 +1,8 @@
 //! The estate of the demo.
 //!
 //! A billing team runs its cost explorer in China: a Beanstalk environment that customers use,
-//! two functions, a table, a bucket, a queue and a secret. An agent is to mend a rounding fault. The base
+//! two functions, a table, a bucket, a queue and a secret. An agent is to mend a rounding fault. The
+//! base
 //! key may do nothing but assume two roles, which is what Cordon is given.
 
 use cordon_aws::arn::{AccountId, Partition, Region};

@@ -236,7 +236,8 @@ fn check_host(head: &Head, claim: &Claim) -> Result<(), SignatureFault> {
     match fits {
         true => Ok(()),
         false => Err(SignatureFault::Scope(format!(
-            "Credential should be scoped to the service and region of the host '{}', not to '{}/{}'.",
+            "Credential should be scoped to the service and region of the \
+             host '{}', not to '{}/{}'.",
             head.host, claim.region, claim.service
         ))),
     }

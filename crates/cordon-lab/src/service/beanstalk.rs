@@ -28,6 +28,7 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("DescribeEnvironmentResources", on_environment, resources),
         Operation::new("DescribeConfigurationSettings", on_environment, settings),
         Operation::new("DescribeEvents", on_everything, events),
+        Operation::new("ListTagsForResource", on_arn, no_tags),
         Operation::new("CreateEnvironment", on_new_environment, create_environment),
         Operation::new("UpdateEnvironment", on_environment, update_environment),
         Operation::new(
@@ -369,6 +370,21 @@ fn on_application(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     )])
 }
 
+fn on_arn(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
+    Ok(vec![Access::new(
+        action(call),
+        call.input().required("ResourceArn")?,
+    )])
+}
+
+/// Nothing of the lab's Beanstalk has tags.
+fn no_tags(call: &Call<'_>, _: &mut Estate) -> Result<Answer, Fault> {
+    Ok(Answer::fields(json!({
+        "ResourceArn": call.input().text("ResourceArn"),
+        "ResourceTags": {},
+    })))
+}
+
 fn on_new_environment(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let input = call.input();
     let (application, name) = (
@@ -498,35 +514,58 @@ fn settings(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     })))
 }
 
+/// The newest first. All events of the lab are `INFO`, so a caller that asks for worse gets none.
 fn events(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     let input = call.input();
-    let members: Vec<Value> = call
-        .place(estate)
-        .beanstalk
+    let is_wanted = match input.text("Severity") {
+        None | Some("TRACE" | "DEBUG" | "INFO") => true,
+        Some("WARN" | "ERROR" | "FATAL") => false,
+        Some(_) => return Err(Fault::invalid("Severity is not one of its values")),
+    };
+    let (start, end) = (time(input, "StartTime")?, time(input, "EndTime")?);
+    let beanstalk = &call.place(estate).beanstalk;
+    let by_id = input.text("EnvironmentId").map(|id| {
+        let known = beanstalk.environments.iter().find(|known| known.id == id);
+        known.map(|known| known.name.as_str()).unwrap_or_default()
+    });
+    let members: Vec<Value> = beanstalk
         .events
         .iter()
         .rev()
+        .filter(|event| is_wanted && start.is_none_or(|start| event.at >= start))
+        .filter(|event| end.is_none_or(|end| event.at < end))
+        .filter(|event| by_id.is_none_or(|name| event.environment == name))
         .filter(|event| {
-            input
-                .text("ApplicationName")
-                .is_none_or(|name| event.application == name)
+            let application = input.text("ApplicationName");
+            application.is_none_or(|name| event.application == name)
         })
         .filter(|event| {
-            input
-                .text("EnvironmentName")
-                .is_none_or(|name| event.environment == name)
+            let environment = input.text("EnvironmentName");
+            environment.is_none_or(|name| event.environment == name)
         })
-        .map(|event| {
-            json!({
-                "EventDate": iso(event.at),
-                "ApplicationName": event.application,
-                "EnvironmentName": event.environment,
-                "Message": event.message,
-                "Severity": "INFO",
-            })
-        })
+        .map(Event::to_json)
         .collect();
     Ok(Answer::fields(json!({"Events": {"member": members}})))
+}
+
+fn time(input: Input<'_>, parameter: &str) -> Result<Option<Timestamp>, Fault> {
+    let read = |text: &str| {
+        text.parse()
+            .map_err(|_| Fault::invalid(format!("{parameter} is not a time")))
+    };
+    input.text(parameter).map(read).transpose()
+}
+
+impl Event {
+    fn to_json(&self) -> Value {
+        json!({
+            "EventDate": iso(self.at),
+            "ApplicationName": self.application,
+            "EnvironmentName": self.environment,
+            "Message": self.message,
+            "Severity": "INFO",
+        })
+    }
 }
 
 fn read_options(input: Input<'_>) -> Result<BTreeMap<(String, String), String>, Fault> {

@@ -77,7 +77,9 @@ fn stack_name(call: &Call<'_>) -> Result<String, Fault> {
     {
         true => Ok(name.to_owned()),
         false => Err(Fault::invalid(format!(
-            "1 validation error detected: Value '{given}' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
+            "1 validation error detected: Value '{given}' at 'stackName' \
+             failed to satisfy constraint: Member must satisfy regular \
+             expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         ))),
     }
 }
@@ -369,7 +371,8 @@ fn create_change_set(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fau
         ("UPDATE", None) => return Err(Fault::invalid(format!("Stack [{name}] does not exist"))),
         _ => {
             return Err(Fault::invalid(format!(
-                "Stack [{name}] already exists and cannot be created again with the changeSet [{set_name}]."
+                "Stack [{name}] already exists and cannot be created again with \
+                 the changeSet [{set_name}]."
             )));
         }
     };
@@ -415,7 +418,10 @@ fn describe_change_set(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, F
         .ok_or_else(|| no_change_set(name))?;
     let changes: Vec<Value> = change_set.changes.iter().map(Change::to_json).collect();
     let is_empty = changes.is_empty();
-    let reason = is_empty.then_some("The submitted information didn't contain changes. Submit different information to create a change set.");
+    let reason = is_empty.then_some(
+        "The submitted information didn't contain changes. Submit \
+         different information to create a change set.",
+    );
     Ok(Answer::fields(json!({
         "ChangeSetName": name,
         "ChangeSetId": change_set.id,

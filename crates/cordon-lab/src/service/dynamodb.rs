@@ -27,6 +27,7 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("DescribeTable", on_table, describe),
         Operation::new("DescribeTimeToLive", on_table, time_to_live),
         Operation::new("DescribeContinuousBackups", on_table, backups),
+        Operation::new("ListTagsOfResource", on_arn, tags),
         Operation::new("UpdateTable", on_table, update),
         Operation::new("DeleteTable", on_table, delete),
         Operation::new("PutItem", on_table, put),
@@ -66,6 +67,7 @@ struct Table {
     billing: String,
     protected: bool,
     items: BTreeMap<String, Value>,
+    tags: Value,
 }
 
 #[derive(Clone)]
@@ -106,6 +108,7 @@ impl Tables {
                 .to_owned(),
             protected: input.boolean("DeletionProtectionEnabled")?.unwrap_or(false),
             items: BTreeMap::new(),
+            tags: parameters.get("Tags").cloned().unwrap_or_else(|| json!([])),
         };
         self.0.insert(name.to_owned(), table);
         Ok(())
@@ -130,7 +133,8 @@ impl Tables {
                 400,
                 "ValidationException",
                 format!(
-                    "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first. Table: {name}"
+                    "Resource cannot be deleted as it is currently protected against \
+                     deletion. Disable deletion protection first. Table: {name}"
                 ),
             ));
         }
@@ -186,7 +190,12 @@ fn read_keys(input: Input<'_>) -> Result<Vec<Key>, Fault> {
             .into_iter()
             .find(|definition| definition.text("AttributeName") == Some(name))
             .and_then(|definition| definition.text("AttributeType"))
-            .ok_or_else(|| Fault::invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions"))?;
+            .ok_or_else(|| {
+                Fault::invalid(
+                    "One or more parameter values were invalid: Some index key \
+                     attributes are not defined in AttributeDefinitions",
+                )
+            })?;
         keys.push(Key {
             name: name.to_owned(),
             kind: expected,
@@ -204,12 +213,16 @@ impl Table {
     fn key_of(&self, item: &Value) -> Result<String, Fault> {
         let mut parts = Vec::new();
         for key in &self.keys {
-            let value = item.get(&key.name).and_then(|value| value.get(&key.data_type)).ok_or_else(|| {
-                Fault::invalid(format!(
-                    "One or more parameter values were invalid: Missing the key {} in the item, or type mismatch",
-                    key.name
-                ))
-            })?;
+            let value = item
+                .get(&key.name)
+                .and_then(|value| value.get(&key.data_type))
+                .ok_or_else(|| {
+                    Fault::invalid(format!(
+                        "One or more parameter values were invalid: Missing the key {} \
+                         in the item, or type mismatch",
+                        key.name
+                    ))
+                })?;
             parts.push(value.to_string());
         }
         Ok(parts.join("\u{0}"))
@@ -273,7 +286,8 @@ fn name_in<'a>(call: &Call<'_>, given: &'a str) -> Result<&'a str, Fault> {
     match (3..=255).contains(&name.len()) && name.chars().all(is_allowed) {
         true => Ok(name),
         false => Err(Fault::invalid(format!(
-            "1 validation error detected: Value '{given}' at 'tableName' failed to satisfy constraint"
+            "1 validation error detected: Value '{given}' at 'tableName' \
+             failed to satisfy constraint"
         ))),
     }
 }
@@ -287,6 +301,11 @@ fn on_table(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
         format!("dynamodb:{}", call.operation),
         table_arn(call, table_name(call)?),
     )])
+}
+
+fn on_arn(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
+    let arn = call.input().required("ResourceArn")?;
+    Ok(vec![Access::new("dynamodb:ListTagsOfResource", arn)])
 }
 
 fn create_accesses(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault> {
@@ -335,6 +354,12 @@ fn describe(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     Ok(Answer::fields(
         json!({"Table": table.to_json(&table_arn(call, name), name, "ACTIVE")}),
     ))
+}
+
+fn tags(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    let name = name_in(call, call.input().required("ResourceArn")?)?;
+    let table = call.place(estate).dynamodb.find(name)?;
+    Ok(Answer::fields(json!({"Tags": table.tags})))
 }
 
 fn time_to_live(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
@@ -398,7 +423,12 @@ fn attribute_name<'a>(input: Input<'a>, name: &'a str) -> Result<&'a str, Fault>
         true => input
             .at("ExpressionAttributeNames")
             .and_then(|names| names.0.get(name)?.as_str())
-            .ok_or_else(|| Fault::invalid(format!("An expression attribute name used in the document path is not defined; attribute name: {name}"))),
+            .ok_or_else(|| {
+                Fault::invalid(format!(
+                    "An expression attribute name used in the document path is not \
+                     defined; attribute name: {name}"
+                ))
+            }),
     }
 }
 
@@ -495,7 +525,12 @@ fn read_term<'a>(input: Input<'a>, text: &'a str) -> Result<Term<'a>, Fault> {
         input
             .at("ExpressionAttributeValues")
             .and_then(|values| values.0.get(name))
-            .ok_or_else(|| Fault::invalid(format!("An expression attribute value used in expression is not defined; attribute value: {name}")))
+            .ok_or_else(|| {
+                Fault::invalid(format!(
+                    "An expression attribute value used in expression is not \
+                     defined; attribute value: {name}"
+                ))
+            })
     };
     let refused = || {
         Fault::invalid(format!(
@@ -546,7 +581,8 @@ fn query(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
             .collect::<Result<_, _>>()?,
         (_, None) => {
             return Err(Fault::invalid(
-                "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
+                "Either the KeyConditions or KeyConditionExpression parameter \
+                 must be specified in the request.",
             ));
         }
     };
@@ -593,7 +629,8 @@ fn batch_write(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
                 (None, Some(_)) => (table.exact_key(delete)?, None),
                 _ => {
                     return Err(Fault::invalid(
-                        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of PutRequest and DeleteRequest",
+                        "Supplied AttributeValue has more than one datatypes set, must \
+                         contain exactly one of PutRequest and DeleteRequest",
                     ));
                 }
             };

@@ -30,6 +30,10 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("ModifyInstanceAttribute", on_instance, modify),
         Operation::new("CreateTags", on_tagged, create_tags),
         Operation::new("DescribeVpcs", on_everything, describe_vpcs),
+        Operation::new("DescribeVpcAttribute", on_vpc, vpc_attribute),
+        Operation::new("DescribeNetworkAcls", on_everything, no_parts),
+        Operation::new("DescribeRouteTables", on_everything, no_parts),
+        Operation::new("DescribeSecurityGroups", on_everything, no_parts),
         Operation::new("CreateVpc", on_any_vpc, create_vpc),
         Operation::new("DeleteVpc", on_vpc, delete_vpc),
     ],
@@ -62,6 +66,7 @@ enum State {
 #[derive(Clone)]
 struct Vpc {
     block: String,
+    tenancy: String,
     tags: BTreeMap<String, String>,
 }
 
@@ -376,7 +381,8 @@ fn change(call: &Call<'_>, estate: &mut Estate, next: State) -> Result<Answer, F
                 400,
                 "OperationNotPermitted",
                 format!(
-                    "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+                    "The instance '{id}' may not be terminated. Modify its \
+                     'disableApiTermination' instance attribute and try again."
                 ),
             ));
         }
@@ -445,6 +451,8 @@ impl Vpc {
             "ownerId": account,
             "state": "available",
             "cidrBlock": self.block,
+            "instanceTenancy": self.tenancy,
+            "dhcpOptionsId": "default",
             "isDefault": false,
             "tagSet": tag_set(&self.tags),
         })
@@ -473,6 +481,35 @@ fn describe_vpcs(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> 
     Ok(Answer::fields(json!({"vpcSet": {"item": items}})))
 }
 
+/// A network of the lab has the settings of a new one, which nobody can change.
+fn vpc_attribute(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    let id = call.input().required("VpcId")?;
+    if !call.place(estate).ec2.vpcs.contains_key(id) {
+        return Err(no_vpc(id));
+    }
+    let (name, value) = match call.input().required("Attribute")? {
+        "enableDnsSupport" => ("enableDnsSupport", true),
+        "enableDnsHostnames" => ("enableDnsHostnames", false),
+        "enableNetworkAddressUsageMetrics" => ("enableNetworkAddressUsageMetrics", false),
+        other => {
+            return Err(Fault::invalid(format!(
+                "the lab does not know the attribute {other}"
+            )));
+        }
+    };
+    Ok(Answer::fields(json!({"vpcId": id, name: {"value": value}})))
+}
+
+/// The networks of the lab have no parts: Terraform asks for them after each creation.
+fn no_parts(call: &Call<'_>, _: &mut Estate) -> Result<Answer, Fault> {
+    let set = match call.operation {
+        "DescribeNetworkAcls" => "networkAclSet",
+        "DescribeRouteTables" => "routeTableSet",
+        _ => "securityGroupInfo",
+    };
+    Ok(Answer::fields(json!({set: {}})))
+}
+
 fn no_vpc(id: &str) -> Fault {
     Fault::new(
         400,
@@ -484,6 +521,11 @@ fn no_vpc(id: &str) -> Fault {
 fn create_vpc(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     let vpc = Vpc {
         block: call.input().required("CidrBlock")?.to_owned(),
+        tenancy: call
+            .input()
+            .text("InstanceTenancy")
+            .unwrap_or("default")
+            .to_owned(),
         tags: specified_tags(call.input(), "vpc")?,
     };
     let id = format!("vpc-{}", hexadecimal(17));

@@ -125,7 +125,8 @@ fn create(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if key.1.len() > 64 || !key.1.chars().all(is_allowed) {
         return Err(Fault::invalid(
-            "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
+            "The specified value for roleName is invalid. It must contain \
+             only alphanumeric characters and/or the following: +=,.@_-",
         ));
     }
     if estate.identity.roles.contains_key(&key) {

@@ -22,6 +22,7 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("CreateFunction", create_accesses, create),
         Operation::new("GetFunction", on_function, read),
         Operation::new("GetFunctionConfiguration", on_function, read),
+        Operation::new("GetFunctionCodeSigningConfig", on_function, no_signing),
         Operation::new("ListVersionsByFunction", on_function, list_versions),
         Operation::new("UpdateFunctionCode", update_code_accesses, update_code),
         Operation::new(
@@ -245,6 +246,9 @@ fn route(head: &Head) -> Result<(&'static str, Value), Fault> {
         ("PUT", ["2015-03-31", "functions", name, "code"]) => ("UpdateFunctionCode", *name),
         ("POST", ["2015-03-31", "functions", name, "versions"]) => ("PublishVersion", *name),
         ("GET", ["2015-03-31", "functions", name, "versions"]) => ("ListVersionsByFunction", *name),
+        ("GET", ["2020-06-30", "functions", name, "code-signing-config"]) => {
+            ("GetFunctionCodeSigningConfig", *name)
+        }
         ("POST", ["2015-03-31", "functions", name, "invocations"]) => ("Invoke", *name),
         (method, _) => {
             return Err(Fault::unknown_operation(format!(
@@ -288,7 +292,8 @@ impl Target {
         let qualifier = match (in_name, call.head.query("Qualifier")) {
             (Some(one), Some(other)) if one != other => {
                 return Err(Fault::invalid(
-                    "The derived qualifier from the function name does not match the specified qualifier.",
+                    "The derived qualifier from the function name does not match the \
+                     specified qualifier.",
                 ));
             }
             (one, other) => one.or(other).map(str::to_owned),
@@ -371,13 +376,27 @@ fn code_access(call: &Call<'_>, code: Option<Input<'_>>) -> Option<Access> {
 }
 
 fn read_code(estate: &Estate, code: Input<'_>) -> Result<Vec<u8>, Fault> {
-    match (code.text("ZipFile"), code.text("S3Bucket"), code.text("S3Key")) {
-        (Some(zip), None, None) => from_base64(zip).ok_or_else(|| Fault::invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")),
+    match (
+        code.text("ZipFile"),
+        code.text("S3Bucket"),
+        code.text("S3Key"),
+    ) {
+        (Some(zip), None, None) => from_base64(zip).ok_or_else(|| {
+            Fault::invalid(
+                "Could not unzip uploaded file. Please check your file, then try \
+                 to upload again.",
+            )
+        }),
         (None, Some(bucket), Some(key)) => estate
             .s3
             .content(bucket, key)
             .map(|content| content.to_vec())
-            .ok_or_else(|| Fault::invalid("Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.")),
+            .ok_or_else(|| {
+                Fault::invalid(
+                    "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 \
+                     Error Message: The specified key does not exist.",
+                )
+            }),
         _ => Err(Fault::invalid("Please provide a source for function code.")),
     }
 }
@@ -454,6 +473,12 @@ fn read(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
             "Tags": function.tags,
         }),
     }))
+}
+
+fn no_signing(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    let target = Target::read(call)?;
+    call.place(estate).lambda.find(&target.name)?;
+    Ok(Answer::fields(json!({"FunctionName": target.name})))
 }
 
 fn list_versions(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {

@@ -19,13 +19,20 @@ pub(crate) const SERVICE: Service = Service {
     operations: &[
         Operation::new("CreateLogGroup", on_group, create),
         Operation::new("DescribeLogGroups", on_groups, describe),
+        Operation::new("ListTagsForResource", on_arn, tags),
         Operation::new("DeleteLogGroup", on_group, delete),
     ],
 };
 
-/// The log groups of one account in one region, with the time of their making.
+/// The log groups of one account in one region.
 #[derive(Clone, Default)]
-pub(crate) struct Groups(BTreeMap<String, Timestamp>);
+pub(crate) struct Groups(BTreeMap<String, Group>);
+
+#[derive(Clone)]
+struct Group {
+    created: Timestamp,
+    tags: Value,
+}
 
 impl Groups {
     pub(crate) fn to_json(&self) -> Value {
@@ -55,6 +62,29 @@ fn on_groups(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     )])
 }
 
+/// Tags are asked about by the ARN of the group itself, without its streams.
+fn on_arn(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
+    let arn = call.input().required("resourceArn")?;
+    Ok(vec![Access::new("logs:ListTagsForResource", arn)])
+}
+
+fn tags(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    let arn = call.input().required("resourceArn")?;
+    let group = arn
+        .strip_prefix(&call.arn("log-group:"))
+        .and_then(|name| call.place(estate).logs.0.get(name))
+        .ok_or_else(absent)?;
+    Ok(Answer::fields(json!({"tags": group.tags})))
+}
+
+fn absent() -> Fault {
+    Fault::new(
+        400,
+        "ResourceNotFoundException",
+        "The specified log group does not exist.",
+    )
+}
+
 fn create(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     let name = call.input().required("logGroupName")?;
     let groups = &mut call.place(estate).logs.0;
@@ -65,7 +95,12 @@ fn create(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
             "The specified log group already exists",
         ));
     }
-    groups.insert(name.to_owned(), call.now);
+    let tags = call.parameters.get("tags").cloned();
+    let group = Group {
+        created: call.now,
+        tags: tags.unwrap_or_else(|| json!({})),
+    };
+    groups.insert(name.to_owned(), group);
     Ok(Answer::nothing())
 }
 
@@ -77,12 +112,12 @@ fn describe(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
         .0
         .iter()
         .filter(|(name, _)| name.starts_with(prefix))
-        .map(|(name, created)| {
+        .map(|(name, group)| {
             json!({
                 "logGroupName": name,
                 "arn": call.arn(&format!("log-group:{name}:*")),
                 "logGroupArn": call.arn(&format!("log-group:{name}")),
-                "creationTime": created.as_millisecond(),
+                "creationTime": group.created.as_millisecond(),
                 "storedBytes": 0,
                 "metricFilterCount": 0,
             })
@@ -95,10 +130,6 @@ fn delete(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     let name = call.input().required("logGroupName")?;
     match call.place(estate).logs.0.remove(name) {
         Some(_) => Ok(Answer::nothing()),
-        None => Err(Fault::new(
-            400,
-            "ResourceNotFoundException",
-            "The specified log group does not exist.",
-        )),
+        None => Err(absent()),
     }
 }

@@ -74,7 +74,8 @@ impl Rds {
                 400,
                 "DBSnapshotAlreadyExists",
                 format!(
-                    "Cannot create the snapshot because a snapshot with the identifier {name} already exists."
+                    "Cannot create the snapshot because a snapshot with the \
+                     identifier {name} already exists."
                 ),
             ));
         }
@@ -267,13 +268,15 @@ fn delete(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     let database = rds.find(&id)?.clone();
     if database.protected {
         return combination(
-            "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+            "Cannot delete protected DB Instance, please disable deletion \
+             protection and try again.",
         );
     }
     match (skips, snapshot) {
         (true, Some(_)) => {
             return combination(
-                "FinalDBSnapshotIdentifier can not be specified when SkipFinalSnapshot is specified.",
+                "FinalDBSnapshotIdentifier can not be specified when \
+                 SkipFinalSnapshot is specified.",
             );
         }
         (false, None) => {

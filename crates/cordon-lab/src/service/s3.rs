@@ -55,6 +55,7 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("HeadObject", on_object, object::read),
         Operation::new("CopyObject", object::copy_accesses, object::copy),
         Operation::new("DeleteObject", on_object, object::delete),
+        Operation::new("GetObjectTagging", on_object, object::tags),
         // Each key is judged by itself, as S3 does: the answer lists what was refused.
         Operation::new("DeleteObjects", nothing, object::delete_many),
         Operation::new("CreateMultipartUpload", on_object, multipart::create),
@@ -217,7 +218,8 @@ impl Buckets {
             return Err(Fault::new(
                 409,
                 "BucketAlreadyOwnedByYou",
-                "Your previous request to create the named bucket succeeded and you already own it.",
+                "Your previous request to create the named bucket succeeded and \
+                 you already own it.",
             ));
         }
         let bucket = Bucket {
@@ -409,6 +411,7 @@ fn object_operation(method: &str, chosen: &[&str], is_copy: bool) -> &'static st
         ("PUT", [], true) => "CopyObject",
         ("PUT", ["partNumber", "uploadId"], false) => "UploadPart",
         ("GET", [], false) => "GetObject",
+        ("GET", ["tagging"], false) => "GetObjectTagging",
         ("HEAD", [], false) => "HeadObject",
         ("DELETE", [], false) => "DeleteObject",
         ("DELETE", ["uploadId"], false) => "AbortMultipartUpload",
@@ -457,6 +460,7 @@ fn on_object(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
         "GetObject" | "HeadObject" => "s3:GetObject",
         "DeleteObject" if has_version => "s3:DeleteObjectVersion",
         "DeleteObject" => "s3:DeleteObject",
+        "GetObjectTagging" => "s3:GetObjectTagging",
         "AbortMultipartUpload" => "s3:AbortMultipartUpload",
         _ => "s3:PutObject",
     };
@@ -496,7 +500,8 @@ pub(crate) fn check_body(head: &Head, body: &Body) -> Result<(), Fault> {
         return Err(Fault::new(
             400,
             "MalformedTrailerError",
-            "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+            "The request contained trailing data that was not well-formed or \
+             did not conform to our published schema.",
         ));
     }
     if let Some(length) = head.header("x-amz-decoded-content-length")

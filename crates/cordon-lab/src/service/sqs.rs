@@ -76,14 +76,16 @@ impl Queues {
             return Err(Fault::new(
                 400,
                 "InvalidParameterValue",
-                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+                "Can only include alphanumeric characters, hyphens, or \
+                 underscores. 1 to 80 in length",
             ));
         }
         if name.ends_with(".fifo") != (given.get("FifoQueue").map(String::as_str) == Some("true")) {
             return Err(Fault::new(
                 400,
                 "InvalidParameterValue",
-                "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix",
+                "The name of a FIFO queue can only include alphanumeric \
+                 characters, hyphens, or underscores, must end with .fifo suffix",
             ));
         }
         if let Some(known) = self.0.get(name) {
@@ -92,7 +94,13 @@ impl Queues {
                 .all(|(key, value)| known.attributes.get(key) == Some(value));
             return match fits {
                 true => Ok(()),
-                false => Err(Fault::new(400, "QueueNameExists", "A queue already exists with the same name and a different value for an attribute").query_code("QueueAlreadyExists")),
+                false => Err(Fault::new(
+                    400,
+                    "QueueNameExists",
+                    "A queue already exists with the same name and a different value \
+                     for an attribute",
+                )
+                .query_code("QueueAlreadyExists")),
             };
         }
         let mut attributes: BTreeMap<String, String> = DEFAULTS
@@ -306,7 +314,8 @@ fn send(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
         return Err(Fault::new(
             400,
             "InvalidParameterValue",
-            "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.",
+            "One or more parameters are invalid. Reason: Message must be \
+             shorter than 1048576 bytes.",
         ));
     }
     let delay = call.input().integer("DelaySeconds")?.unwrap_or(0);

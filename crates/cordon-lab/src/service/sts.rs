@@ -179,7 +179,9 @@ fn assume_role(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
             400,
             "InvalidParameterValue",
             format!(
-                "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session: {key}"
+                "One of the specified transitive tag keys can't be set because \
+                 it conflicts with a transitive tag key from the calling \
+                 session: {key}"
             ),
         ));
     }
@@ -254,7 +256,8 @@ fn check_trust(call: &Call<'_>, trust: &Policy, access: &Access) -> Result<(), (
 fn check_duration(call: &Call<'_>, request: &AssumeRole<'_>, maximum: i64) -> Result<(), Fault> {
     if call.caller.session().is_some() && request.seconds > CHAINED_SECONDS {
         return Err(Fault::invalid(
-            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+            "The requested DurationSeconds exceeds the 1 hour session limit \
+             for roles assumed by role chaining.",
         ));
     }
     match request.seconds > maximum {
@@ -425,6 +428,7 @@ fn role_key(arn: &str) -> Result<Owned, Fault> {
 
 fn constraint(value: &str, field: &str, rule: &str) -> Fault {
     Fault::invalid(format!(
-        "1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: Member must {rule}"
+        "1 validation error detected: Value '{value}' at '{field}' \
+         failed to satisfy constraint: Member must {rule}"
     ))
 }

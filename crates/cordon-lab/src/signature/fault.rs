@@ -12,7 +12,9 @@ pub(crate) enum SignatureFault {
     #[error("{0}")]
     Scope(String),
     #[error(
-        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query \
+         parameter, Signature query string parameter or the \
+         Authorization header should be specified"
     )]
     TwoMechanisms,
     #[error("The security token included in the request is invalid.")]
@@ -22,7 +24,9 @@ pub(crate) enum SignatureFault {
     #[error("Signature expired: {signed} is too far from {now}")]
     Skewed { signed: String, now: String },
     #[error(
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+        "The request signature we calculated does not match the \
+         signature you provided. Check your AWS Secret Access Key and \
+         signing method. Consult the service documentation for details."
     )]
     Mismatch,
     #[error("The security token included in the request is expired")]

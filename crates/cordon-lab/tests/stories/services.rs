@@ -182,6 +182,41 @@ async fn a_terminated_environment_is_gone_and_its_instances_with_it() {
 }
 
 #[tokio::test]
+async fn events_are_filtered_by_all_that_the_caller_asks_for() {
+    let story = Story::start().await;
+    let keys = story.session(None).await;
+    let update = [
+        ("EnvironmentName", "ce-web-prod"),
+        ("Description", "mended"),
+    ];
+    done(&story, &keys, beanstalk("UpdateEnvironment", &update)).await;
+    for (filter, found) in [
+        (("Severity", "INFO"), true),
+        (("Severity", "ERROR"), false),
+        (("StartTime", "2026-07-29T10:00:00Z"), true),
+        (("StartTime", "2026-07-29T10:00:01Z"), false),
+        (("EndTime", "2026-07-29T10:00:00Z"), false),
+        (("EnvironmentId", "e-none"), false),
+        (("ApplicationName", "other"), false),
+    ] {
+        let answer = done(&story, &keys, beanstalk("DescribeEvents", &[filter])).await;
+        assert_eq!(
+            answer.body.contains("update completed"),
+            found,
+            "{filter:?}"
+        );
+    }
+    refused(
+        &story,
+        &keys,
+        beanstalk("DescribeEvents", &[("Severity", "x")]),
+        400,
+        "ValidationError",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn an_environment_is_judged_by_its_name_even_when_called_by_its_id() {
     let story = Story::start().await;
     let all = story.session(None).await;

@@ -410,3 +410,38 @@ async fn beyond_the_bound_an_object_has_its_hashes_but_not_its_content() {
         "fits"
     );
 }
+
+#[tokio::test]
+async fn a_header_that_the_lab_does_not_honour_is_never_ignored() {
+    let story = Story::start().await;
+    let keys = story.session(None).await;
+    for header in [
+        "x-amz-tagging",
+        "x-amz-server-side-encryption",
+        "x-amz-object-lock-mode",
+    ] {
+        let put = Request::s3("PUT", &path("new"))
+            .header(header, "x")
+            .body(b"one");
+        assert_eq!(
+            story.send(&keys, put).await.code(),
+            "NotImplemented",
+            "{header}"
+        );
+        let begin = Request::s3("POST", &path("new"))
+            .query("uploads", "")
+            .header(header, "x");
+        assert_eq!(
+            story.send(&keys, begin).await.code(),
+            "NotImplemented",
+            "{header}"
+        );
+    }
+    assert_eq!(
+        story
+            .send(&keys, Request::s3("HEAD", &path("new")))
+            .await
+            .status,
+        404
+    );
+}

@@ -143,7 +143,8 @@ pub(super) fn changes(
             None => Some(Action::Add),
             Some(held) if held.kind != wanted.kind => {
                 return Err(Fault::invalid(format!(
-                    "Update of resource type is not permitted. The new template modifies resource type of the following resources: [{logical}]"
+                    "Update of resource type is not permitted. The new template \
+                     modifies resource type of the following resources: [{logical}]"
                 )));
             }
             Some(held) => modification(held, wanted, &properties, &moving)?,

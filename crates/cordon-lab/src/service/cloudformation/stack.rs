@@ -509,6 +509,8 @@ enum Depth {
 
 fn named_replacement(name: &str) -> Fault {
     Fault::invalid(format!(
-        "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {name} and update the stack again."
+        "CloudFormation cannot update a stack when a custom-named \
+         resource requires replacing. Rename {name} and update the stack \
+         again."
     ))
 }

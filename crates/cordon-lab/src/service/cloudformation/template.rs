@@ -64,7 +64,9 @@ impl Template {
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
         if text.len() > BODY_LIMIT {
             return Err(Fault::invalid(
-                "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to 51200",
+                "1 validation error detected: Value at 'templateBody' failed to \
+                 satisfy constraint: Member must have length less than or equal \
+                 to 51200",
             ));
         }
         let document = json::parse(text.as_bytes())
@@ -125,7 +127,8 @@ impl Template {
                     || self.resources.contains_key(&name);
                 if !known {
                     return Err(format_error(format!(
-                        "Unresolved resource dependencies [{name}] in the Resources block of the template"
+                        "Unresolved resource dependencies [{name}] in the Resources \
+                         block of the template"
                     )));
                 }
             }

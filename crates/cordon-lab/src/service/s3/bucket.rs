@@ -66,7 +66,8 @@ pub(super) fn create(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fau
             400,
             "IllegalLocationConstraintException",
             format!(
-                "The {} location constraint is incompatible for the region specific endpoint this request was sent to.",
+                "The {} location constraint is incompatible for the region \
+                 specific endpoint this request was sent to.",
                 constraint.as_deref().unwrap_or("unspecified")
             ),
         ));

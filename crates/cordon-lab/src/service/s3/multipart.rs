@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
-use super::object::{kept_headers, store, with_version};
+use super::object::{check_headers, kept_headers, store, with_version};
 use super::{Object, bucket_name, key, vouched};
 use crate::digest::{Algorithm, base64, from_base64};
 use crate::estate::Estate;
@@ -39,7 +39,8 @@ fn no_upload() -> Fault {
     Fault::new(
         404,
         "NoSuchUpload",
-        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+        "The specified upload does not exist. The upload ID may be \
+         invalid, or the upload may have been aborted or completed.",
     )
 }
 
@@ -55,6 +56,7 @@ fn upload_id<'a>(call: &'a Call<'_>, estate: &Estate) -> Result<&'a str, Fault> 
 }
 
 pub(super) fn create(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    check_headers(call)?;
     let (bucket, key) = (bucket_name(call)?, key(call)?);
     estate.s3.bucket(bucket)?;
     let id = letters(48);
@@ -185,7 +187,8 @@ fn part_numbers(rows: &[&Value]) -> Result<Vec<u16>, Fault> {
             return Err(Fault::new(
                 400,
                 "InvalidPartOrder",
-                "The list of parts was not in ascending order. Parts must be ordered by part number.",
+                "The list of parts was not in ascending order. Parts must be \
+                 ordered by part number.",
             ));
         }
         numbers.push(number);

@@ -24,6 +24,15 @@ const KEPT: [&str; 6] = [
     "content-type",
     "expires",
 ];
+/// Headers that would change what is stored and which the lab has nothing for.
+const REFUSED: [&str; 6] = [
+    "x-amz-object-lock-legal-hold",
+    "x-amz-object-lock-mode",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-tagging",
+    "x-amz-website-redirect-location",
+];
 const BATCH: usize = 1_000;
 
 pub(super) fn kept_headers(call: &Call<'_>) -> Vec<(String, String)> {
@@ -55,6 +64,7 @@ pub(super) fn kept_headers(call: &Call<'_>) -> Vec<(String, String)> {
 }
 
 pub(super) fn put(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    check_headers(call)?;
     let (bucket, key) = (bucket_name(call)?, key(call)?);
     check_preconditions(call, estate, bucket, key)?;
     let checksums = vouched(call);
@@ -77,6 +87,33 @@ pub(super) fn put(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault>
     answer = with_checksums(answer, &object);
     let id = store(call, estate, bucket, key, Some(object))?;
     Ok(with_version(answer, &id))
+}
+
+/// No object of the lab has tags: it refuses to put them.
+pub(super) fn tags(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    let bucket = estate.s3.bucket(bucket_name(call)?)?;
+    let version = bucket.version(key(call)?, call.head.query("versionId"));
+    match version.and_then(|version| version.object.as_ref()) {
+        Some(_) => Ok(Answer::document("Tagging", json!({"TagSet": {}}))),
+        None => Err(Fault::new(
+            404,
+            "NoSuchKey",
+            "The specified key does not exist.",
+        )),
+    }
+}
+
+/// Refuses what the lab would otherwise have to ignore.
+pub(super) fn check_headers(call: &Call<'_>) -> Result<(), Fault> {
+    let ignored = REFUSED
+        .into_iter()
+        .find(|name| call.head.headers_named(name).next().is_some());
+    match ignored {
+        Some(name) => Err(Fault::unknown_operation(format!(
+            "the lab's S3 does not honour {name}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// `If-None-Match: *` puts only a new key; `If-Match` only over the named version.
@@ -246,7 +283,8 @@ fn content(object: &Object, start: u64, end: u64) -> Result<Bytes, Fault> {
         Fault::new(
             500,
             "InternalError",
-            "the lab kept the hashes of this object but not its content: raise the bound of kept content",
+            "the lab kept the hashes of this object but not its content: \
+             raise the bound of kept content",
         )
     };
     let body = object.body.as_ref().ok_or_else(gone)?;
@@ -333,6 +371,7 @@ pub(super) fn copy_accesses(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, 
 }
 
 pub(super) fn copy(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    check_headers(call)?;
     let source = Source::read(call)?;
     let mut object = estate
         .s3
@@ -452,7 +491,8 @@ pub(super) fn delete_many(call: &Call<'_>, estate: &mut Estate) -> Result<Answer
     let rows = xml::members(&document, "Object");
     if root != "Delete" || rows.is_empty() || rows.len() > BATCH {
         return Err(Fault::malformed(
-            "The XML you provided was not well-formed or did not validate against our published schema",
+            "The XML you provided was not well-formed or did not validate \
+             against our published schema",
         ));
     }
     let is_quiet = document.get("Quiet").and_then(Value::as_str) == Some("true");
