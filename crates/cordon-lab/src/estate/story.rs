@@ -1,9 +1,8 @@
 //! The estate of the demo.
 //!
 //! A billing team runs its cost explorer in China: a Beanstalk environment that customers use,
-//! two functions, a table, a bucket, a queue and a secret. An agent is to mend a rounding fault. The
-//! base
-//! key may do nothing but assume two roles, which is what Cordon is given.
+//! two functions, a table, a bucket, a queue and a secret. An agent is to mend a rounding fault.
+//! The base key may do nothing but assume two roles, which is what Cordon is given.
 
 use cordon_aws::arn::{AccountId, Partition, Region};
 use jiff::Timestamp;
@@ -38,7 +37,7 @@ const DEPLOY_ACTIONS: [&str; 11] = [
     "iam:PassRole",
 ];
 
-const READ_ACTIONS: [&str; 16] = [
+const READ_ACTIONS: [&str; 19] = [
     "cloudformation:Describe*",
     "cloudformation:Get*",
     "cloudformation:List*",
@@ -52,9 +51,12 @@ const READ_ACTIONS: [&str; 16] = [
     "lambda:List*",
     "logs:Describe*",
     "rds:Describe*",
+    "s3:Get*Configuration",
     "s3:GetBucket*",
     "s3:List*",
-    "sqs:*Queue*",
+    "secretsmanager:DescribeSecret",
+    "sqs:Get*",
+    "sqs:List*",
 ];
 
 impl Estate {

@@ -514,3 +514,54 @@ async fn a_session_ends_when_sts_said_it_would() {
         "ExpiredToken"
     );
 }
+
+#[tokio::test]
+async fn the_read_role_of_the_story_reads_and_changes_nothing() {
+    let story = Story::start().await;
+    let keys = story
+        .assume(
+            &Keys::base(),
+            &[("RoleArn", READ), ("RoleSessionName", "reader")],
+        )
+        .await
+        .unwrap();
+    let before = story.lab.estate();
+    let queue = [("QueueUrl", "http://x/111122223333/cost-explorer-exports")];
+    for request in [
+        terminate(),
+        Request::form("sqs", "DeleteQueue", &queue),
+        Request::form("sqs", "PurgeQueue", &queue),
+        Request::form("iam", "DeleteRole", &[("RoleName", "cordon-deploy")]),
+        Request::s3("GET", &format!("/{BUCKET}/2026/06/summary.csv")),
+        Request::s3("DELETE", &format!("/{BUCKET}/2026/06/summary.csv")),
+        Request::new(
+            "lambda",
+            "DELETE",
+            "/2015-03-31/functions/cost-explorer-api",
+        ),
+        Request::json(
+            "secretsmanager",
+            "secretsmanager.GetSecretValue",
+            &serde_json::json!({"SecretId": "cost-explorer/database"}),
+        ),
+    ] {
+        let answer = story.send(&keys, request).await;
+        assert!(
+            answer
+                .body
+                .contains("because no identity-based policy allows"),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(story.lab.estate(), before);
+    for request in [
+        Request::form("elasticbeanstalk", "DescribeEnvironments", &[]),
+        Request::form("sqs", "ListQueues", &[]),
+        Request::form("iam", "GetRole", &[("RoleName", "cordon-deploy")]),
+        Request::s3("GET", &format!("/{BUCKET}")).query("list-type", "2"),
+        Request::s3("GET", &format!("/{BUCKET}")).query("encryption", ""),
+        Request::new("lambda", "GET", "/2015-03-31/functions"),
+    ] {
+        assert_eq!(story.send(&keys, request).await.status, 200);
+    }
+}
