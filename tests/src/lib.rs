@@ -19,6 +19,7 @@
     reason = "a story stops at once when what it stands on is not there"
 )]
 
+pub mod agent;
 pub mod client;
 pub mod cloud;
 pub mod lab;

@@ -1,6 +1,5 @@
 //! The program under test: the built `cordon`, with its own configuration and state.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,6 +9,7 @@ use tempfile::TempDir;
 use crate::client::Environment;
 use crate::cloud::Cloud;
 use crate::process::{self, Background, Ran};
+use crate::signer::Keys;
 use crate::{ACCOUNT, AGENT_ROLE, REGION, file};
 
 /// How an agent reaches Cordon.
@@ -42,18 +42,22 @@ pub struct Cordon {
 impl Cordon {
     /// Starts `cordon up` before a cloud and waits until agents can connect.
     pub fn start(cloud: &Cloud) -> Self {
+        Self::start_before(&cloud.recorder().url(), cloud.base())
+    }
+
+    /// Starts `cordon up` before any upstream.
+    pub fn start_before(upstream: &str, keys: &Keys) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = format!(
             "listen = \"127.0.0.1:0\"\nstate = \"state\"\n\n\
              [upstream]\nendpoint = \"{}\"\n\n\
              [[role]]\naccount = \"{ACCOUNT}\"\narn = \"arn:aws:iam::{ACCOUNT}:role/{AGENT_ROLE}\"\n",
-            cloud.recorder().url()
+            upstream
         );
         std::fs::write(folder.path().join("cordon.toml"), config).expect("the folder is ours");
-        let keys = cloud.base().clone();
         let base = vec![
-            ("AWS_ACCESS_KEY_ID", keys.id),
-            ("AWS_SECRET_ACCESS_KEY", keys.secret),
+            ("AWS_ACCESS_KEY_ID", keys.id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", keys.secret.clone()),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("USER", "tester".to_owned()),
@@ -68,6 +72,18 @@ impl Cordon {
             serving,
             base,
         }
+    }
+
+    /// Runs a subcommand where no Cordon serves.
+    #[must_use]
+    pub fn without_serving(arguments: &[&str]) -> Ran {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let state = folder.path().join("state");
+        process::run(
+            bare(folder.path(), &[])
+                .env("CORDON_STATE", state)
+                .args(arguments),
+        )
     }
 
     /// Runs a subcommand beside the serving process, on the same configuration.
@@ -130,16 +146,15 @@ pub fn task(name: &str) -> PathBuf {
     file("tasks").join(format!("{name}.toml"))
 }
 
-/// The address in a URL of the environment.
-#[must_use]
-pub fn address_of(url: &str) -> SocketAddr {
-    let address = url.trim_start_matches("http://").trim_end_matches('/');
-    address.parse().expect("a URL with an address")
+/// The program on the configuration of `folder`.
+fn cordon(folder: &Path, base: &[(&'static str, String)]) -> Command {
+    let mut command = bare(folder, base);
+    command.arg("--config").arg(folder.join("cordon.toml"));
+    command
 }
 
-/// The program on the configuration of `folder`, with the keys that it starts from and no other
-/// environment.
-fn cordon(folder: &Path, base: &[(&'static str, String)]) -> Command {
+/// The program with the keys that it starts from, and no other environment.
+fn bare(folder: &Path, base: &[(&'static str, String)]) -> Command {
     let mut command = Command::new(program());
     command
         .env_clear()
@@ -147,10 +162,7 @@ fn cordon(folder: &Path, base: &[(&'static str, String)]) -> Command {
     command
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", folder);
-    command
-        .arg("--config")
-        .arg(folder.join("cordon.toml"))
-        .current_dir(folder);
+    command.current_dir(folder);
     command
 }
 

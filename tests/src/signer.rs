@@ -71,11 +71,18 @@ impl<'a> Call<'a> {
     /// When the connection breaks.
     #[must_use]
     pub fn send(&self, address: SocketAddr, keys: &Keys) -> Message {
+        self.send_at(address, keys, jiff::Timestamp::now())
+    }
+
+    /// Signs with `keys` as of `now` and sends to `address`.
+    ///
+    /// # Panics
+    /// When the connection breaks.
+    #[must_use]
+    pub fn send_at(&self, address: SocketAddr, keys: &Keys, now: jiff::Timestamp) -> Message {
         let host = address.to_string();
         let mut stream = TcpStream::connect(address).expect("the address listens");
-        let mut bytes = self
-            .signed(&host, keys, jiff::Timestamp::now())
-            .into_bytes();
+        let mut bytes = self.signed(&host, keys, now).into_bytes();
         bytes.extend_from_slice(self.body);
         stream.write_all(&bytes).expect("the request can be sent");
         let mut down = Vec::new();

@@ -11,6 +11,8 @@ pub(super) enum Lane {
     Unit,
     /// The whole program, with what needs no client from outside
     Stories,
+    /// The lab, held to what moto answers where both know a call
+    Contract,
     /// The whole program, driven by AWS CLI version 1
     AwsCliV1,
     /// The whole program, driven by AWS CLI version 2
@@ -37,6 +39,7 @@ impl Lane {
         match self {
             Self::Unit => "unit",
             Self::Stories => "stories",
+            Self::Contract => "contract",
             Self::AwsCliV1 => "aws-cli-v1",
             Self::AwsCliV2 => "aws-cli-v2",
             Self::Boto3 => "boto3",
@@ -50,6 +53,7 @@ impl Lane {
     pub(super) fn part(self) -> &'static str {
         match self {
             Self::Unit | Self::Stories => "Rust",
+            Self::Contract => "moto",
             Self::AwsCliV1 => "AWS CLI v1",
             Self::AwsCliV2 => "AWS CLI v2",
             Self::Boto3 => "boto3",
@@ -69,7 +73,7 @@ impl Lane {
     pub(super) fn needs(self) -> &'static [Tool] {
         match self {
             Self::Unit | Self::Stories => &[],
-            Self::AwsCliV1 | Self::Boto3 => &[Tool::Python],
+            Self::Contract | Self::AwsCliV1 | Self::Boto3 => &[Tool::Python],
             Self::AwsCliV2 => &[Tool::AwsCliV2, Tool::Python],
             Self::Javascript => &[Tool::Node, Tool::Python],
             Self::Terraform => &[Tool::Terraform, Tool::Python],
@@ -79,13 +83,14 @@ impl Lane {
 
     /// Whether the lane's tests start `cordon`.
     pub(super) fn runs_the_program(self) -> bool {
-        !matches!(self, Self::Unit | Self::Deny)
+        !matches!(self, Self::Unit | Self::Contract | Self::Deny)
     }
 
     /// The one test program of a client's lane, named as its file in `tests/tests/`.
     pub(super) fn test_program(self) -> Option<&'static str> {
         match self {
             Self::Unit | Self::Stories | Self::Deny => None,
+            Self::Contract => Some("contract"),
             Self::AwsCliV1 => Some("aws_cli_v1"),
             Self::AwsCliV2 => Some("aws_cli_v2"),
             Self::Boto3 => Some("boto3"),
