@@ -101,6 +101,8 @@ pub enum Transform {
     Table,
     /// The resource type that the prefix of an EC2 id stands for, by a list `i-=instance,...`.
     IdType(&'static str),
+    /// Only if it begins so: ids of one parameter may be of several types.
+    Begins(&'static str),
     /// Without this beginning.
     Drop(&'static str),
     /// Looked up in a list `A=x,B=y`; values outside of it give nothing.
@@ -122,6 +124,7 @@ pub const TRANSFORMS: &[(&str, Transform)] = &[
     ("copy-key", Transform::CopyKey),
     ("table", Transform::Table),
     ("id-type", Transform::IdType("")),
+    ("begins", Transform::Begins("")),
     ("drop", Transform::Drop("")),
     ("map", Transform::Map("")),
 ];
@@ -341,6 +344,7 @@ impl Segment {
         let argument = catalog.text(record.argument);
         let transform = match TRANSFORMS.get(usize::from(record.transform)) {
             Some((_, Transform::IdType(_))) => Transform::IdType(argument),
+            Some((_, Transform::Begins(_))) => Transform::Begins(argument),
             Some((_, Transform::Drop(_))) => Transform::Drop(argument),
             Some((_, Transform::Map(_))) => Transform::Map(argument),
             Some((_, other)) => *other,

@@ -20,6 +20,7 @@ pub(super) fn apply(transform: Transform, text: &str) -> Option<Cow<'_, str>> {
         Transform::CopyKey => return copy_source(text).map(|(_, key)| key),
         Transform::Table => table(text)?,
         Transform::IdType(list) => id_type(list, text),
+        Transform::Begins(beginning) => Some(text).filter(|text| text.starts_with(beginning))?,
         Transform::Drop(beginning) => text.strip_prefix(beginning).unwrap_or(text),
         Transform::Map(list) => looked_up(list, text)?,
     };

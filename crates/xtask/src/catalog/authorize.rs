@@ -176,12 +176,13 @@ impl<'a> Authorizer<'a> {
         }
         for parameter in parameters::all(service, operation)? {
             let name = templates::plain(&parameter.name);
-            let (text, instance_profile) = match (parameter.kind.as_str(), name.as_str()) {
-                ("string", "role" | "servicerole" | "iamrole" | "jobrole") => (true, false),
-                ("string", name) if name.ends_with("rolearn") => (true, false),
-                ("structure", "iaminstanceprofile") => (false, true),
-                _ => (false, false),
-            };
+            let named = ["role", "rolearn", "roleoverride"]
+                .iter()
+                .any(|end| name.ends_with(end));
+            // A finding about a role names it too, but hands it to nobody.
+            let handed = !parameter.path.contains("resourceIdentifier");
+            let text = parameter.kind == "string" && named && handed;
+            let instance_profile = parameter.kind == "structure" && name == "iaminstanceprofile";
             if !text && !instance_profile {
                 continue;
             }
@@ -389,7 +390,10 @@ impl<'a> Authorizer<'a> {
         let members = parameters::members(service, operation)?;
         let prefix = action.split(':').next().unwrap_or_default();
         // Tagging and policy operations name a resource of any type by its ARN.
-        let whole = members.iter().find(|(name, list)| {
+        let any_type = ["Tag", "ResourcePolic", "Permission"]
+            .iter()
+            .any(|word| name.contains(word));
+        let whole = members.iter().filter(|_| any_type).find(|(name, list)| {
             !list && matches!(templates::plain(name).as_str(), "resourcearn" | "resource")
         });
         if let (Some((path, _)), false) = (whole, entry.types.is_empty()) {
@@ -404,15 +408,12 @@ impl<'a> Authorizer<'a> {
             });
             return Ok(());
         }
-        let operation_name = templates::plain(name);
         for (kind, required) in &entry.types {
             let Some(resource_type) = self.reference.resource_type(&format!("{prefix}:{kind}"))
             else {
                 continue;
             };
-            let names = templates::derive(resource_type, &members, |kind| {
-                operation_name.contains(kind)
-            });
+            let names = templates::derive(resource_type, &members, name);
             let Some(names) = names else { continue };
             found.templates.push(Named {
                 action: action.to_owned(),

@@ -50,6 +50,7 @@ impl Classes {
             (0, _) => (Class::Observe, true),
             (1, _) => (Class::Observe, true),
             (2, _) => (Class::Update, true),
+            _ if is_about_tags(name) => (Class::Update, true),
             (4, Some(Class::Destroy)) => (Class::Destroy, true),
             (4, _) => (Class::Identity, true),
             (_, Some(class)) => (class, true),
@@ -73,14 +74,28 @@ impl Classes {
             return destruction::NONE;
         }
         match class {
+            _ if is_about_tags(operation) && takes_away(operation) => destruction::MINOR,
             Class::Destroy => destruction::LOSS,
-            _ if level == 2 && verb(operation).starts_with("Un") => destruction::MINOR,
-            _ if method == "DELETE" && level != 2 => destruction::LOSS,
             Class::Disrupt | Class::Weaken => destruction::DISRUPTS,
+            Class::Identity if method == "DELETE" => destruction::DISRUPTS,
+            _ if method == "DELETE" && level != 2 => destruction::LOSS,
             Class::Update | Class::Identity => destruction::REPLACES,
             _ => destruction::NONE,
         }
     }
+}
+
+/// Whether an action is about tags alone: `TagResource`, `DeleteTags`, `RemoveTagsFromResource`.
+fn is_about_tags(name: &str) -> bool {
+    let verb = verb(name);
+    let about = name
+        .split_once(verb)
+        .is_some_and(|(_, rest)| rest.starts_with("Tags"));
+    matches!(verb, "Tag" | "Untag") || about
+}
+
+fn takes_away(name: &str) -> bool {
+    matches!(verb(name), "Untag" | "Delete" | "Remove")
 }
 
 /// The first word of a name that says what is done.

@@ -10,7 +10,7 @@ use super::templates::{self, Template};
 use super::write::{Input, Writer};
 use cordon_aws::call::Class;
 use cordon_aws::catalog::layout::{
-    self, NO_CLASS, action_flag, destruction, operation_flag, template_flag, type_flag,
+    self, NO_CLASS, action_flag, operation_flag, template_flag, type_flag,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -251,10 +251,7 @@ impl Writer {
         if let Some(record) = self.operations.get_mut(number) {
             record.effects = u32::try_from(first)?;
             record.effect_count = count;
-            record.destruction = match record.flags & operation_flag::NO_ACTION {
-                0 => classes.grade(&service.name, name, method, class, level),
-                _ => destruction::NONE,
-            };
+            record.destruction = classes.grade(&service.name, name, method, class, level);
         }
         Ok(())
     }

@@ -166,54 +166,78 @@ fn parameters(inside: &str, ids: &str) -> Result<Vec<Piece>, Fault> {
     pieces.collect()
 }
 
-/// What the members of an input are worth as names: `members` are (name, is a list).
+/// How the members of an operation's input name a resource of this type: by its ARN, or by its
+/// variables, of which the last must be there. `members` are (name, is a list).
 pub(super) fn derive(
     resource_type: &TypeEntry,
     members: &[(String, bool)],
-    names_type: impl Fn(&str) -> bool,
+    operation: &str,
 ) -> Option<String> {
     let kind = plain(resource_type.kind.split(':').nth(1)?);
-    let find = |wanted: &[String]| {
-        let found = members.iter().find(|(name, list)| {
-            let name = plain(name);
-            wanted.iter().any(|wanted| {
-                name == *wanted || (*list && name.strip_suffix('s') == Some(wanted.as_str()))
-            })
-        });
-        found.map(|(name, list)| {
-            if *list {
-                format!("{name}[]")
-            } else {
-                name.clone()
-            }
-        })
-    };
-    if let Some(path) = find(&[format!("{kind}arn")]) {
+    if let Some(path) = find(members, &[format!("{kind}arn")]) {
         return Some(format!("@{path}"));
     }
-    let mut pairs = Vec::new();
+    let mut pairs: Vec<(&str, String)> = Vec::new();
     let mut filled_last = false;
     for variable in variables(&resource_type.arn) {
-        let name = plain(variable);
-        let stem = ["name", "id", "identifier"]
-            .iter()
-            .find_map(|end| name.strip_suffix(end));
-        let mut wanted = vec![name.clone()];
-        // The type's own variable may be called by any of its names; and `Name` or `Id` alone,
-        // where the operation is about the type.
-        let own = stem.is_some_and(|stem| stem == kind)
-            || matches!(name.as_str(), "resourceid" | "name" | "id");
-        if own {
-            wanted.extend(["name", "id", "identifier", ""].map(|end| format!("{kind}{end}")));
-            if names_type(&kind) {
-                wanted.extend(["name", "id", "identifier"].map(str::to_owned));
-            }
-        }
-        let found = find(&wanted);
+        let found = find(members, &names(variable, &kind, operation));
+        // One parameter fills one variable: a name does not also serve as the id.
+        let found = found.filter(|path| !pairs.iter().any(|(_, other)| other == path));
         filled_last = found.is_some();
-        pairs.extend(found.map(|path| format!("{variable}={path}")));
+        pairs.extend(found.map(|path| (variable, path)));
     }
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(variable, path)| format!("{variable}={path}"))
+        .collect();
     filled_last.then(|| pairs.join(";"))
+}
+
+/// The names that a parameter may have that fills `variable` of the type `kind`.
+fn names(variable: &str, kind: &str, operation: &str) -> Vec<String> {
+    let name = plain(variable);
+    let name = name.strip_suffix("withpath").unwrap_or(&name).to_owned();
+    let stem = ["name", "identifier", "id"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    let own = stem.is_some_and(|stem| stem == kind || stem.is_empty() || stem == "resource");
+    let mut wanted = vec![name.clone()];
+    if !own {
+        return wanted;
+    }
+    // What is created gets its id from the service; a name that the caller gives is no id.
+    let creates = ["Create", "Import", "Copy", "Register"]
+        .iter()
+        .any(|verb| operation.starts_with(verb));
+    let ends: &[&str] = match creates && !name.ends_with("name") {
+        true => &["id", "identifier"],
+        false => &["name", "id", "identifier", ""],
+    };
+    wanted.extend(ends.iter().map(|end| format!("{kind}{end}")));
+    // A bare `name` is the type's where the operation is about the type; a list only filters by it.
+    if plain(operation).contains(kind) && !operation.starts_with("List") {
+        wanted.extend(
+            ends.iter()
+                .filter(|end| !end.is_empty())
+                .map(|end| (*end).to_owned()),
+        );
+    }
+    wanted
+}
+
+/// The path of the first member that has one of the names, in the plural if it is a list.
+fn find(members: &[(String, bool)], wanted: &[String]) -> Option<String> {
+    let (name, list) = members.iter().find(|(name, list)| {
+        let name = plain(name);
+        wanted.iter().any(|wanted| {
+            name == *wanted || (*list && name.strip_suffix('s') == Some(wanted.as_str()))
+        })
+    })?;
+    Some(if *list {
+        format!("{name}[]")
+    } else {
+        name.clone()
+    })
 }
 
 /// The variables of a format, without those that every ARN has.
