@@ -1,29 +1,15 @@
 //! The only holder of upstream credentials: a permit in, short-lived session credentials out.
+//!
+//! Takes the base identity from the default chain of the AWS SDK and a table of roles; gives, for
+//! each permitted call, credentials of the role under a session policy for exactly the decision.
+//! The base identity signs `sts:AssumeRole` and nothing else: no function here gives it out.
+//!
+//! ```text
+//! Permit ─► session policy ─► cache (one mint for many waiting calls) ─► STS ─► Minted
+//! ```
 
-use cordon_core::decide::Permit;
-use cordon_core::session_policy::SessionPolicyError;
-use cordon_core::sign::Minted;
+mod mint;
+mod roles;
 
-/// Mints credentials for permitted calls. Holds the base identity, which signs nothing but
-/// `AssumeRole`.
-#[derive(Debug)]
-pub struct Broker {}
-
-/// Why there are no credentials for a permitted call.
-#[derive(Debug, thiserror::Error)]
-pub enum MintError {
-    /// The decision fits no session policy.
-    #[error("the decision fits no session policy")]
-    SessionPolicy(#[source] SessionPolicyError),
-}
-
-impl Broker {
-    /// Credentials under a session policy for exactly the decision of `permit`.
-    ///
-    /// # Errors
-    /// [`MintError`].
-    pub async fn mint(&self, permit: &Permit) -> Result<Minted, MintError> {
-        let _ = permit;
-        todo!()
-    }
-}
+pub use mint::{Broker, BrokerConfig, MintError};
+pub use roles::{Role, Roles};

@@ -77,6 +77,14 @@ pub enum RecordedOutcome {
     Rejected,
 }
 
+impl RecordedOutcome {
+    /// Whether the call was let go.
+    #[must_use]
+    pub fn allowed(self) -> bool {
+        self == Self::Decided(Outcome::Allow)
+    }
+}
+
 /// What became of a call after it left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallResult {

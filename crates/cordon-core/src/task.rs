@@ -46,6 +46,8 @@ pub struct Launch {
     pub at: Timestamp,
     /// The mode that the launcher asks for; `None` for the one in the file.
     pub mode: Option<Mode>,
+    /// When it ends, for one that was extended; `None` for the `ttl` of the file.
+    pub expires: Option<Timestamp>,
 }
 
 /// Whether changes are recorded or made.

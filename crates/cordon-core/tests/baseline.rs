@@ -32,6 +32,7 @@ fn launch() -> Launch {
         sponsor: "mei".parse().unwrap(),
         at: "2026-08-24T09:00:00Z".parse().unwrap(),
         mode: None,
+        expires: None,
     }
 }
 

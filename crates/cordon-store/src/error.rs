@@ -2,7 +2,7 @@
 
 use crate::call::Limit;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Why something could not be remembered or recalled. Cloned to every caller whose write was in
@@ -140,5 +140,34 @@ pub enum RecordError {
     },
     /// The store failed.
     #[error("the decision could not be written")]
-    Store(#[from] #[source] StoreError),
+    Store(
+        #[from]
+        #[source]
+        StoreError,
+    ),
+}
+
+impl StoreError {
+    /// What a fault of SQLite means. Codes: <https://www.sqlite.org/rescode.html>.
+    pub(crate) fn of(path: &Path, error: sqlx::Error) -> Self {
+        let path = path.to_owned();
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .and_then(|code| code.parse::<u32>().ok());
+        // The low byte is the primary code, the rest says more.
+        match code.map(|code| code & 0xff) {
+            Some(5 | 6) => Self::Locked(path),
+            Some(13) => Self::Full(path),
+            Some(11 | 26) => Self::Corrupted {
+                path,
+                source: Arc::new(error),
+            },
+            _ if matches!(error, sqlx::Error::PoolClosed) => Self::ShutDown,
+            _ => Self::Failed {
+                path,
+                source: Arc::new(error),
+            },
+        }
+    }
 }

@@ -6,13 +6,15 @@
 //!             durable before it      proof, made here      a call that was let go and never
 //!             answers, for changes   and only here         closed is reported when opening
 //! ```
-//! [`Store`] is the seam. It exists so that one machine needs no database server and a fleet can
+//! [`Store`] is the seam; [`open_sqlite`] gives the embedded backend. The seam exists so that one machine needs no database server and a fleet can
 //! share one.
 
 mod call;
 mod error;
 mod posture;
+mod row;
 mod session;
+mod sqlite;
 mod store;
 mod task;
 
@@ -20,5 +22,6 @@ pub use call::{Budget, CallFilter, Closed, Limit, Recorded, StoredCall};
 pub use error::{RecordError, StoreError};
 pub use posture::StandingPosture;
 pub use session::StoredSession;
+pub use sqlite::{Purpose, Sqlite, SqliteOptions, open_sqlite};
 pub use store::{Answer, Store};
 pub use task::{StoredTask, TaskMode, TaskState};

@@ -402,6 +402,7 @@ fn read_task<'t>(
         sponsor: sponsor.parse().ok()?,
         at: LAUNCHED.parse().ok()?,
         mode: None,
+        expires: None,
     };
     let place = format!("{file} [task.{}]", name.value);
     let compiled = Written::parse(&place, &text.value).and_then(|written| {

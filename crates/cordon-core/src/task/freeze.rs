@@ -58,10 +58,11 @@ pub(super) fn freeze(
     let Some(first_region) = written.regions.first() else {
         return Err(written.fault(0, "[where] names no region", "").into());
     };
-    let expires_at = launch
+    let by_ttl = launch
         .at
         .checked_add(written.ttl.value)
         .map_err(|error| written.fault(written.ttl.offset, error.to_string(), ""))?;
+    let expires_at = launch.expires.unwrap_or(by_ttl);
     let partition = Partition::of_region(first_region);
     let environments: BTreeSet<Environment> = written
         .environments

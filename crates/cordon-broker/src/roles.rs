@@ -1,0 +1,43 @@
+//! Which role is assumed for a call: ordered rules, first match.
+
+use cordon_aws::arn::{AccountId, Arn};
+use cordon_core::decide::Permit;
+use cordon_core::names::Environment;
+
+/// One rule: in this account (and for this environment alone, if one is named) assume this role.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// The account that the call acts in.
+    pub account: AccountId,
+    /// The environment of every resource of the call; any where `None`.
+    pub environment: Option<Environment>,
+    /// The role.
+    pub arn: Arn,
+}
+
+/// The rules, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Roles(Vec<Role>);
+
+impl Roles {
+    /// These rules.
+    #[must_use]
+    pub fn new(roles: impl IntoIterator<Item = Role>) -> Self {
+        Self(roles.into_iter().collect())
+    }
+
+    /// The role for a permitted call.
+    pub(crate) fn of(&self, permit: &Permit) -> Option<&Role> {
+        let assessed = permit.assessed();
+        let account = assessed.call().account()?;
+        let everywhere = |environment: &Environment| {
+            assessed
+                .accesses()
+                .iter()
+                .all(|access| access.environment == *environment)
+        };
+        self.0.iter().find(|role| {
+            role.account == *account && role.environment.as_ref().is_none_or(everywhere)
+        })
+    }
+}

@@ -1,0 +1,300 @@
+//! Calls as rows: the record's own JSON form, which no other part of the program knows.
+
+use crate::call::{Closed, StoredCall};
+use cordon_aws::call::{AccessLevel, Class};
+use cordon_core::decide::Outcome;
+use cordon_core::fact::Fact;
+use cordon_core::ledger::Used;
+use cordon_core::record::{AccessRecord, CallRecord, CallResult, RecordedOutcome};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// What a call's `body` column holds: all that no filter asks for.
+#[derive(Debug, Serialize, Deserialize)]
+struct Body<'a> {
+    agent: Cow<'a, str>,
+    sponsor: Cow<'a, str>,
+    ingress: Cow<'a, str>,
+    protocol: Cow<'a, str>,
+    partition: Cow<'a, str>,
+    region: Cow<'a, str>,
+    account: Cow<'a, str>,
+    accesses: Vec<Access<'a>>,
+    facts: Vec<Cow<'a, str>>,
+    policies: Vec<(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>)>,
+    needs: Vec<Cow<'a, str>>,
+    code: Cow<'a, str>,
+    message: Cow<'a, str>,
+    digest: Cow<'a, str>,
+    policy_version: Cow<'a, str>,
+    catalog_version: Cow<'a, str>,
+    parameters: Cow<'a, str>,
+    creates: Vec<Cow<'a, str>>,
+    destroys: Vec<Cow<'a, str>>,
+    cost: [u32; 3],
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Access<'a> {
+    action: Cow<'a, str>,
+    resource: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    environment: Cow<'a, str>,
+    level: Cow<'a, str>,
+    class: Cow<'a, str>,
+}
+
+/// The columns of one call.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct CallRow {
+    sequence: i64,
+    reference: String,
+    at: i64,
+    task: String,
+    session: String,
+    service: String,
+    operation: String,
+    class: String,
+    verdict: String,
+    mutates: bool,
+    body: String,
+    result: Option<String>,
+    status: Option<i64>,
+    detail: Option<String>,
+    took: Option<i64>,
+}
+
+/// The JSON of what has no column.
+pub(crate) fn body(record: &CallRecord) -> String {
+    let list = |texts: &'_ [Box<str>]| {
+        texts
+            .iter()
+            .map(|text| Cow::Owned(text.to_string()))
+            .collect()
+    };
+    let body = Body {
+        agent: (&*record.agent).into(),
+        sponsor: (&*record.sponsor).into(),
+        ingress: record.ingress.into(),
+        protocol: record.protocol.into(),
+        partition: (&*record.partition).into(),
+        region: (&*record.region).into(),
+        account: (&*record.account).into(),
+        accesses: record.accesses.iter().map(access).collect(),
+        facts: record.facts.iter().map(|fact| (*fact).into()).collect(),
+        policies: record
+            .policies
+            .iter()
+            .map(|(id, title, hint)| ((&**id).into(), (&**title).into(), (&**hint).into()))
+            .collect(),
+        needs: list(&record.needs),
+        code: (&*record.code).into(),
+        message: (&*record.message).into(),
+        digest: (&*record.digest).into(),
+        policy_version: (&*record.policy_version).into(),
+        catalog_version: (&*record.catalog_version).into(),
+        parameters: (&*record.parameters).into(),
+        creates: list(&record.creates),
+        destroys: list(&record.destroys),
+        cost: [
+            record.cost.mutations,
+            record.cost.creates,
+            record.cost.destroys,
+        ],
+    };
+    // INVARIANT: texts, lists and numbers always have a JSON form.
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+fn access(access: &AccessRecord) -> Access<'_> {
+    Access {
+        action: (&*access.action).into(),
+        resource: (&*access.resource).into(),
+        kind: (&*access.kind).into(),
+        environment: (&*access.environment).into(),
+        level: access.level.into(),
+        class: access.class.into(),
+    }
+}
+
+/// The environments of a call between spaces, for filters.
+pub(crate) fn environments(record: &CallRecord) -> String {
+    let mut names: Vec<&str> = record
+        .accesses
+        .iter()
+        .map(|access| &*access.environment)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    format!(" {} ", names.join(" "))
+}
+
+/// `allow`, `hold`, `preview`, `deny`, `reject`.
+pub(crate) fn verdict(outcome: RecordedOutcome) -> &'static str {
+    match outcome {
+        RecordedOutcome::Decided(outcome) => outcome.as_str(),
+        RecordedOutcome::Rejected => "reject",
+    }
+}
+
+/// The columns that say what became of a call.
+pub(crate) fn outcome(result: &CallResult) -> (&'static str, Option<i64>, &str) {
+    match result {
+        CallResult::Answered { status, request_id } => {
+            ("answered", Some(i64::from(*status)), request_id)
+        }
+        CallResult::Indeterminate { why } => ("indeterminate", None, why),
+        CallResult::NotSent { why } => ("not-sent", None, why),
+    }
+}
+
+impl CallRow {
+    /// The call; nothing where this build cannot read it.
+    pub(crate) fn call(self) -> Option<StoredCall> {
+        let body: Body<'_> = serde_json::from_str(&self.body).ok()?;
+        let closed = self.closed();
+        let text = |text: Cow<'_, str>| -> Box<str> { text.into_owned().into() };
+        let texts = |texts: Vec<Cow<'_, str>>| {
+            texts
+                .into_iter()
+                .map(|text| text.into_owned().into())
+                .collect()
+        };
+        let [mutations, creates, destroys] = body.cost;
+        let record = CallRecord {
+            reference: self.reference.into(),
+            at: Timestamp::from_microsecond(self.at).ok()?,
+            task: self.task.into(),
+            session: self.session.into(),
+            agent: text(body.agent),
+            sponsor: text(body.sponsor),
+            ingress: known(
+                &body.ingress,
+                &["connect", "forward", "endpoint", "offline"],
+            ),
+            service: self.service.into(),
+            operation: self.operation.into(),
+            protocol: known(
+                &body.protocol,
+                &[
+                    "query",
+                    "ec2",
+                    "json",
+                    "rest-json",
+                    "rest-xml",
+                    "smithy-rpc-v2-cbor",
+                ],
+            ),
+            partition: text(body.partition),
+            region: text(body.region),
+            account: text(body.account),
+            accesses: body.accesses.into_iter().map(access_record).collect(),
+            class: class(&self.class),
+            facts: body
+                .facts
+                .iter()
+                .filter_map(|word| {
+                    Fact::ALL
+                        .iter()
+                        .map(|fact| fact.as_str())
+                        .find(|fact| fact == word)
+                })
+                .collect(),
+            outcome: outcome_named(&self.verdict)?,
+            policies: body
+                .policies
+                .into_iter()
+                .map(|(id, title, hint)| (text(id), text(title), text(hint)))
+                .collect(),
+            needs: texts(body.needs),
+            code: text(body.code),
+            message: text(body.message),
+            digest: text(body.digest),
+            policy_version: text(body.policy_version),
+            catalog_version: text(body.catalog_version),
+            parameters: text(body.parameters),
+            mutates: self.mutates,
+            creates: texts(body.creates),
+            destroys: texts(body.destroys),
+            cost: Used {
+                mutations,
+                creates,
+                destroys,
+            },
+        };
+        Some(StoredCall {
+            sequence: u64::try_from(self.sequence).ok()?,
+            record,
+            closed,
+        })
+    }
+
+    fn closed(&self) -> Option<Closed> {
+        let detail: Box<str> = self.detail.as_deref().unwrap_or_default().into();
+        let result = match self.result.as_deref()? {
+            "answered" => CallResult::Answered {
+                status: u16::try_from(self.status.unwrap_or_default()).unwrap_or_default(),
+                request_id: detail,
+            },
+            "not-sent" => CallResult::NotSent { why: detail },
+            _ => CallResult::Indeterminate { why: detail },
+        };
+        let took = u64::try_from(self.took.unwrap_or_default()).unwrap_or_default();
+        Some(Closed {
+            result,
+            took: Duration::from_micros(took),
+        })
+    }
+}
+
+fn access_record(access: Access<'_>) -> AccessRecord {
+    let text = |text: Cow<'_, str>| -> Box<str> { text.into_owned().into() };
+    const LEVELS: [AccessLevel; 5] = [
+        AccessLevel::List,
+        AccessLevel::Read,
+        AccessLevel::Tagging,
+        AccessLevel::Write,
+        AccessLevel::PermissionsManagement,
+    ];
+    AccessRecord {
+        level: LEVELS
+            .iter()
+            .map(|level| level.as_str())
+            .find(|level| *level == access.level)
+            .unwrap_or_default(),
+        class: class(&access.class),
+        action: text(access.action),
+        resource: text(access.resource),
+        kind: text(access.kind),
+        environment: text(access.environment),
+    }
+}
+
+fn class(word: &str) -> &'static str {
+    Class::ALL
+        .iter()
+        .map(|class| class.as_str())
+        .find(|class| *class == word)
+        .unwrap_or_default()
+}
+
+fn known(word: &str, words: &[&'static str]) -> &'static str {
+    words
+        .iter()
+        .copied()
+        .find(|known| *known == word)
+        .unwrap_or_default()
+}
+
+fn outcome_named(word: &str) -> Option<RecordedOutcome> {
+    Some(match word {
+        "allow" => RecordedOutcome::Decided(Outcome::Allow),
+        "hold" => RecordedOutcome::Decided(Outcome::Hold),
+        "preview" => RecordedOutcome::Decided(Outcome::Preview),
+        "deny" => RecordedOutcome::Decided(Outcome::Deny),
+        "reject" => RecordedOutcome::Rejected,
+        _ => return None,
+    })
+}

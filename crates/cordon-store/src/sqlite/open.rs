@@ -1,0 +1,200 @@
+//! Opening the file: folder, lock, pragmas, migrations, calls that a crash left open.
+
+use super::writer::{self, Ledgers};
+use super::{Purpose, Sqlite, SqliteOptions, read};
+use crate::error::StoreError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// The newest schema that this build knows: the number of the last migration.
+const SCHEMA: i64 = 1;
+
+/// How long another writer of the same file is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How often changes by other processes are looked for.
+const BEAT: Duration = Duration::from_millis(200);
+
+/// Callers that may wait for the writer at once.
+const QUEUE: usize = 4096;
+
+/// Opens the store in `folder`, which is made if it is missing.
+///
+/// # Errors
+/// [`StoreError`]: a folder that cannot be used, another Cordon that serves from it, a file that
+/// is damaged, locked or from a newer build.
+pub async fn open_sqlite(folder: &Path, options: SqliteOptions) -> Result<Sqlite, StoreError> {
+    make_folder(folder)?;
+    let lock = match options.purpose {
+        Purpose::Serve => Some(take_lock(folder)?),
+        Purpose::Visit => None,
+    };
+    let path = folder.join("cordon.db");
+    make_file(&path)?;
+    let connect = SqliteConnectOptions::new()
+        .filename(&path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging();
+    let mut connection = connect
+        .connect()
+        .await
+        .map_err(|error| StoreError::of(&path, error))?;
+    if let Some(pages) = options.max_pages {
+        let pragma = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::query(pragma)
+            .execute(&mut connection)
+            .await
+            .map_err(|error| StoreError::of(&path, error))?;
+    }
+    migrate(&path, &mut connection).await?;
+    let reads = SqlitePoolOptions::new()
+        .max_connections(4)
+        .connect_with(connect.read_only(false).pragma("query_only", "ON"))
+        .await
+        .map_err(|error| StoreError::of(&path, error))?;
+    let interrupted = match options.purpose {
+        Purpose::Serve => read::close_interrupted(&path, &mut connection, &reads).await?,
+        Purpose::Visit => Vec::new(),
+    };
+    let (changed, changes) = watch::channel(read::version(&path, &reads).await?);
+    let ledgers = Ledgers::default();
+    let (jobs, queue) = mpsc::channel(QUEUE);
+    tokio::spawn(
+        writer::Writer::new(path.clone(), connection, ledgers.clone(), changed.clone()).run(queue),
+    );
+    tokio::spawn(watch_others(path.clone(), reads.clone(), changed));
+    Ok(Sqlite {
+        path,
+        purpose: options.purpose,
+        jobs,
+        reads,
+        ledgers,
+        changes,
+        interrupted,
+        _lock: lock,
+    })
+}
+
+/// Tells of changes that other processes make, until nobody listens any more.
+async fn watch_others(path: PathBuf, reads: SqlitePool, changed: watch::Sender<u64>) {
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while !changed.is_closed() && !reads.is_closed() {
+        beat.tick().await;
+        // A version that cannot be read now is read at the next beat.
+        if let Ok(number) = read::version(&path, &reads).await {
+            changed.send_if_modified(|known| std::mem::replace(known, number) != number);
+        }
+    }
+}
+
+async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+    let found =
+        sqlx::query_scalar::<_, i64>("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap_or_default();
+    if found > SCHEMA {
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known: SCHEMA,
+        });
+    }
+    MIGRATOR.run(connection).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error) => StoreError::of(path, error),
+        other => StoreError::Failed {
+            path: path.to_owned(),
+            source: Arc::new(other),
+        },
+    })
+}
+
+/// The folder, private to its owner.
+fn make_folder(folder: &Path) -> Result<(), StoreError> {
+    let failed = |source: std::io::Error| StoreError::Folder {
+        path: folder.to_owned(),
+        source: Arc::new(source),
+    };
+    if folder.is_dir() {
+        return refuse_exposed(folder);
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(failed)
+}
+
+/// A folder that others may write to could get another database put in place.
+fn refuse_exposed(folder: &Path) -> Result<(), StoreError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let failed = |source: std::io::Error| StoreError::Folder {
+            path: folder.to_owned(),
+            source: Arc::new(source),
+        };
+        if folder.metadata().map_err(failed)?.mode() & 0o022 != 0 {
+            return Err(StoreError::Exposed(folder.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// The file, readable by its owner alone from its first byte on.
+fn make_file(path: &Path) -> Result<(), StoreError> {
+    private(path)
+        .map(drop)
+        .map_err(|source| StoreError::Folder {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        })
+}
+
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// The lock of the one process that serves from the folder. The system frees it when the process
+/// ends, however it ends.
+fn take_lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join("cordon.lock");
+    let failed = |source: std::io::Error| StoreError::Folder {
+        path: path.clone(),
+        source: Arc::new(source),
+    };
+    let mut file = private(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            // Who it is helps, and is not needed.
+            let _ = file.read_to_string(&mut text);
+            return Err(StoreError::InUse {
+                path: folder.to_owned(),
+                process: text.trim().parse().ok(),
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .map_err(failed)?;
+    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    Ok(file)
+}

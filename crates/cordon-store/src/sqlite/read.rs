@@ -1,0 +1,359 @@
+//! Reading: tasks, sessions, calls, ledgers, the posture.
+
+use super::Sqlite;
+use crate::call::{CallFilter, StoredCall};
+use crate::error::StoreError;
+use crate::posture::{self, StandingPosture};
+use crate::row::{self, CallRow};
+use crate::session::{StoredSession, state_named};
+use crate::task::{StoredTask, TaskMode, TaskState};
+use cordon_aws::sigv4::SecretKey;
+use cordon_core::ledger::{Ledger, Used};
+use cordon_core::names::{Reference, SessionId, TaskId};
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection, SqlitePool};
+use std::path::Path;
+use std::sync::Arc;
+
+const CALLS: &str = "SELECT call.sequence, reference, at, task, session, service, operation, class, verdict, \
+     mutates, body, result, status, detail, took \
+     FROM call LEFT JOIN outcome ON outcome.sequence = call.sequence WHERE 1 = 1";
+
+/// The most calls that one answer holds.
+const MOST: u32 = 10_000;
+
+fn microseconds(at: i64) -> Option<Timestamp> {
+    Timestamp::from_microsecond(at).ok()
+}
+
+pub(super) async fn tasks(
+    store: &Sqlite,
+    id: Option<&TaskId>,
+) -> Result<Vec<StoredTask>, StoreError> {
+    let failed = |error| StoreError::of(&store.path, error);
+    let mut query = QueryBuilder::<Database>::new(
+        "SELECT id, text, lock, sponsor, mode, state, created, expires FROM task",
+    );
+    if let Some(id) = id {
+        query.push(" WHERE id = ").push_bind(id.as_str());
+    }
+    query.push(" ORDER BY created DESC, id");
+    let rows = query
+        .build()
+        .fetch_all(&store.reads)
+        .await
+        .map_err(failed)?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id").map_err(failed)?;
+            task(row)
+                .map_err(failed)?
+                .ok_or(StoreError::Unreadable { what: "task", id })
+        })
+        .collect()
+}
+
+fn task(row: &sqlx::sqlite::SqliteRow) -> Result<Option<StoredTask>, sqlx::Error> {
+    let text = |name: &str| row.try_get::<String, _>(name);
+    let (id, sponsor, mode, state) = (text("id")?, text("sponsor")?, text("mode")?, text("state")?);
+    let (body, lock) = (text("text")?, text("lock")?);
+    let (created, expires) = (row.try_get("created")?, row.try_get("expires")?);
+    Ok((|| {
+        Some(StoredTask {
+            id: id.parse().ok()?,
+            text: body.into(),
+            lock: lock.into(),
+            sponsor: sponsor.parse().ok()?,
+            mode: TaskMode::named(&mode)?,
+            state: TaskState::named(&state)?,
+            created: microseconds(created)?,
+            expires: microseconds(expires)?,
+        })
+    })())
+}
+
+/// The one session `id`, or those that are not stopped.
+pub(super) async fn sessions(
+    store: &Sqlite,
+    id: Option<&SessionId>,
+) -> Result<Vec<StoredSession>, StoreError> {
+    let failed = |error| StoreError::of(&store.path, error);
+    let mut query = QueryBuilder::<Database>::new(
+        "SELECT id, task, key_id, secret, agent, account, started, state FROM session WHERE ",
+    );
+    match id {
+        Some(id) => query.push("id = ").push_bind(id.as_str()),
+        None => query.push("state <> 'stopped'"),
+    };
+    query.push(" ORDER BY started, id");
+    let rows = query
+        .build()
+        .fetch_all(&store.reads)
+        .await
+        .map_err(failed)?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id").map_err(failed)?;
+            session(row).map_err(failed)?.ok_or(StoreError::Unreadable {
+                what: "session",
+                id,
+            })
+        })
+        .collect()
+}
+
+fn session(row: &sqlx::sqlite::SqliteRow) -> Result<Option<StoredSession>, sqlx::Error> {
+    let text = |name: &str| row.try_get::<String, _>(name);
+    let (id, task, key_id, account) = (
+        text("id")?,
+        text("task")?,
+        text("key_id")?,
+        text("account")?,
+    );
+    let (secret, agent, state) = (
+        SecretKey::new(text("secret")?),
+        text("agent")?,
+        text("state")?,
+    );
+    let started = row.try_get("started")?;
+    Ok((|| {
+        Some(StoredSession {
+            id: id.parse().ok()?,
+            task: task.parse().ok()?,
+            key_id: key_id.parse().ok()?,
+            secret,
+            agent: agent.into(),
+            account: account.parse().ok()?,
+            started: microseconds(started)?,
+            state: state_named(&state)?,
+        })
+    })())
+}
+
+pub(super) async fn search(
+    store: &Sqlite,
+    filter: &CallFilter,
+) -> Result<Vec<StoredCall>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(CALLS);
+    let equal = [
+        (" AND task = ", filter.task.as_ref().map(TaskId::as_str)),
+        (" AND session = ", filter.session.as_deref()),
+        (" AND verdict = ", filter.verdict.map(row::verdict)),
+        (" AND service = ", filter.service.as_deref()),
+        (" AND operation = ", filter.operation.as_deref()),
+        (" AND class = ", filter.class.as_deref()),
+    ];
+    for (column, value) in equal {
+        if let Some(value) = value {
+            query.push(column).push_bind(value);
+        }
+    }
+    if let Some(environment) = &filter.environment {
+        query
+            .push(" AND instr(environments, ")
+            .push_bind(format!(" {environment} "))
+            .push(") > 0");
+    }
+    if let Some(since) = filter.since {
+        query.push(" AND at >= ").push_bind(since.as_microsecond());
+    }
+    if let Some(text) = &filter.text {
+        query
+            .push(" AND instr(lower(reference || ' ' || task || ' ' || session || ' ' || service || ' ' || operation || ' ' || body), lower(")
+            .push_bind(&**text)
+            .push(")) > 0");
+    }
+    let limit = filter.limit.unwrap_or(100).min(MOST);
+    query
+        .push(" ORDER BY call.sequence DESC LIMIT ")
+        .push_bind(limit);
+    fetch(&store.path, &store.reads, query).await
+}
+
+pub(super) async fn tail(
+    store: &Sqlite,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<StoredCall>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(CALLS);
+    query
+        .push(" AND call.sequence > ")
+        .push_bind(i64::try_from(after).unwrap_or(i64::MAX));
+    query
+        .push(" ORDER BY call.sequence LIMIT ")
+        .push_bind(limit.min(MOST));
+    fetch(&store.path, &store.reads, query).await
+}
+
+pub(super) async fn call(
+    store: &Sqlite,
+    reference: &Reference,
+) -> Result<Option<StoredCall>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(CALLS);
+    query
+        .push(" AND reference = ")
+        .push_bind(reference.as_str());
+    Ok(fetch(&store.path, &store.reads, query).await?.pop())
+}
+
+async fn fetch(
+    path: &Path,
+    from: &SqlitePool,
+    mut query: QueryBuilder<Database>,
+) -> Result<Vec<StoredCall>, StoreError> {
+    let rows: Vec<CallRow> = query
+        .build_query_as()
+        .fetch_all(from)
+        .await
+        .map_err(|error| StoreError::of(path, error))?;
+    let unreadable = || StoreError::Unreadable {
+        what: "call",
+        id: String::new(),
+    };
+    rows.into_iter()
+        .map(|row| row.call().ok_or_else(unreadable))
+        .collect()
+}
+
+pub(super) async fn ledger(store: &Sqlite, task: &TaskId) -> Result<Ledger, StoreError> {
+    let mut connection = store
+        .reads
+        .acquire()
+        .await
+        .map_err(|error| StoreError::of(&store.path, error))?;
+    ledger_with(&store.path, &mut connection, task).await
+}
+
+/// The ledger of a task as the tables have it.
+pub(super) async fn ledger_with(
+    path: &Path,
+    from: &mut SqliteConnection,
+    task: &TaskId,
+) -> Result<Ledger, StoreError> {
+    let failed = |error| StoreError::of(path, error);
+    let used: Option<(i64, i64, i64)> =
+        sqlx::query_as("SELECT mutations, creates, destroys FROM budget WHERE task = ?")
+            .bind(task.as_str())
+            .fetch_optional(&mut *from)
+            .await
+            .map_err(failed)?;
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT effect, arn FROM ledger WHERE task = ? ORDER BY sequence")
+            .bind(task.as_str())
+            .fetch_all(&mut *from)
+            .await
+            .map_err(failed)?;
+    let count = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
+    let (mutations, creates, destroys) = used.unwrap_or_default();
+    let mut ledger = Ledger {
+        used: Used {
+            mutations: count(mutations),
+            creates: count(creates),
+            destroys: count(destroys),
+        },
+        ..Ledger::default()
+    };
+    for (effect, arn) in rows {
+        let unreadable = || StoreError::Unreadable {
+            what: "ledger of task",
+            id: task.to_string(),
+        };
+        let arn: cordon_aws::arn::Arn = arn.parse().map_err(|_| unreadable())?;
+        match effect.as_str() {
+            "created" => {
+                ledger.created.insert(arn);
+            }
+            _ => {
+                ledger.created.remove(&arn);
+                ledger.destroyed.insert(arn);
+            }
+        }
+    }
+    Ok(ledger)
+}
+
+pub(super) async fn last_minute(
+    store: &Sqlite,
+    task: &TaskId,
+    now: Timestamp,
+) -> Result<u32, StoreError> {
+    let since = now.as_microsecond().saturating_sub(60_000_000);
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM call WHERE task = ? AND at > ? AND mutates = 1 AND verdict = 'allow'",
+    )
+    .bind(task.as_str())
+    .bind(since)
+    .fetch_one(&store.reads)
+    .await
+    .map_err(|error| StoreError::of(&store.path, error))?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+pub(super) async fn posture(store: &Sqlite) -> Result<StandingPosture, StoreError> {
+    let row: Option<(String, String, String, i64)> =
+        sqlx::query_as("SELECT posture, message, by, since FROM posture WHERE one = 1")
+            .fetch_optional(&store.reads)
+            .await
+            .map_err(|error| StoreError::of(&store.path, error))?;
+    let Some((word, message, by, since)) = row else {
+        return Ok(StandingPosture::default());
+    };
+    let unreadable = || StoreError::Unreadable {
+        what: "posture",
+        id: word.clone(),
+    };
+    Ok(StandingPosture {
+        posture: posture::named(&word).ok_or_else(unreadable)?,
+        message: message.into(),
+        by: by.into(),
+        since: microseconds(since).ok_or_else(unreadable)?,
+    })
+}
+
+pub(super) async fn version(path: &Path, reads: &SqlitePool) -> Result<u64, StoreError> {
+    let number: i64 = sqlx::query_scalar("SELECT number FROM version WHERE one = 1")
+        .fetch_one(reads)
+        .await
+        .map_err(|error| StoreError::of(path, error))?;
+    Ok(u64::try_from(number).unwrap_or_default())
+}
+
+pub(super) async fn check(store: &Sqlite) -> Result<(), StoreError> {
+    let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_all(&store.reads)
+        .await
+        .map_err(|error| StoreError::of(&store.path, error))?;
+    match found.as_slice() {
+        [only] if only == "ok" => Ok(()),
+        _ => Err(StoreError::Corrupted {
+            path: store.path.clone(),
+            source: Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(
+                found.join("; "),
+            )),
+        }),
+    }
+}
+
+/// Closes the calls that the last serving process left open, and gives them.
+pub(super) async fn close_interrupted(
+    path: &Path,
+    connection: &mut SqliteConnection,
+    reads: &SqlitePool,
+) -> Result<Vec<StoredCall>, StoreError> {
+    let failed = |error| StoreError::of(path, error);
+    let mut query = QueryBuilder::<Database>::new(CALLS);
+    query.push(" AND call.sequence IN (SELECT sequence FROM open_call) ORDER BY call.sequence");
+    let open = fetch(path, reads, query).await?;
+    sqlx::query(
+        "INSERT INTO outcome (sequence, result, detail, took) \
+         SELECT sequence, 'indeterminate', 'Cordon ended before the outcome was known', 0 FROM open_call",
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(failed)?;
+    sqlx::query("DELETE FROM open_call")
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    Ok(open)
+}
