@@ -11,5 +11,5 @@
 mod mint;
 mod roles;
 
-pub use mint::{Broker, BrokerConfig, MintError};
+pub use mint::{BaseIdentity, Broker, BrokerConfig, MintError};
 pub use roles::{Role, Roles};

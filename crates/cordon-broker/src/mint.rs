@@ -35,8 +35,26 @@ const KEPT: u64 = 1_000;
 pub struct BrokerConfig {
     /// Which role is assumed where.
     pub roles: Roles,
+    /// Who asks STS.
+    pub base: BaseIdentity,
     /// One fixed address for STS instead of AWS's own, for a test cloud.
     pub endpoint: Option<String>,
+}
+
+/// The identity that assumes roles.
+#[derive(Debug, Clone, Default)]
+pub enum BaseIdentity {
+    /// What the default chain of the AWS SDK finds: variables, profiles, web identity, SSO,
+    /// container and instance roles.
+    #[default]
+    DefaultChain,
+    /// This key pair, of a cloud that this process made.
+    Keys {
+        /// The access key id.
+        id: String,
+        /// Its secret.
+        secret: SecretKey,
+    },
 }
 
 /// Mints credentials for permitted calls.
@@ -96,12 +114,15 @@ impl Broker {
             .connect_timeout(Duration::from_secs(5))
             .operation_timeout(Duration::from_secs(15))
             .build();
-        let base = aws_config::defaults(BehaviorVersion::latest())
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(client)
             .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(2))
-            .load()
-            .await;
+            .retry_config(RetryConfig::standard().with_max_attempts(2));
+        if let BaseIdentity::Keys { id, secret } = &config.base {
+            let keys = aws_credential_types::Credentials::new(id, secret.expose(), None, None, "configured");
+            loader = loader.credentials_provider(keys);
+        }
+        let base = loader.load().await;
         Self {
             base,
             roles: config.roles,

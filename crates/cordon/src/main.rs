@@ -1,2 +1,40 @@
-//! cordon
-fn main() {}
+//! The program: command line and configuration in, wired planes out.
+//!
+//! Nothing is decided here. Each subcommand parses its arguments, asks the crates that know, and
+//! prints; `wiring` puts the planes together for those that serve.
+
+mod bundle;
+mod cmd;
+mod config;
+mod demo;
+mod failure;
+mod launch;
+mod machine;
+mod output;
+mod serving;
+mod telemetry;
+mod wiring;
+
+use clap::Parser;
+use cmd::Command;
+use std::process::ExitCode;
+
+/// Cordon stands between an AI agent and AWS: it identifies each call, weighs it against the
+/// declared task and the security team's policies, and lets it leave only with credentials
+/// minted for exactly that call.
+#[derive(Debug, Parser)]
+#[command(name = "cordon", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    settings: config::Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cmd::run(cli.command, cli.settings) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

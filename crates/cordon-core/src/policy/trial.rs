@@ -69,11 +69,19 @@ pub struct TestResult {
     pub differs: String,
 }
 
+impl TestResult {
+    /// Whether it came out as the test expects.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.differs.is_empty()
+    }
+}
+
 impl Report {
     /// Whether every test passed, every guardrail decides one, and each would be missed.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.tests.iter().all(|test| test.differs.is_empty())
+        self.tests.iter().all(TestResult::passed)
             && self.undecided.is_empty()
             && self.unnoticed.is_empty()
     }

@@ -1,0 +1,74 @@
+//! The subcommands: each in one file, listed once here.
+
+mod calls;
+mod catalog;
+mod classify;
+mod decide;
+mod demo;
+mod doctor;
+mod env;
+mod policy;
+mod run;
+mod task;
+mod up;
+mod why;
+
+pub(crate) use calls::show_call;
+pub(crate) use classify::Reading;
+pub(crate) use env::WayName;
+
+use crate::config::Flags;
+use crate::failure::Failure;
+use clap::Subcommand;
+use std::process::ExitCode;
+
+/// What `cordon` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the proxy and serve until interrupted
+    Up(up::Up),
+    /// Run a command (an agent) on a task, its AWS tools led through Cordon
+    Run(run::Run),
+    /// Print the environment for an agent that is already running
+    Env(env::Env),
+    /// Write, check and steer tasks
+    #[command(subcommand)]
+    Task(task::Task),
+    /// Calls that were made: follow them or search them
+    #[command(subcommand)]
+    Calls(calls::Calls),
+    /// What decided one call, and what would change it
+    Why(why::Why),
+    /// Check and test policy bundles
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Name the AWS calls in HTTP requests: JSON Lines in, JSON Lines out
+    Classify(classify::Classify),
+    /// Decide HTTP requests against a task and policies: JSON Lines in, JSON Lines out
+    Decide(decide::Decide),
+    /// What is known about AWS services and operations
+    #[command(subcommand)]
+    Catalog(catalog::Catalog),
+    /// What is wrong with this set-up, and how to mend it
+    Doctor(doctor::Doctor),
+    /// The main job on a small cloud in this process; touches no account
+    Demo(demo::Demo),
+}
+
+/// Runs one subcommand.
+pub(crate) fn run(command: Command, flags: Flags) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Up(up) => up.run(&flags),
+        Command::Run(run) => run.run(&flags),
+        Command::Env(env) => env.run(&flags),
+        Command::Task(task) => task.run(&flags),
+        Command::Calls(calls) => calls.run(&flags),
+        Command::Why(why) => why.run(&flags),
+        Command::Policy(policy) => policy.run(&flags),
+        Command::Classify(classify) => classify.run(),
+        Command::Decide(decide) => decide.run(),
+        Command::Catalog(catalog) => catalog.run(),
+        Command::Doctor(doctor) => doctor.run(&flags),
+        Command::Demo(demo) => demo.run(),
+    }
+}

@@ -1,0 +1,125 @@
+//! `cordon run`: an agent on a task, from launch to summary.
+
+use super::env::WayName;
+use crate::bundle::Bundle;
+use crate::config::{Config, Flags};
+use crate::failure::{Failure, USAGE};
+use crate::launch::{Launched, LaunchOptions, launch};
+use crate::output::{self, STRONG};
+use crate::serving::{Ready, Serving};
+use crate::{telemetry, wiring};
+use clap::Args;
+use cordon_core::session::SessionState;
+use cordon_runner::AgentEnvironment;
+use cordon_store::{CallFilter, Store, StoredCall};
+use std::ffi::OsString;
+use std::process::{ExitCode, ExitStatus};
+use std::sync::Arc;
+
+/// Run a command (an agent) on a task, its AWS tools led through Cordon.
+///
+/// Uses the Cordon that already serves from the state folder, or serves for as long as the
+/// command runs. Exits with the command's own code.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    launch: LaunchOptions,
+    /// How tools reach Cordon
+    #[arg(long, value_enum, default_value_t)]
+    way: WayName,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+impl Run {
+    pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
+        let config = Config::load(flags)?;
+        telemetry::start(&config)?;
+        wiring::block_on(async {
+            match Ready::find(&config) {
+                Ok(ready) => {
+                    let store = wiring::visit(&config).await?;
+                    let policies = Bundle::of(&config)?.load()?;
+                    let launched = launch(&*store, &policies, &self.launch).await?;
+                    ready.knows(&launched).await?;
+                    self.supervise(&ready, &store, &launched).await
+                }
+                Err(_) => {
+                    let serving = Serving::start(&config).await?;
+                    let launched = launch(&**serving.store(), &serving.policies(), &self.launch).await?;
+                    serving.refresh().await?;
+                    let code = self.supervise(serving.ready(), serving.store(), &launched).await;
+                    serving.stop().await?;
+                    code
+                }
+            }
+        })
+    }
+
+    /// Runs the command and says at the end what happened.
+    async fn supervise(&self, ready: &Ready, store: &Arc<dyn Store>, launched: &Launched) -> Result<ExitCode, Failure> {
+        let environment = ready.environment(launched, self.way);
+        announce(launched);
+        let status = run_command(&self.command, &environment).await;
+        store.set_session_state(&launched.session.id, SessionState::Stopped).await.map_err(wiring::store_failed)?;
+        summary(store, launched).await?;
+        Ok(exit_code(status?))
+    }
+}
+
+/// Runs the command to its end. An interrupt is for the command: the terminal sends it to both,
+/// and we outlive it to say what happened.
+async fn run_command(command: &[OsString], environment: &AgentEnvironment) -> Result<ExitStatus, Failure> {
+    let running = cordon_runner::launch(command, environment);
+    tokio::pin!(running);
+    loop {
+        tokio::select! {
+            ended = &mut running => {
+                return ended.map_err(|error| Failure::because("the command could not be run", &error).code(USAGE));
+            }
+            () = wiring::interrupted() => {}
+        }
+    }
+}
+
+fn announce(launched: &Launched) {
+    let task = &launched.task;
+    output::error_line(format_args!(
+        "{STRONG}cordon{STRONG:#}  {}  {}  {}  until {:.0}",
+        task.id(), task.mode().as_str(), output::inert(task.title(), 80), task.expires_at(),
+    ));
+}
+
+/// What the session did, refusals first.
+async fn summary(store: &Arc<dyn Store>, launched: &Launched) -> Result<(), Failure> {
+    let filter = CallFilter {
+        session: Some(launched.session.id.as_str().into()),
+        limit: Some(10_000),
+        ..CallFilter::default()
+    };
+    let calls = store.search(&filter).await.map_err(wiring::store_failed)?;
+    let count = |of: fn(&StoredCall) -> bool| calls.iter().filter(|call| of(call)).count();
+    let reads = count(|call| call.record.outcome.allowed() && !call.record.mutates);
+    let changes = count(|call| call.record.outcome.allowed() && call.record.mutates);
+    let refused = count(|call| !call.record.outcome.allowed());
+    output::error_line(format_args!("{STRONG}cordon{STRONG:#}  {reads} reads, {changes} changes, {refused} refused"));
+    for call in calls.iter().rev().filter(|call| !call.record.outcome.allowed()).take(20) {
+        let (_, verdict) = super::calls::verdict(call.record.outcome);
+        output::error_line(format_args!(
+            "  {verdict:8} {} {}  cordon why {}",
+            call.record.service, call.record.operation, call.record.reference,
+        ));
+    }
+    Ok(())
+}
+
+/// The command's own code; 128 and the signal's number where a signal ended it, as shells do.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
+    #[cfg(not(unix))]
+    let signal = None;
+    let code = status.code().or(signal).and_then(|code| u8::try_from(code).ok());
+    ExitCode::from(code.unwrap_or(1))
+}

@@ -1,0 +1,290 @@
+//! `cordon task`: writing, checking and steering tasks.
+
+use crate::bundle::Bundle;
+use crate::config::{Config, Flags};
+use crate::failure::{Failure, USAGE};
+use crate::launch;
+use crate::output::{self, Format};
+use crate::wiring::{self, store_failed};
+use clap::{Args, Subcommand};
+use cordon_core::names::TaskId;
+use cordon_core::task::{Launch, Task as Compiled};
+use cordon_store::{Store, StoredTask, TaskMode, TaskState};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// A commented start.
+const START: &str = include_str!("../../../../examples/start.toml");
+
+/// Subcommands of `cordon task`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Print a commented task file to start from
+    Init,
+    /// Find every fault of a task file, and whether it lies inside the team's ceiling
+    Check(File),
+    /// Read back what a task file means
+    Explain(Explain),
+    /// The tasks of this state folder
+    List(List),
+    /// One task: what it may do, and what it used up
+    Show(Show),
+    /// Let a previewed task make its changes
+    Go(Named),
+    /// Take only reads from a task's agents
+    Pause(Named),
+    /// Take a paused task's changes again
+    Resume(Named),
+    /// Give a task more time
+    Extend(Extend),
+    /// End a task: no call of it is taken any more
+    Stop(Named),
+}
+
+/// A task file.
+#[derive(Debug, Args)]
+pub(crate) struct File {
+    file: PathBuf,
+}
+
+/// Options of `cordon task explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    file: PathBuf,
+    /// Print the Cedar permits that the task compiles to
+    #[arg(long)]
+    cedar: bool,
+    /// Print the lock: every action and resource, expanded
+    #[arg(long, conflicts_with = "cedar")]
+    lock: bool,
+}
+
+/// Options of `cordon task list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Tasks that are over, too
+    #[arg(long)]
+    all: bool,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Options of `cordon task show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    task: TaskId,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A task by its id.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    task: TaskId,
+}
+
+/// Options of `cordon task extend`.
+#[derive(Debug, Args)]
+pub(crate) struct Extend {
+    task: TaskId,
+    /// How much longer from now: 30m, 2h; the team's ceiling bounds it
+    #[arg(long = "by", value_name = "TIME", value_parser = parse_span)]
+    by: SignedDuration,
+}
+
+impl Task {
+    pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
+        if let Self::Init = self {
+            output::line(format_args!("{}", START.trim_end()));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let config = Config::load(flags)?;
+        match self {
+            Self::Init => {}
+            Self::Check(file) => {
+                let task = compile_file(&config, &file.file)?;
+                task.notes().iter().for_each(|note| output::error_line(format_args!("note: {note}")));
+                let (file, team) = (file.file.display(), task.team());
+                output::line(format_args!("{file} is in order, inside the ceiling of {team}, {}", task.scope_digest()));
+            }
+            Self::Explain(explain) => explain.run(&config)?,
+            other => wiring::block_on(async {
+                let store = wiring::visit(&config).await?;
+                other.with_store(&config, &store).await?;
+                store.shut_down().await.map_err(store_failed)
+            })?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn with_store(self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        match self {
+            Self::Init | Self::Check(_) | Self::Explain(_) => Ok(()),
+            Self::List(list) => list.run(store).await,
+            Self::Show(show) => show.run(config, store).await,
+            Self::Go(named) => go(config, store, &named.task).await,
+            Self::Pause(named) => set(store, &named.task, TaskState::Paused).await,
+            Self::Resume(named) => set(store, &named.task, TaskState::Active).await,
+            Self::Stop(named) => set(store, &named.task, TaskState::Stopped).await,
+            Self::Extend(extend) => extend.run(config, store).await,
+        }
+    }
+}
+
+impl Explain {
+    fn run(&self, config: &Config) -> Result<(), Failure> {
+        let task = compile_file(config, &self.file)?;
+        let text = match (self.cedar, self.lock) {
+            (true, _) => task.cedar().to_owned(),
+            (_, true) => task.lock(),
+            _ => task.explain(),
+        };
+        output::line(format_args!("{}", text.trim_end()));
+        Ok(())
+    }
+}
+
+impl List {
+    async fn run(&self, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let now = Timestamp::now();
+        let mut tasks = store.tasks().await.map_err(store_failed)?;
+        tasks.retain(|task| self.all || !over(task, now));
+        match self.format {
+            Format::Json => tasks.iter().for_each(|task| output::json(&task_value(task))),
+            Format::Human if tasks.is_empty() => output::error_line(format_args!("no task is under way")),
+            Format::Human => output::table(
+                &["task", "mode", "state", "sponsor", "until", "title"],
+                tasks.iter().map(|task| {
+                    vec![
+                        task.id.to_string(),
+                        task.mode.as_str().to_owned(),
+                        state_word(task, now).to_owned(),
+                        task.sponsor.to_string(),
+                        format!("{:.0}", task.expires),
+                        output::inert(title(task), 80),
+                    ]
+                }),
+            ),
+        }
+        Ok(())
+    }
+}
+
+impl Show {
+    async fn run(&self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let stored = find(store, &self.task).await?;
+        let ledger = store.ledger(&stored.id).await.map_err(store_failed)?;
+        let policies = Bundle::of(config)?.load()?;
+        let task = launch::recompile(&stored, &policies)?;
+        let (used, budget) = (ledger.used, task.budget());
+        if self.format == Format::Json {
+            let mut value = task_value(&stored);
+            value["used"] = json!({ "mutations": used.mutations, "creates": used.creates, "destroys": used.destroys });
+            value["budget"] = json!({ "mutations": budget.mutations, "creates": budget.creates, "destroys": budget.destroys, "per_minute": budget.per_minute });
+            value["created"] = json!(ledger.created.iter().map(ToString::to_string).collect::<Vec<_>>());
+            value["destroyed"] = json!(ledger.destroyed.iter().map(ToString::to_string).collect::<Vec<_>>());
+            output::json(&value);
+            return Ok(());
+        }
+        output::line(format_args!("{}", task.explain().trim_end()));
+        output::line(format_args!(
+            "used     {} of {} changes, {} of {} creations, {} of {} deletions",
+            used.mutations, budget.mutations, used.creates, budget.creates, used.destroys, budget.destroys,
+        ));
+        for (what, list) in [("created", &ledger.created), ("deleted", &ledger.destroyed)] {
+            list.iter().for_each(|arn| output::line(format_args!("{what}  {arn}")));
+        }
+        Ok(())
+    }
+}
+
+impl Extend {
+    async fn run(&self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let mut stored = find(store, &self.task).await?;
+        let now = Timestamp::now();
+        if over(&stored, now) {
+            return Err(Failure::new(format!("task {} is over", stored.id)).help("launch its file again for a new task"));
+        }
+        stored.expires = now
+            .checked_add(self.by)
+            .map_err(|error| Failure::because("the time cannot be used", &error).code(USAGE))?;
+        // The ceiling bounds how long a task may live; compiling says so.
+        launch::recompile(&stored, &Bundle::of(config)?.load()?)?;
+        store.extend_task(&stored.id, stored.expires).await.map_err(store_failed)?;
+        output::line(format_args!("{} ends at {:.0}", stored.id, stored.expires));
+        Ok(())
+    }
+}
+
+async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<StoredTask, Failure> {
+    let task = store.task(id).await.map_err(store_failed)?;
+    task.ok_or_else(|| {
+        Failure::new(format!("there is no task `{id}`"))
+            .help("`cordon task list --all` shows the tasks of this state folder")
+    })
+}
+
+async fn set(store: &Arc<dyn Store>, id: &TaskId, state: TaskState) -> Result<(), Failure> {
+    store.set_task_state(id, state).await.map_err(store_failed)?;
+    output::line(format_args!("{id} is {}", state.as_str()));
+    Ok(())
+}
+
+async fn go(config: &Config, store: &Arc<dyn Store>, id: &TaskId) -> Result<(), Failure> {
+    let mut stored = find(store, id).await?;
+    stored.mode = TaskMode::Live;
+    launch::recompile(&stored, &Bundle::of(config)?.load()?)?;
+    store.set_task_mode(id, TaskMode::Live).await.map_err(store_failed)?;
+    output::line(format_args!("{id} is live: its changes are made from now on"));
+    Ok(())
+}
+
+/// Compiles a task file as if it were launched now, without launching it.
+fn compile_file(config: &Config, file: &PathBuf) -> Result<Compiled, Failure> {
+    let (name, text) = launch::read(file)?;
+    let policies = Bundle::of(config)?.load()?;
+    let draft = "T-draft".parse().map_err(|error| Failure::because("the draft's id cannot be used", &error))?;
+    let launch = Launch { id: draft, sponsor: launch::sponsor(None)?, at: Timestamp::now(), mode: None, expires: None };
+    launch::compile(&name, &text, &policies, launch)
+}
+
+fn over(task: &StoredTask, now: Timestamp) -> bool {
+    task.state == TaskState::Stopped || task.expires <= now
+}
+
+fn state_word(task: &StoredTask, now: Timestamp) -> &'static str {
+    match over(task, now) && task.state != TaskState::Stopped {
+        true => "expired",
+        false => task.state.as_str(),
+    }
+}
+
+/// The title line of the file as written.
+fn title(task: &StoredTask) -> &str {
+    let line = task.text.lines().find(|line| line.trim_start().starts_with("title"));
+    line.and_then(|line| line.split('"').nth(1)).unwrap_or_default()
+}
+
+fn task_value(task: &StoredTask) -> Value {
+    json!({
+        "task": task.id.to_string(), "title": title(task), "mode": task.mode.as_str(),
+        "state": state_word(task, Timestamp::now()), "sponsor": task.sponsor.to_string(),
+        "created_at": task.created.to_string(), "expires_at": task.expires.to_string(),
+    })
+}
+
+fn parse_span(text: &str) -> Result<SignedDuration, String> {
+    let wrong = || format!("`{text}` is not a time such as 30m or 2h");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let number: i64 = number.parse().map_err(|_| wrong())?;
+    match unit {
+        "m" if (1..=10_000).contains(&number) => Ok(SignedDuration::from_mins(number)),
+        "h" if (1..=1_000).contains(&number) => Ok(SignedDuration::from_hours(number)),
+        _ => Err(wrong()),
+    }
+}

@@ -1,0 +1,45 @@
+//! `cordon up`: serving until interrupted.
+
+use crate::config::{Config, Flags};
+use crate::failure::Failure;
+use crate::output::{self, STRONG};
+use crate::serving::Serving;
+use crate::{telemetry, wiring};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Start the proxy and serve until interrupted (Ctrl-C, or SIGTERM).
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Write the addresses to this file, as JSON, once agents can connect
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+}
+
+impl Up {
+    pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
+        let config = Config::load(flags)?;
+        telemetry::start(&config)?;
+        wiring::block_on(async {
+            let serving = Serving::start(&config).await?;
+            let ready = serving.ready();
+            if let Some(file) = &self.ready_file {
+                ready.write(file)?;
+            }
+            output::error_line(format_args!("{STRONG}cordon{STRONG:#} serves on {}", ready.url));
+            output::error_line(format_args!("  state     {}", config.state.display()));
+            output::error_line(format_args!("  policies  {}", policies_line(&serving)));
+            output::error_line(format_args!("  upstream  {}", config.upstream.endpoint.as_deref().unwrap_or("AWS")));
+            output::error_line(format_args!("give an agent its environment: eval \"$(cordon env --task task.toml)\""));
+            wiring::interrupted().await;
+            output::error_line(format_args!("finishing what is in flight (up to {} s)", config.limits.grace));
+            serving.stop().await
+        })
+    }
+}
+
+fn policies_line(serving: &Serving) -> String {
+    let policies = serving.policies();
+    format!("{}, {}", policies.name(), policies.version())
+}

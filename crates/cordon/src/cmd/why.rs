@@ -1,0 +1,180 @@
+//! `cordon why`: what decided one call, and what would change it.
+
+use crate::config::{Config, Flags};
+use crate::failure::Failure;
+use crate::output::{self, Format, STRONG, inert};
+use crate::wiring;
+use clap::Args;
+use cordon_core::record::{CallRecord, CallResult};
+use cordon_store::{CallFilter, StoredCall};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// What decided one call.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The reference from the error message or the listing
+    #[arg(required_unless_present = "last")]
+    reference: Option<String>,
+    /// The latest call that did not go
+    #[arg(long, conflicts_with = "reference")]
+    last: bool,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Why {
+    pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
+        let config = Config::load(flags)?;
+        let call = wiring::block_on(async {
+            let store = wiring::visit(&config).await?;
+            match &self.reference {
+                Some(reference) => {
+                    let reference = reference
+                        .parse()
+                        .map_err(|error| Failure::because("the reference cannot be used", &error))?;
+                    store.call(&reference).await.map_err(wiring::store_failed)
+                }
+                None => {
+                    let filter = CallFilter { limit: Some(1000), ..CallFilter::default() };
+                    let calls = store.search(&filter).await.map_err(wiring::store_failed)?;
+                    Ok(calls.into_iter().find(|call| !call.record.outcome.allowed()))
+                }
+            }
+        })?;
+        let Some(call) = call else {
+            return Err(Failure::new("there is no such call")
+                .help("`cordon calls tail` lists the latest; a reference belongs to one state folder"));
+        };
+        match self.format {
+            Format::Json => output::json(&call_value(&call)),
+            Format::Human => explain(&call),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The stable form of a call for programs.
+pub(crate) fn call_value(call: &StoredCall) -> Value {
+    let record = &call.record;
+    let (_, verdict) = super::calls::verdict(record.outcome);
+    json!({
+        "ref": record.reference,
+        "sequence": call.sequence,
+        "at": record.at.to_string(),
+        "task": record.task,
+        "session": record.session,
+        "agent": record.agent,
+        "sponsor": record.sponsor,
+        "ingress": record.ingress,
+        "service": record.service,
+        "operation": record.operation,
+        "protocol": record.protocol,
+        "partition": record.partition,
+        "region": record.region,
+        "account": record.account,
+        "class": record.class,
+        "facts": record.facts,
+        "accesses": record.accesses.iter().map(|access| json!({
+            "action": access.action, "resource": access.resource, "kind": access.kind,
+            "environment": access.environment, "access_level": access.level, "class": access.class,
+        })).collect::<Vec<_>>(),
+        "verdict": verdict.to_ascii_lowercase(),
+        "policies": record.policies.iter().map(|(id, title, hint)| json!({
+            "id": id, "title": title, "hint": hint,
+        })).collect::<Vec<_>>(),
+        "needs": record.needs,
+        "code": record.code,
+        "message": record.message,
+        "digest": record.digest,
+        "policy_version": record.policy_version,
+        "catalog_version": record.catalog_version,
+        "parameters": record.parameters,
+        "result": result_value(call),
+    })
+}
+
+fn result_value(call: &StoredCall) -> Value {
+    let Some(closed) = &call.closed else { return Value::Null };
+    let took = closed.took.as_micros() as u64;
+    match &closed.result {
+        CallResult::Answered { status, request_id } => {
+            json!({ "result": "answered", "status": status, "request_id": request_id, "took_us": took })
+        }
+        CallResult::Indeterminate { why } => json!({ "result": "indeterminate", "why": why, "took_us": took }),
+        CallResult::NotSent { why } => json!({ "result": "not-sent", "why": why, "took_us": took }),
+    }
+}
+
+/// The read-back for people.
+fn explain(call: &StoredCall) {
+    let record = &call.record;
+    let (style, verdict) = super::calls::verdict(record.outcome);
+    output::line(format_args!(
+        "{}  {}  {}  {STRONG}{} {}{STRONG:#}  {}  {style}{verdict}{style:#}",
+        record.at, record.task, record.agent, record.service, record.operation, record.region,
+    ));
+    for access in &record.accesses {
+        row("access", &format!("{}  ({}, {})", access.action, access.class, access.level));
+        row("", &format!("on {}  [{}]", inert(&access.resource, 300), access.environment));
+    }
+    if !record.facts.is_empty() {
+        row("facts", &record.facts.join(", "));
+    }
+    for (id, title, _) in &record.policies {
+        row("decided by", &format!("{id}  {title}"));
+    }
+    if !record.needs.is_empty() {
+        row("waits for", &record.needs.join(", "));
+    }
+    if !record.message.is_empty() {
+        row("told", &inert(&record.message, 2000));
+    }
+    row("result", &result_words(call));
+    if let Some(change) = smallest_change(record) {
+        row("opens with", &change);
+    }
+    row("record", &format!("{}  policies {}  catalog {}", record.digest, record.policy_version, record.catalog_version));
+}
+
+fn row(name: &str, text: &str) {
+    for (index, line) in text.lines().enumerate() {
+        output::line(format_args!("  {:12}{line}", if index == 0 { name } else { "" }));
+    }
+}
+
+fn result_words(call: &StoredCall) -> String {
+    match call.closed.as_ref().map(|closed| (&closed.result, closed.took)) {
+        None if call.record.outcome.allowed() => "still under way".to_owned(),
+        None => "nothing was sent".to_owned(),
+        Some((CallResult::Answered { status, request_id }, took)) => {
+            format!("answered {status} after {} ms, request id {}", took.as_millis(), inert(request_id, 80))
+        }
+        Some((CallResult::Indeterminate { why }, _)) => format!("not known: {}", inert(why, 200)),
+        Some((CallResult::NotSent { why }, _)) => format!("nothing was sent: {}", inert(why, 200)),
+    }
+}
+
+/// The lines of a task file that would put the call in scope. What else would still hold it
+/// is said by the policies above.
+fn smallest_change(record: &CallRecord) -> Option<String> {
+    if record.outcome.allowed() || record.accesses.is_empty() {
+        return None;
+    }
+    let lines: Vec<String> = record
+        .accesses
+        .iter()
+        .filter(|access| !matches!(access.class, "identity" | "weaken"))
+        .map(|access| match access.class {
+            "destroy" => format!("[destroy]\n\"{}\" = [\"{}\"]", access.resource, access.action),
+            _ => format!("[[allow]]\ndo = [\"{}\"]\non = [\"{}\"]", access.action, access.resource),
+        })
+        .map(|line| inert_lines(&line))
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn inert_lines(text: &str) -> String {
+    text.lines().map(|line| inert(line, 400)).collect::<Vec<_>>().join("\n")
+}

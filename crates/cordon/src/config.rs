@@ -1,0 +1,150 @@
+//! Configuration: `cordon.toml`, overridden by `CORDON_*` variables, overridden by flags.
+//!
+//! Takes the three as written; gives one [`Config`] as meant, or every fault together, each with
+//! its place and what was expected. No socket opens before it is right.
+
+mod file;
+mod flags;
+
+pub(crate) use flags::Flags;
+
+use crate::failure::{Failure, USAGE};
+use cordon_aws::arn::{AccountId, Arn};
+use cordon_core::names::Environment;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The configuration as meant.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Where agents connect.
+    pub(crate) listen: Listen,
+    /// The folder of database, CA and sockets.
+    pub(crate) state: PathBuf,
+    /// The policy bundle's folder; `None` for the one that is built in.
+    pub(crate) policies: Option<PathBuf>,
+    /// Names under which Cordon itself is reached in endpoint mode, beside its address.
+    pub(crate) own_hosts: Vec<String>,
+    /// Where calls go.
+    pub(crate) upstream: Upstream,
+    /// Which role is assumed where, first match.
+    pub(crate) roles: Vec<Role>,
+    /// Environment rules that come before the bundle's own, as written.
+    pub(crate) environments: Vec<EnvironmentRule>,
+    /// Hosts other than AWS's that agents may reach.
+    pub(crate) hosts: Vec<String>,
+    /// Where metrics are served; nowhere by default.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// How the log is written.
+    pub(crate) log: Log,
+    /// Bounds.
+    pub(crate) limits: Limits,
+}
+
+/// Where agents connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Listen {
+    /// A loopback address.
+    Address(SocketAddr),
+    /// A unix socket.
+    Socket(PathBuf),
+}
+
+/// Where calls go.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Upstream {
+    /// One fixed address instead of AWS's own hosts, for a test cloud: `http://127.0.0.1:5000`.
+    pub(crate) endpoint: Option<String>,
+}
+
+/// Which role is assumed for an account, and within it for an environment.
+#[derive(Debug, Clone)]
+pub(crate) struct Role {
+    pub(crate) account: AccountId,
+    pub(crate) environment: Option<Environment>,
+    pub(crate) arn: Arn,
+}
+
+/// One rule of the environment map, as `policies/environments.toml` has them. Conditions that are
+/// given must all hold.
+#[derive(Debug, Clone)]
+pub(crate) struct EnvironmentRule {
+    pub(crate) name: Environment,
+    /// Whether the environment is part of `prod`, whose changes the baseline holds.
+    pub(crate) production: bool,
+    pub(crate) accounts: Vec<String>,
+    pub(crate) regions: Vec<String>,
+    pub(crate) arns: Vec<String>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    /// A `tracing` filter: `info`, `cordon_proxy=debug`.
+    pub(crate) level: String,
+}
+
+/// For people or for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Human,
+    Json,
+}
+
+/// Bounds of the data plane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Connections at once.
+    pub(crate) connections: usize,
+    /// Bytes of a body that must be held whole.
+    pub(crate) body: usize,
+    /// Seconds that calls in flight are waited for at the end.
+    pub(crate) grace: u64,
+}
+
+impl Config {
+    /// Reads the file (the one of the flags, else `cordon.toml` here, else in the platform's
+    /// configuration folder, else none), the variables and the flags.
+    ///
+    /// # Errors
+    /// All faults of all three, in one [`Failure`].
+    pub(crate) fn load(flags: &Flags) -> Result<Self, Failure> {
+        let (path, text) = source(flags)?;
+        file::read(&path, &text, flags).map_err(|faults| {
+            Failure::new(format!("the configuration cannot be used\n{faults}"))
+                .help("correct these places; nothing was started")
+                .code(USAGE)
+        })
+    }
+}
+
+/// The configuration file and its text; an empty text where there is no file.
+fn source(flags: &Flags) -> Result<(PathBuf, String), Failure> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map(|text| (path.to_owned(), text)).map_err(|error| {
+            Failure::because(format!("`{}` could not be read", path.display()), &error).code(USAGE)
+        })
+    };
+    if let Some(path) = &flags.config {
+        return read(path);
+    }
+    let here = PathBuf::from("cordon.toml");
+    let platform = platform_folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("cordon.toml"));
+    match [Some(here), platform].into_iter().flatten().find(|path| path.is_file()) {
+        Some(path) => read(&path),
+        None => Ok((PathBuf::from("cordon.toml"), String::new())),
+    }
+}
+
+/// The state folder where none is configured.
+fn default_state() -> PathBuf {
+    platform_folder("XDG_STATE_HOME", ".local/state").unwrap_or_else(|| PathBuf::from(".cordon"))
+}
+
+/// `$VARIABLE/cordon`, else `~/FALLBACK/cordon`.
+fn platform_folder(variable: &str, fallback: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = set(variable).or_else(|| set("HOME").map(|home| home.join(fallback)))?;
+    Some(folder.join("cordon"))
+}

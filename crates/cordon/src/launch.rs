@@ -1,0 +1,243 @@
+//! Launching a task: the file that a person wrote becomes a frozen task and a session with
+//! placeholder keys, both kept in the store.
+
+use crate::failure::{Failure, USAGE};
+use crate::wiring::store_failed;
+use clap::Args;
+use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
+use cordon_core::names::{SessionId, Sponsor, TaskId};
+use cordon_core::policy::Policies;
+use cordon_core::session::{Session, SessionState};
+use cordon_core::task::{Launch, Mode, Task, Written};
+use cordon_store::{Store, StoredSession, StoredTask, TaskMode, TaskState};
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Letters and digits that cannot be mistaken for each other: ids are read aloud.
+const READABLE: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+/// How a task is launched; shared by `run` and `env`.
+#[derive(Debug, Args)]
+pub(crate) struct LaunchOptions {
+    /// The task file, or the id of a task that was launched before
+    #[arg(long, short, value_name = "FILE|ID")]
+    pub(crate) task: PathBuf,
+    /// Who answers for the task [default: the user]
+    #[arg(long, env = "CORDON_SPONSOR", value_name = "NAME")]
+    pub(crate) sponsor: Option<String>,
+    /// The kind of agent, when the task names several or none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// The account to work in, when the task names several
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<cordon_aws::arn::AccountId>,
+}
+
+/// A task and the session that was begun on it.
+#[derive(Debug)]
+pub(crate) struct Launched {
+    pub(crate) task: Arc<Task>,
+    pub(crate) session: Session,
+}
+
+/// Launches the task of `options`, or begins another session on one that is under way.
+///
+/// # Errors
+/// Every fault of the file; a task that is over; a store that fails.
+pub(crate) async fn launch(
+    store: &dyn Store,
+    policies: &Policies,
+    options: &LaunchOptions,
+) -> Result<Launched, Failure> {
+    let known = options.task.to_str().and_then(|text| text.parse::<TaskId>().ok());
+    let task = match known {
+        Some(id) if !options.task.exists() => resume(store, policies, &id).await?,
+        _ => begin(store, policies, options).await?,
+    };
+    let task = Arc::new(task);
+    let stored = session(&task, options)?;
+    store.put_session(stored.clone()).await.map_err(store_failed)?;
+    let session = Session {
+        id: stored.id,
+        task: Arc::clone(&task),
+        key_id: stored.key_id,
+        keys: SigningKeys::new(stored.secret),
+        agent: stored.agent,
+        account: stored.account,
+        started: stored.started,
+        state: stored.state,
+    };
+    Ok(Launched { task, session })
+}
+
+/// Freezes a new task from its file.
+async fn begin(store: &dyn Store, policies: &Policies, options: &LaunchOptions) -> Result<Task, Failure> {
+    let (name, text) = read(&options.task)?;
+    let launch = Launch {
+        id: name_for("T-", 6)?,
+        sponsor: sponsor(options.sponsor.as_deref())?,
+        at: now(),
+        mode: None,
+        expires: None,
+    };
+    let task = compile(&name, &text, policies, launch)?;
+    let stored = StoredTask {
+        id: task.id().clone(),
+        text: text.into(),
+        lock: task.lock().into(),
+        sponsor: task.sponsor().clone(),
+        mode: stored_mode(task.mode()),
+        state: TaskState::Active,
+        created: task.launched_at(),
+        expires: task.expires_at(),
+    };
+    store.put_task(stored).await.map_err(store_failed)?;
+    Ok(task)
+}
+
+/// Takes a task up again that was launched before.
+async fn resume(store: &dyn Store, policies: &Policies, id: &TaskId) -> Result<Task, Failure> {
+    let stored = store.task(id).await.map_err(store_failed)?;
+    let Some(stored) = stored else {
+        return Err(Failure::new(format!("there is no file and no task `{id}`"))
+            .help("`cordon task list` shows the tasks of this state folder")
+            .code(USAGE));
+    };
+    if stored.state == TaskState::Stopped || stored.expires <= Timestamp::now() {
+        return Err(Failure::new(format!("task {id} is over")).help("launch its file again for a new task"));
+    }
+    recompile(&stored, policies)
+}
+
+/// Compiles a stored task as it was launched. What it froze must come out the same, or it is
+/// refused: a newer catalog must not widen a task that a person read and launched.
+///
+/// # Errors
+/// When it no longer compiles, or compiles to something else.
+pub(crate) fn recompile(stored: &StoredTask, policies: &Policies) -> Result<Task, Failure> {
+    let launch = Launch {
+        id: stored.id.clone(),
+        sponsor: stored.sponsor.clone(),
+        at: stored.created,
+        mode: Some(match stored.mode {
+            TaskMode::Preview => Mode::Preview,
+            TaskMode::Live => Mode::Live,
+        }),
+        expires: Some(stored.expires),
+    };
+    let task = compile(stored.id.as_str(), &stored.text, policies, launch)?;
+    match frozen(&task.lock()) == frozen(&stored.lock) {
+        true => Ok(task),
+        false => Err(Failure::new(format!("task {} means something else to this version", stored.id))
+            .help("stop it and launch its file again, after reading `cordon task explain`")),
+    }
+}
+
+/// The lines of a lock that must not change: all but the mode and the end, which people steer
+/// while the task is under way, and the digest over them.
+fn frozen(lock: &str) -> Vec<&str> {
+    let steered = |line: &&str| ["mode =", "mode ", "expires_at", "digest"].iter().any(|key| line.starts_with(key));
+    lock.lines().filter(|line| !steered(line)).collect()
+}
+
+/// The time to the second: what is stored must come out as it went in.
+fn now() -> Timestamp {
+    Timestamp::new(Timestamp::now().as_second(), 0).unwrap_or_default()
+}
+
+/// Parses and compiles the text of a task file.
+///
+/// # Errors
+/// Every fault, with its place.
+pub(crate) fn compile(name: &str, text: &str, policies: &Policies, launch: Launch) -> Result<Task, Failure> {
+    Written::parse(name, text)
+        .and_then(|written| Task::compile(&written, policies, launch))
+        .map_err(|faults| {
+            let count = faults.iter().count();
+            let count = if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") };
+            Failure::new(format!("the task has {count}\n{faults}")).help("nothing was launched")
+        })
+}
+
+/// Reads a task file.
+///
+/// # Errors
+/// When it cannot be read as text.
+pub(crate) fn read(path: &Path) -> Result<(String, String), Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::because(format!("the task file `{name}` could not be read"), &error)
+            .help("`cordon task init > task.toml` writes a commented start")
+            .code(USAGE)
+    })?;
+    Ok((name, text))
+}
+
+/// The person who answers: as given, else the user of this process.
+///
+/// # Errors
+/// When the name has characters that it must not have.
+pub(crate) fn sponsor(given: Option<&str>) -> Result<Sponsor, Failure> {
+    let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
+    let name = given.map(str::to_owned).or_else(user).unwrap_or_else(|| "unknown".to_owned());
+    name.parse().map_err(|error| {
+        Failure::because("the sponsor cannot be used", &error).help("name one with --sponsor").code(USAGE)
+    })
+}
+
+/// The store's word for a mode.
+pub(crate) fn stored_mode(mode: Mode) -> TaskMode {
+    match mode {
+        Mode::Preview => TaskMode::Preview,
+        Mode::Live => TaskMode::Live,
+    }
+}
+
+fn session(task: &Task, options: &LaunchOptions) -> Result<StoredSession, Failure> {
+    let account = match (&options.account, task.accounts()) {
+        (Some(account), declared) if declared.contains(account) => account.clone(),
+        (None, [only]) => only.clone(),
+        (_, declared) => {
+            let list = declared.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(Failure::new("which account is meant is not clear")
+                .help(format!("choose one of the task's accounts with --account: {list}"))
+                .code(USAGE));
+        }
+    };
+    let agent = match (&options.agent, task.agents()) {
+        (Some(agent), declared) if declared.is_empty() || declared.iter().any(|name| **name == **agent) => agent.as_str(),
+        (None, [only]) => only,
+        (None, []) => "agent",
+        (_, declared) => {
+            return Err(Failure::new("which agent is meant is not clear")
+                .help(format!("choose one of the task's agents with --agent: {}", declared.join(", ")))
+                .code(USAGE));
+        }
+    };
+    Ok(StoredSession {
+        id: name_for::<SessionId>("S-", 10)?,
+        task: task.id().clone(),
+        key_id: name_for::<AccessKeyId>("AKIACRDN", 12)?,
+        secret: SecretKey::new(random(40)?),
+        agent: agent.into(),
+        account,
+        started: now(),
+        state: SessionState::Live,
+    })
+}
+
+/// A fresh name: `prefix` and `length` random letters and digits.
+fn name_for<T: std::str::FromStr>(prefix: &str, length: usize) -> Result<T, Failure> {
+    let name = format!("{prefix}{}", random(length)?);
+    name.parse().map_err(|_| Failure::new(format!("`{name}` was refused as a name")).help("this is a fault in Cordon"))
+}
+
+/// Random characters of [`READABLE`], five bits each.
+fn random(length: usize) -> Result<String, Failure> {
+    let mut bytes = vec![0; length];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::new(format!("the system gave no randomness: {error}")))?;
+    let letter = |byte: &u8| READABLE.get(usize::from(byte % 32)).map(|letter| char::from(*letter));
+    Ok(bytes.iter().filter_map(letter).collect())
+}

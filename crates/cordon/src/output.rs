@@ -1,0 +1,106 @@
+//! What people and programs read: lines, tables and JSON on standard output, notes on standard
+//! error. Colours go only to terminals and obey `NO_COLOR`; no meaning is carried by colour
+//! alone.
+
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+use std::fmt::Arguments;
+use std::io::Write as _;
+
+/// Errors.
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// Headings and names.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// Allowed.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Held, previewed.
+pub(crate) const WAIT: Style = AnsiColor::Yellow.on_default();
+/// Beside the point.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// How a listing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs; stable.
+    Json,
+}
+
+/// Prints one line to standard output. A reader that went away ends the program quietly, as
+/// with any other tool in a pipe.
+pub(crate) fn line(text: Arguments<'_>) {
+    if writeln!(anstream::stdout(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Prints one line to standard error.
+pub(crate) fn error_line(text: Arguments<'_>) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Prints a value as one line of JSON.
+pub(crate) fn json(value: &impl Serialize) {
+    match serde_json::to_string(value) {
+        Ok(text) => line(format_args!("{text}")),
+        Err(error) => error_line(format_args!("could not write JSON: {error}")),
+    }
+}
+
+/// Prints rows under headings, fitted to the terminal.
+pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings.iter().map(|heading| heading.to_uppercase()));
+    for row in rows {
+        table.add_row(row);
+    }
+    for text in table.to_string().lines() {
+        line(format_args!("{}", text.trim_end()));
+    }
+}
+
+/// Makes text that a caller chose fit to show: control and invisible characters as code points,
+/// cut at `limit` characters.
+pub(crate) fn inert(text: &str, limit: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(limit));
+    for (count, c) in text.chars().enumerate() {
+        if count == limit {
+            shown.push('…');
+            break;
+        }
+        match c.is_control() || is_invisible(c) {
+            true => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Characters that change or hide what is read: zero-width, bidirectional controls, tags.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inert;
+
+    #[test]
+    fn hostile_text_is_shown_as_code_points() {
+        assert_eq!(inert("a\u{202e}b\u{1b}[2J\u{200b}", 40), "a<U+202E>b<U+001B>[2J<U+200B>");
+        assert_eq!(inert("abcdef", 3), "abc…");
+    }
+}
