@@ -224,6 +224,8 @@ struct Draft {
     arn: String,
     source: Vec<&'static str>,
     items: Items,
+    /// Whether a `*` stands for a part that no parameter named.
+    open: bool,
 }
 
 impl<'v> Filling<'v> {
@@ -262,6 +264,10 @@ impl<'v> Filling<'v> {
         }
         let Some(segment) = self.segments.get(at).copied() else {
             let kind = self.template.kind;
+            if draft.open && draft.source.is_empty() {
+                // Nothing named it; the patterns of the action's types say the same better.
+                return;
+            }
             return self.push(draft.arn, kind, &draft.source);
         };
         match segment.part {
@@ -348,9 +354,16 @@ impl<'v> Filling<'v> {
         let optional = group
             .iter()
             .any(|segment| matches!(segment.transform, Transform::Qualifier | Transform::Path));
-        if !filled && optional {
-            self.fill(next, draft.clone());
+        if filled {
+            return;
         }
+        let mut draft = draft.clone();
+        if !optional {
+            // A part that the request leaves open stands for all that it may be.
+            draft.arn.push('*');
+            draft.open = true;
+        }
+        self.fill(next, draft);
     }
 
     fn fill_value(&mut self, next: usize, mut draft: Draft, transform: Transform, text: &str) {

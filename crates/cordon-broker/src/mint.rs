@@ -119,7 +119,13 @@ impl Broker {
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(2));
         if let BaseIdentity::Keys { id, secret } = &config.base {
-            let keys = aws_credential_types::Credentials::new(id, secret.expose(), None, None, "configured");
+            let keys = aws_credential_types::Credentials::new(
+                id,
+                secret.expose(),
+                None,
+                None,
+                "configured",
+            );
             loader = loader.credentials_provider(keys);
         }
         let base = loader.load().await;

@@ -27,7 +27,6 @@ pub(crate) struct AskError(String);
 macro_rules! types {
     ($($name:ident = $text:literal;)*) => {$(
         pub(crate) static $name: LazyLock<EntityTypeName> = LazyLock::new(|| {
-            #[expect(clippy::expect_used, reason = "the name is a constant")]
             $text.parse().expect("an entity type name")
         });
     )*};

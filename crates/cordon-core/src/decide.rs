@@ -329,11 +329,11 @@ impl<'a> Layer<'a> {
 }
 
 fn reasons(response: &Response) -> Vec<Box<str>> {
-    let ids = response.diagnostics().reason().map(|id| {
-        let id: &str = id.as_ref();
-        Box::from(id)
-    });
-    ids.filter(|id: &Box<str>| &**id != BASE).collect()
+    let ids = response
+        .diagnostics()
+        .reason()
+        .map(|id| -> &str { id.as_ref() });
+    ids.filter(|id| *id != BASE).map(Box::from).collect()
 }
 
 /// What came out for one access, or for several together.

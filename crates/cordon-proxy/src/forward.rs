@@ -188,10 +188,10 @@ impl Forwarder {
             // not sent is sent on a new one; what was sent is sent again only if it reads.
             match self.in_time(lease.send(request)).await? {
                 Sent::Answered(response) => return Ok((lease, response)),
-                Sent::NotSent(error) if lease.is_fresh() => {
+                Sent::Withheld(error) if lease.is_fresh() => {
                     return Err(ForwardError::NotSent(error));
                 }
-                Sent::NotSent(_) => {}
+                Sent::Withheld(_) => {}
                 Sent::Broken(error) if lease.is_fresh() || effect == Effect::Changes => {
                     return Err(ForwardError::Broken(error));
                 }
@@ -240,7 +240,7 @@ impl Forwarder {
         match sent {
             Sent::Answered(response) => Ok((lease, response)),
             Sent::Broken(error) if progress.is_released() => Err(ForwardError::Broken(error)),
-            Sent::NotSent(_) | Sent::Broken(_) => Err(ForwardError::Upload(UploadFault::Upstream)),
+            Sent::Withheld(_) | Sent::Broken(_) => Err(ForwardError::Upload(UploadFault::Upstream)),
         }
     }
 

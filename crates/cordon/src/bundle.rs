@@ -43,7 +43,10 @@ impl Bundle {
         if !config.environments.is_empty() {
             bundle.files.retain(|file| file.name != "environments.toml");
             let text = environments(&config.environments);
-            bundle.files.push(BundleFile { name: "environments.toml".to_owned(), text });
+            bundle.files.push(BundleFile {
+                name: "environments.toml".to_owned(),
+                text,
+            });
         }
         Ok(bundle)
     }
@@ -52,9 +55,15 @@ impl Bundle {
     pub(crate) fn baseline() -> Self {
         let text = |file: &include_dir::File<'_>| {
             let name = file.path().display().to_string();
-            Some(BundleFile { name, text: file.contents_utf8()?.to_owned() })
+            Some(BundleFile {
+                name,
+                text: file.contents_utf8()?.to_owned(),
+            })
         };
-        Self { folder: BASELINE_NAME.to_owned(), files: BASELINE.files().filter_map(text).collect() }
+        Self {
+            folder: BASELINE_NAME.to_owned(),
+            files: BASELINE.files().filter_map(text).collect(),
+        }
     }
 
     /// The files of a folder; folders below it and hidden files are no part of a bundle.
@@ -71,19 +80,30 @@ impl Bundle {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
             let path = entry.map_err(|error| unreadable(folder, &error))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             let details = path.metadata().map_err(|error| unreadable(&path, &error))?;
             if details.is_dir() || name.starts_with('.') {
                 continue;
             }
             if details.len() > LARGEST {
-                return Err(Failure::new(format!("`{}` is larger than a policy file may be", path.display())).code(USAGE));
+                return Err(Failure::new(format!(
+                    "`{}` is larger than a policy file may be",
+                    path.display()
+                ))
+                .code(USAGE));
             }
             let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
             files.push(BundleFile { name, text });
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { folder: shown, files })
+        Ok(Self {
+            folder: shown,
+            files,
+        })
     }
 
     /// Validates the bundle.
@@ -92,8 +112,9 @@ impl Bundle {
     /// Every finding.
     pub(crate) fn load(&self) -> Result<Policies, Failure> {
         Policies::load(&self.folder, &self.files, Arc::clone(&ACTIONS)).map_err(|faults| {
-            Failure::new(format!("the policy bundle does not validate\n{faults}"))
-                .help("correct these places; the last good bundle stays in force where one is served")
+            Failure::new(format!("the policy bundle does not validate\n{faults}")).help(
+                "correct these places; the last good bundle stays in force where one is served",
+            )
         })
     }
 }
@@ -107,12 +128,20 @@ fn environments(rules: &[EnvironmentRule]) -> String {
             continue;
         }
         named.push(rule.name.as_str());
-        let within = if rule.production { "in = [\"prod\"]\n" } else { "" };
+        let within = if rule.production {
+            "in = [\"prod\"]\n"
+        } else {
+            ""
+        };
         let _ = write!(text, "[environment.{}]\n{within}", rule.name);
     }
     for rule in rules {
         let _ = writeln!(text, "[[rule]]\nenvironment = \"{}\"", rule.name);
-        for (key, values) in [("accounts", &rule.accounts), ("regions", &rule.regions), ("arns", &rule.arns)] {
+        for (key, values) in [
+            ("accounts", &rule.accounts),
+            ("regions", &rule.regions),
+            ("arns", &rule.arns),
+        ] {
             if !values.is_empty() {
                 let list = toml::Value::from(values.clone());
                 let _ = writeln!(text, "{key} = {list}");

@@ -122,16 +122,24 @@ impl Config {
 /// The configuration file and its text; an empty text where there is no file.
 fn source(flags: &Flags) -> Result<(PathBuf, String), Failure> {
     let read = |path: &Path| {
-        std::fs::read_to_string(path).map(|text| (path.to_owned(), text)).map_err(|error| {
-            Failure::because(format!("`{}` could not be read", path.display()), &error).code(USAGE)
-        })
+        std::fs::read_to_string(path)
+            .map(|text| (path.to_owned(), text))
+            .map_err(|error| {
+                Failure::because(format!("`{}` could not be read", path.display()), &error)
+                    .code(USAGE)
+            })
     };
     if let Some(path) = &flags.config {
         return read(path);
     }
     let here = PathBuf::from("cordon.toml");
-    let platform = platform_folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("cordon.toml"));
-    match [Some(here), platform].into_iter().flatten().find(|path| path.is_file()) {
+    let platform =
+        platform_folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("cordon.toml"));
+    match [Some(here), platform]
+        .into_iter()
+        .flatten()
+        .find(|path| path.is_file())
+    {
         Some(path) => read(&path),
         None => Ok((PathBuf::from("cordon.toml"), String::new())),
     }
@@ -144,7 +152,11 @@ fn default_state() -> PathBuf {
 
 /// `$VARIABLE/cordon`, else `~/FALLBACK/cordon`.
 fn platform_folder(variable: &str, fallback: &str) -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let folder = set(variable).or_else(|| set("HOME").map(|home| home.join(fallback)))?;
     Some(folder.join("cordon"))
 }

@@ -20,7 +20,11 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with its one-line message.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, code: 1 }
+        Self {
+            message: message.into(),
+            help: None,
+            code: 1,
+        }
     }
 
     /// A failure whose message is `what` and the chain of causes of `error`.

@@ -50,14 +50,20 @@ pub(crate) async fn launch(
     policies: &Policies,
     options: &LaunchOptions,
 ) -> Result<Launched, Failure> {
-    let known = options.task.to_str().and_then(|text| text.parse::<TaskId>().ok());
+    let known = options
+        .task
+        .to_str()
+        .and_then(|text| text.parse::<TaskId>().ok());
     let task = match known {
         Some(id) if !options.task.exists() => resume(store, policies, &id).await?,
         _ => begin(store, policies, options).await?,
     };
     let task = Arc::new(task);
     let stored = session(&task, options)?;
-    store.put_session(stored.clone()).await.map_err(store_failed)?;
+    store
+        .put_session(stored.clone())
+        .await
+        .map_err(store_failed)?;
     let session = Session {
         id: stored.id,
         task: Arc::clone(&task),
@@ -72,7 +78,11 @@ pub(crate) async fn launch(
 }
 
 /// Freezes a new task from its file.
-async fn begin(store: &dyn Store, policies: &Policies, options: &LaunchOptions) -> Result<Task, Failure> {
+async fn begin(
+    store: &dyn Store,
+    policies: &Policies,
+    options: &LaunchOptions,
+) -> Result<Task, Failure> {
     let (name, text) = read(&options.task)?;
     let launch = Launch {
         id: name_for("T-", 6)?,
@@ -105,7 +115,9 @@ async fn resume(store: &dyn Store, policies: &Policies, id: &TaskId) -> Result<T
             .code(USAGE));
     };
     if stored.state == TaskState::Stopped || stored.expires <= Timestamp::now() {
-        return Err(Failure::new(format!("task {id} is over")).help("launch its file again for a new task"));
+        return Err(
+            Failure::new(format!("task {id} is over")).help("launch its file again for a new task")
+        );
     }
     recompile(&stored, policies)
 }
@@ -129,15 +141,22 @@ pub(crate) fn recompile(stored: &StoredTask, policies: &Policies) -> Result<Task
     let task = compile(stored.id.as_str(), &stored.text, policies, launch)?;
     match frozen(&task.lock()) == frozen(&stored.lock) {
         true => Ok(task),
-        false => Err(Failure::new(format!("task {} means something else to this version", stored.id))
-            .help("stop it and launch its file again, after reading `cordon task explain`")),
+        false => Err(Failure::new(format!(
+            "task {} means something else to this version",
+            stored.id
+        ))
+        .help("stop it and launch its file again, after reading `cordon task explain`")),
     }
 }
 
 /// The lines of a lock that must not change: all but the mode and the end, which people steer
 /// while the task is under way, and the digest over them.
 fn frozen(lock: &str) -> Vec<&str> {
-    let steered = |line: &&str| ["mode =", "mode ", "expires_at", "digest"].iter().any(|key| line.starts_with(key));
+    let steered = |line: &&str| {
+        ["mode =", "mode ", "expires_at", "digest"]
+            .iter()
+            .any(|key| line.starts_with(key))
+    };
     lock.lines().filter(|line| !steered(line)).collect()
 }
 
@@ -150,12 +169,21 @@ fn now() -> Timestamp {
 ///
 /// # Errors
 /// Every fault, with its place.
-pub(crate) fn compile(name: &str, text: &str, policies: &Policies, launch: Launch) -> Result<Task, Failure> {
+pub(crate) fn compile(
+    name: &str,
+    text: &str,
+    policies: &Policies,
+    launch: Launch,
+) -> Result<Task, Failure> {
     Written::parse(name, text)
         .and_then(|written| Task::compile(&written, policies, launch))
         .map_err(|faults| {
             let count = faults.iter().count();
-            let count = if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") };
+            let count = if count == 1 {
+                "1 fault".to_owned()
+            } else {
+                format!("{count} faults")
+            };
             Failure::new(format!("the task has {count}\n{faults}")).help("nothing was launched")
         })
 }
@@ -179,10 +207,19 @@ pub(crate) fn read(path: &Path) -> Result<(String, String), Failure> {
 /// # Errors
 /// When the name has characters that it must not have.
 pub(crate) fn sponsor(given: Option<&str>) -> Result<Sponsor, Failure> {
-    let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
-    let name = given.map(str::to_owned).or_else(user).unwrap_or_else(|| "unknown".to_owned());
+    let user = || {
+        std::env::var("USER")
+            .or_else(|_| std::env::var("LOGNAME"))
+            .ok()
+    };
+    let name = given
+        .map(str::to_owned)
+        .or_else(user)
+        .unwrap_or_else(|| "unknown".to_owned());
     name.parse().map_err(|error| {
-        Failure::because("the sponsor cannot be used", &error).help("name one with --sponsor").code(USAGE)
+        Failure::because("the sponsor cannot be used", &error)
+            .help("name one with --sponsor")
+            .code(USAGE)
     })
 }
 
@@ -199,19 +236,32 @@ fn session(task: &Task, options: &LaunchOptions) -> Result<StoredSession, Failur
         (Some(account), declared) if declared.contains(account) => account.clone(),
         (None, [only]) => only.clone(),
         (_, declared) => {
-            let list = declared.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let list = declared
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
             return Err(Failure::new("which account is meant is not clear")
-                .help(format!("choose one of the task's accounts with --account: {list}"))
+                .help(format!(
+                    "choose one of the task's accounts with --account: {list}"
+                ))
                 .code(USAGE));
         }
     };
     let agent = match (&options.agent, task.agents()) {
-        (Some(agent), declared) if declared.is_empty() || declared.iter().any(|name| **name == **agent) => agent.as_str(),
+        (Some(agent), declared)
+            if declared.is_empty() || declared.iter().any(|name| **name == **agent) =>
+        {
+            agent.as_str()
+        }
         (None, [only]) => only,
         (None, []) => "agent",
         (_, declared) => {
             return Err(Failure::new("which agent is meant is not clear")
-                .help(format!("choose one of the task's agents with --agent: {}", declared.join(", ")))
+                .help(format!(
+                    "choose one of the task's agents with --agent: {}",
+                    declared.join(", ")
+                ))
                 .code(USAGE));
         }
     };
@@ -230,7 +280,9 @@ fn session(task: &Task, options: &LaunchOptions) -> Result<StoredSession, Failur
 /// A fresh name: `prefix` and `length` random letters and digits.
 fn name_for<T: std::str::FromStr>(prefix: &str, length: usize) -> Result<T, Failure> {
     let name = format!("{prefix}{}", random(length)?);
-    name.parse().map_err(|_| Failure::new(format!("`{name}` was refused as a name")).help("this is a fault in Cordon"))
+    name.parse().map_err(|_| {
+        Failure::new(format!("`{name}` was refused as a name")).help("this is a fault in Cordon")
+    })
 }
 
 /// Random characters of [`READABLE`], five bits each.
@@ -238,6 +290,10 @@ fn random(length: usize) -> Result<String, Failure> {
     let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::new(format!("the system gave no randomness: {error}")))?;
-    let letter = |byte: &u8| READABLE.get(usize::from(byte % 32)).map(|letter| char::from(*letter));
+    let letter = |byte: &u8| {
+        READABLE
+            .get(usize::from(byte % 32))
+            .map(|letter| char::from(*letter))
+    };
     Ok(bytes.iter().filter_map(letter).collect())
 }

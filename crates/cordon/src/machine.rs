@@ -69,7 +69,11 @@ impl Reader {
     pub(crate) fn new(reading: &Reading) -> Result<Self, Failure> {
         let own = OwnHosts::new(&reading.own_hosts)
             .map_err(|error| Failure::because("`--own-host` cannot be used", &error).code(USAGE))?;
-        Ok(Self { input: BufReader::new(std::io::stdin()), own, account: reading.account.clone() })
+        Ok(Self {
+            input: BufReader::new(std::io::stdin()),
+            own,
+            account: reading.account.clone(),
+        })
     }
 
     /// The next line that holds anything; `None` at the end.
@@ -79,8 +83,14 @@ impl Reader {
     pub(crate) fn next_line(&mut self) -> Result<Option<Result<RequestLine, Refused>>, Failure> {
         loop {
             let mut line = Vec::new();
-            let read = self.input.by_ref().take(LINE_LIMIT as u64 + 1).read_until(b'\n', &mut line);
-            match read.map_err(|error| Failure::because("standard input could not be read", &error))? {
+            let read = self
+                .input
+                .by_ref()
+                .take(LINE_LIMIT as u64 + 1)
+                .read_until(b'\n', &mut line);
+            match read
+                .map_err(|error| Failure::because("standard input could not be read", &error))?
+            {
                 0 => return Ok(None),
                 length if length > LINE_LIMIT => return self.skip().map(Some),
                 _ if line.trim_ascii().is_empty() => {}
@@ -91,9 +101,17 @@ impl Reader {
 
     /// Skips the rest of a line that is too long.
     fn skip(&mut self) -> Result<Result<RequestLine, Refused>, Failure> {
-        self.input.skip_until(b'\n').map_err(|error| Failure::because("standard input could not be read", &error))?;
-        let error = LineError::new("line-too-long", format!("a line may have {LINE_LIMIT} bytes"));
-        Ok(Err(Refused { id: serde_json::Value::Null, error }))
+        self.input
+            .skip_until(b'\n')
+            .map_err(|error| Failure::because("standard input could not be read", &error))?;
+        let error = LineError::new(
+            "line-too-long",
+            format!("a line may have {LINE_LIMIT} bytes"),
+        );
+        Ok(Err(Refused {
+            id: serde_json::Value::Null,
+            error,
+        }))
     }
 
     /// The request of a line.
@@ -114,13 +132,17 @@ impl Reader {
             signing_region: claim.as_ref().map(|claim| &claim.scope().region),
             account: self.account.as_ref(),
         };
-        identify(Catalog::embedded(), &request, known).map_err(|error| LineError::new(error.code(), error))
+        identify(Catalog::embedded(), &request, known)
+            .map_err(|error| LineError::new(error.code(), error))
     }
 }
 
 impl LineError {
     pub(crate) fn new(code: &str, message: impl ToString) -> Self {
-        Self { code: code.to_owned(), message: message.to_string() }
+        Self {
+            code: code.to_owned(),
+            message: message.to_string(),
+        }
     }
 }
 
@@ -155,11 +177,19 @@ impl RequestLine {
     /// where it connected to, and the `Host` header must agree with it.
     fn request(&self, own: &OwnHosts) -> Result<Request, LineError> {
         let malformed = |message: String| LineError::new("malformed-line", message);
-        let rest = self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"));
+        let rest = self
+            .url
+            .strip_prefix("https://")
+            .or_else(|| self.url.strip_prefix("http://"));
         let Some(rest) = rest else {
-            return Err(malformed(format!("`{}` is not an http or https URL", self.url)));
+            return Err(malformed(format!(
+                "`{}` is not an http or https URL",
+                self.url
+            )));
         };
-        let (authority, target) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
+        let (authority, target) = rest
+            .find(['/', '?'])
+            .map_or((rest, ""), |at| rest.split_at(at));
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
@@ -168,7 +198,11 @@ impl RequestLine {
         let request = Request {
             method: Method::from_bytes(self.method.as_bytes())
                 .map_err(|_| malformed(format!("`{}` is not a method", self.method)))?,
-            path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
+            path: if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path.to_owned()
+            },
             query,
             destination: Destination::parse(authority, own)
                 .map_err(|error| LineError::new(error.code(), error))?,
@@ -190,7 +224,10 @@ impl RequestLine {
             let name = HeaderName::from_bytes(name.as_bytes());
             let value = HeaderValue::from_bytes(value.as_bytes());
             let (Ok(name), Ok(value)) = (name, value) else {
-                return Err(LineError::new("malformed-line", "a header name or value is malformed"));
+                return Err(LineError::new(
+                    "malformed-line",
+                    "a header name or value is malformed",
+                ));
             };
             headers.append(name, value);
         }
@@ -200,19 +237,29 @@ impl RequestLine {
 
 /// The `Host` header, where there is one, names the place the URL names.
 fn same_host(request: &Request, own: &OwnHosts) -> Result<(), LineError> {
-    let host = request.single("host").map_err(|error| LineError::new("malformed-line", error))?;
+    let host = request
+        .single("host")
+        .map_err(|error| LineError::new("malformed-line", error))?;
     let Some(host) = host else { return Ok(()) };
-    let named = Destination::parse(host, own).map_err(|error| LineError::new(error.code(), error))?;
+    let named =
+        Destination::parse(host, own).map_err(|error| LineError::new(error.code(), error))?;
     match named == request.destination {
         true => Ok(()),
-        false => Err(LineError::new("host-mismatch", "the `Host` header and the URL name different hosts")),
+        false => Err(LineError::new(
+            "host-mismatch",
+            "the `Host` header and the URL name different hosts",
+        )),
     }
 }
 
 impl Classified {
     /// The answer for a line that could not be read or identified.
     pub(crate) fn refused(id: serde_json::Value, error: LineError) -> Self {
-        Self { id, error: Some(error), ..Self::default() }
+        Self {
+            id,
+            error: Some(error),
+            ..Self::default()
+        }
     }
 
     /// The answer for an identified call; `facts` in the order of the schema.
@@ -225,9 +272,19 @@ impl Classified {
             protocol: Some(call.protocol().as_str()),
             region: Some(call.region().to_string()),
             partition: Some(call.partition().to_string()),
-            iam_actions: accesses.iter().map(|access| access.action.to_string()).collect(),
-            resources: accesses.iter().map(|access| access.resource.arn.to_string()).collect(),
-            access_level: accesses.iter().map(|access| access.level).max().map(|level| level.as_str()),
+            iam_actions: accesses
+                .iter()
+                .map(|access| access.action.to_string())
+                .collect(),
+            resources: accesses
+                .iter()
+                .map(|access| access.resource.arn.to_string())
+                .collect(),
+            access_level: accesses
+                .iter()
+                .map(|access| access.level)
+                .max()
+                .map(|level| level.as_str()),
             class: Some(call.class().as_str()),
             destructive: destructive(call.operation(), accesses),
             facts,

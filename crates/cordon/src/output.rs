@@ -34,6 +34,10 @@ pub(crate) enum Format {
 /// with any other tool in a pipe.
 pub(crate) fn line(text: Arguments<'_>) {
     if writeln!(anstream::stdout(), "{text}").is_err() {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "nobody reads any more, and nothing is half done: lines are printed last"
+        )]
         std::process::exit(0);
     }
 }
@@ -46,7 +50,10 @@ pub(crate) fn error_line(text: Arguments<'_>) {
 /// An error and its causes on one line.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// Prints a value as one line of JSON.
@@ -60,7 +67,9 @@ pub(crate) fn json(value: &impl Serialize) {
 /// Prints rows under headings, fitted to the terminal.
 pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings.iter().map(|heading| heading.to_uppercase()));
     for row in rows {
         table.add_row(row);
@@ -100,7 +109,10 @@ mod tests {
 
     #[test]
     fn hostile_text_is_shown_as_code_points() {
-        assert_eq!(inert("a\u{202e}b\u{1b}[2J\u{200b}", 40), "a<U+202E>b<U+001B>[2J<U+200B>");
+        assert_eq!(
+            inert("a\u{202e}b\u{1b}[2J\u{200b}", 40),
+            "a<U+202E>b<U+001B>[2J<U+200B>"
+        );
         assert_eq!(inert("abcdef", 3), "abc…");
     }
 }

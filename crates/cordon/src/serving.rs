@@ -17,7 +17,10 @@ use cordon_core::names::TaskId;
 use cordon_core::policy::Policies;
 use cordon_core::session::{Session, SessionState, Sessions};
 use cordon_core::task::Task;
-use cordon_proxy::{Address, Clock, Deadlines, FixedUpstream, Limits, Live, Parts, PlainUpstream, Proxy, ProxyConfig, Running, Snapshot, Upstream};
+use cordon_proxy::{
+    Address, Clock, Deadlines, FixedUpstream, Limits, Live, Parts, PlainUpstream, Proxy,
+    ProxyConfig, Running, Snapshot, Upstream,
+};
 use cordon_runner::{AgentAccess, AgentEnvironment, NODE_PROXY, Way};
 use cordon_store::{Purpose, Store, StoredTask, TaskState};
 use serde::{Deserialize, Serialize};
@@ -54,8 +57,11 @@ impl Ready {
     /// When none does.
     pub(crate) fn find(config: &Config) -> Result<Self, Failure> {
         let none = || {
-            Failure::new(format!("no Cordon serves from `{}`", config.state.display()))
-                .help("start one with `cordon up`, or use `cordon run`, which needs none")
+            Failure::new(format!(
+                "no Cordon serves from `{}`",
+                config.state.display()
+            ))
+            .help("start one with `cordon up`, or use `cordon run`, which needs none")
         };
         let text = std::fs::read(config.state.join("ready.json")).map_err(|_| none())?;
         let ready: Self = serde_json::from_slice(&text).map_err(|_| none())?;
@@ -70,10 +76,15 @@ impl Ready {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn write(&self, file: &Path) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::because(format!("`{}` could not be written", file.display()), &error);
-        let text = serde_json::to_vec(self).map_err(|error| Failure::because("the addresses have no JSON form", &error))?;
+        let failed = |error: std::io::Error| {
+            Failure::because(format!("`{}` could not be written", file.display()), &error)
+        };
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Failure::because("the addresses have no JSON form", &error))?;
         let part = file.with_extension("part");
-        std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, file)).map_err(failed)
+        std::fs::write(&part, text)
+            .and_then(|()| std::fs::rename(&part, file))
+            .map_err(failed)
     }
 
     /// Waits until the serving process takes calls of a session that this process launched.
@@ -88,17 +99,28 @@ impl Ready {
             launched.session.id,
         );
         for _ in 0..50 {
-            if ask(address, &request).await.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+            if ask(address, &request)
+                .await
+                .is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+            {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Err(Failure::new("the serving Cordon does not take the new session").help("its log says why; `cordon doctor` looks at both"))
+        Err(
+            Failure::new("the serving Cordon does not take the new session")
+                .help("its log says why; `cordon doctor` looks at both"),
+        )
     }
 
     /// The environment for the agent of a session.
     pub(crate) fn environment(&self, launched: &Launched, way: WayName) -> AgentEnvironment {
-        let region = launched.task.regions().first().map(ToString::to_string).unwrap_or_default();
+        let region = launched
+            .task
+            .regions()
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         AgentEnvironment::new(&AgentAccess {
             key_id: launched.session.key_id.as_str(),
             secret: launched.session.keys.secret().expose(),
@@ -155,7 +177,12 @@ impl Serving {
             policies,
             posture: standing.posture,
         }));
-        let broker = Broker::new(BrokerConfig { roles: roles(config), base, endpoint: config.upstream.endpoint.clone() }).await;
+        let broker = Broker::new(BrokerConfig {
+            roles: roles(config),
+            base,
+            endpoint: config.upstream.endpoint.clone(),
+        })
+        .await;
         let parts = Parts {
             catalog: Catalog::embedded(),
             live: Arc::clone(&live),
@@ -164,17 +191,30 @@ impl Serving {
             clock: Clock::system(),
         };
         let running = Proxy::start(proxy_config, parts).await.map_err(|error| {
-            Failure::because("the proxy could not be started", &error).help("`cordon doctor` looks at address and state folder")
+            Failure::because("the proxy could not be started", &error)
+                .help("`cordon doctor` looks at address and state folder")
         })?;
         let ready = ready(config, &running)?;
         let ready_file = config.state.join("ready.json");
         ready.write(&ready_file)?;
         let watchers = vec![
             tokio::spawn(follow_store(Arc::clone(&store), Arc::clone(&live))),
-            tokio::spawn(follow_bundle(config.clone(), Arc::clone(&store), Arc::clone(&live))),
+            tokio::spawn(follow_bundle(
+                config.clone(),
+                Arc::clone(&store),
+                Arc::clone(&live),
+            )),
         ];
         let grace = Duration::from_secs(config.limits.grace);
-        Ok(Self { store, live, running, ready, ready_file, grace, watchers })
+        Ok(Self {
+            store,
+            live,
+            running,
+            ready,
+            ready_file,
+            grace,
+            watchers,
+        })
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
@@ -195,7 +235,8 @@ impl Serving {
     /// # Errors
     /// When the store fails.
     pub(crate) async fn refresh(&self) -> Result<(), Failure> {
-        self.live.set_sessions(Arc::new(sessions(&*self.store, &self.policies()).await?));
+        self.live
+            .set_sessions(Arc::new(sessions(&*self.store, &self.policies()).await?));
         Ok(())
     }
 
@@ -211,9 +252,16 @@ impl Serving {
         match closed.unfinished.as_slice() {
             [] => Ok(ExitCode::SUCCESS),
             unfinished => {
-                let list = unfinished.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                Err(Failure::new(format!("{} calls did not finish in time: {list}", unfinished.len()))
-                    .help("their outcome is not known: look at the resources before you repeat them"))
+                let list = unfinished
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Err(Failure::new(format!(
+                    "{} calls did not finish in time: {list}",
+                    unfinished.len()
+                ))
+                .help("their outcome is not known: look at the resources before you repeat them"))
             }
         }
     }
@@ -230,8 +278,12 @@ async fn ask(address: &str, request: &str) -> std::io::Result<String> {
 
 fn ready(config: &Config, running: &Running) -> Result<Ready, Failure> {
     let node_proxy = config.state.join("node-proxy.cjs");
-    std::fs::write(&node_proxy, NODE_PROXY)
-        .map_err(|error| Failure::because(format!("`{}` could not be written", node_proxy.display()), &error))?;
+    std::fs::write(&node_proxy, NODE_PROXY).map_err(|error| {
+        Failure::because(
+            format!("`{}` could not be written", node_proxy.display()),
+            &error,
+        )
+    })?;
     let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     Ok(Ready {
         url: match running.address() {
@@ -245,22 +297,42 @@ fn ready(config: &Config, running: &Running) -> Result<Ready, Failure> {
 }
 
 fn proxy_config(config: &Config) -> Result<ProxyConfig, Failure> {
-    let wrong = |error: cordon_proxy::ConfigError| Failure::because("the configuration cannot be used", &error).code(USAGE);
+    let wrong = |error: cordon_proxy::ConfigError| {
+        Failure::because("the configuration cannot be used", &error).code(USAGE)
+    };
     let listen = match &config.listen {
         Listen::Address(address) => cordon_proxy::Listen::loopback(*address).map_err(wrong)?,
         Listen::Socket(path) => cordon_proxy::Listen::Unix(path.clone()),
     };
     let upstream = match &config.upstream.endpoint {
-        Some(endpoint) => Upstream::Fixed(FixedUpstream::parse(endpoint, PlainUpstream::LoopbackOnly).map_err(wrong)?),
-        None => Upstream::Aws { private: Vec::new() },
+        Some(endpoint) => Upstream::Fixed(
+            FixedUpstream::parse(endpoint, PlainUpstream::LoopbackOnly).map_err(wrong)?,
+        ),
+        None => Upstream::Aws {
+            private: Vec::new(),
+        },
     };
     Ok(ProxyConfig {
         listen,
-        own_hosts: config.own_hosts.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(wrong)?,
+        own_hosts: config
+            .own_hosts
+            .iter()
+            .map(|name| name.parse())
+            .collect::<Result<_, _>>()
+            .map_err(wrong)?,
         upstream,
-        tunnel: config.hosts.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(wrong)?,
+        tunnel: config
+            .hosts
+            .iter()
+            .map(|name| name.parse())
+            .collect::<Result<_, _>>()
+            .map_err(wrong)?,
         state: config.state.clone(),
-        limits: Limits { connections: config.limits.connections, whole_body: config.limits.body, ..Limits::default() },
+        limits: Limits {
+            connections: config.limits.connections,
+            whole_body: config.limits.body,
+            ..Limits::default()
+        },
         deadlines: Deadlines::default(),
     })
 }
@@ -277,12 +349,22 @@ fn roles(config: &Config) -> Roles {
 /// they meant when they were launched.
 async fn sessions(store: &dyn Store, policies: &Policies) -> Result<Sessions, Failure> {
     let tasks = store.tasks().await.map_err(wiring::store_failed)?;
-    let tasks: HashMap<TaskId, StoredTask> = tasks.into_iter().map(|task| (task.id.clone(), task)).collect();
+    let tasks: HashMap<TaskId, StoredTask> = tasks
+        .into_iter()
+        .map(|task| (task.id.clone(), task))
+        .collect();
     let mut compiled: HashMap<TaskId, Option<Arc<Task>>> = HashMap::new();
     let mut live = Vec::new();
     for session in store.live_sessions().await.map_err(wiring::store_failed)? {
-        let Some(stored) = tasks.get(&session.task).filter(|task| task.state != TaskState::Stopped) else { continue };
-        let task = compiled.entry(session.task.clone()).or_insert_with(|| compiled_task(stored, policies));
+        let Some(stored) = tasks
+            .get(&session.task)
+            .filter(|task| task.state != TaskState::Stopped)
+        else {
+            continue;
+        };
+        let task = compiled
+            .entry(session.task.clone())
+            .or_insert_with(|| compiled_task(stored, policies));
         let Some(task) = task.clone() else { continue };
         let paused = stored.state == TaskState::Paused;
         live.push(Arc::new(Session {
@@ -293,7 +375,11 @@ async fn sessions(store: &dyn Store, policies: &Policies) -> Result<Sessions, Fa
             agent: session.agent,
             account: session.account,
             started: session.started,
-            state: if paused { SessionState::Paused } else { session.state },
+            state: if paused {
+                SessionState::Paused
+            } else {
+                session.state
+            },
         }));
     }
     Ok(Sessions::new(live))
@@ -328,7 +414,9 @@ async fn follow_store(store: Arc<dyn Store>, live: Arc<Live>) {
 
 /// Loads the bundle again whenever a file of its folder changes.
 async fn follow_bundle(config: Config, store: Arc<dyn Store>, live: Arc<Live>) {
-    let Some(folder) = config.policies.clone() else { return };
+    let Some(folder) = config.policies.clone() else {
+        return;
+    };
     let mut seen = stamp(&folder);
     let mut beat = tokio::time::interval(BEAT);
     loop {
@@ -342,7 +430,9 @@ async fn follow_bundle(config: Config, store: Arc<dyn Store>, live: Arc<Live>) {
         let policies = match loaded {
             Ok(policies) => Arc::new(policies),
             Err(failure) => {
-                tracing::error!("the changed policies are not used, the last good ones stay in force: {failure}");
+                tracing::error!(
+                    "the changed policies are not used, the last good ones stay in force: {failure}"
+                );
                 continue;
             }
         };

@@ -14,8 +14,12 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn start(config: &Config) -> Result<(), Failure> {
     // The configuration was read with this very parser.
     let filter = EnvFilter::try_new(&config.log.level).unwrap_or_default();
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    let colour = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour);
     let started = match config.log.format {
         LogFormat::Human => log.with_target(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
@@ -28,9 +32,14 @@ pub(crate) fn start(config: &Config) -> Result<(), Failure> {
 /// # Errors
 /// When the address is taken.
 pub(crate) fn serve_metrics(config: &Config) -> Result<(), Failure> {
-    let Some(address) = config.metrics else { return Ok(()) };
-    PrometheusBuilder::new().with_http_listener(address).install().map_err(|error| {
-        Failure::because(format!("metrics cannot be served on {address}"), &error)
-            .help("choose a free address with --metrics, or leave metrics out")
-    })
+    let Some(address) = config.metrics else {
+        return Ok(());
+    };
+    PrometheusBuilder::new()
+        .with_http_listener(address)
+        .install()
+        .map_err(|error| {
+            Failure::because(format!("metrics cannot be served on {address}"), &error)
+                .help("choose a free address with --metrics, or leave metrics out")
+        })
 }

@@ -27,12 +27,22 @@ pub(crate) async fn visit(config: &Config) -> Result<Arc<dyn Store>, Failure> {
 /// # Errors
 /// When it cannot be opened.
 pub(crate) async fn open(config: &Config, purpose: Purpose) -> Result<Arc<dyn Store>, Failure> {
-    let store = open_sqlite(&config.state, SqliteOptions { purpose, ..SqliteOptions::default() }).await;
+    let store = open_sqlite(
+        &config.state,
+        SqliteOptions {
+            purpose,
+            ..SqliteOptions::default()
+        },
+    )
+    .await;
     Ok(Arc::new(store.map_err(store_failed)?))
 }
 
 /// A failure of the store in words.
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err asks for")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form that map_err asks for"
+)]
 pub(crate) fn store_failed(error: StoreError) -> Failure {
     Failure::because("the state could not be used", &error)
 }

@@ -44,7 +44,7 @@ fn request(line: &str) -> (String, Request) {
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     let text = |name: &str| line[name].as_str().unwrap();
     let target = text("url").split_once("://").unwrap().1;
-    let target = &target[target.find('/').unwrap_or(target.len())..];
+    let target = target.find('/').map_or("", |at| target.split_at(at).1);
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query.to_owned())),
         None => (target, None),

@@ -201,9 +201,11 @@ impl Scope {
         let policies: Vec<Policy> = permits
             .0
             .iter()
-            .map(|permit| Policy::parse(Some(PolicyId::new(&permit.id)), &permit.text))
-            .collect::<Result<_, _>>()
-            .map_err(|error| error.to_string())?;
+            .map(|permit| {
+                let id = PolicyId::new(&permit.id);
+                Policy::parse(Some(id), &permit.text).map_err(|error| error.to_string())
+            })
+            .collect::<Result<_, _>>()?;
         let mut combinations: Vec<Vec<usize>> = Vec::new();
         let mut of_action = Vec::with_capacity(actions.len());
         for index in 0..actions.len() {

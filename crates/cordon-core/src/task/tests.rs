@@ -472,7 +472,7 @@ may, until 2026-08-24 17:00 UTC, in account 111122223333, cn-north-1 (aws-cn):
 Mode preview: changes are recorded, not made.
 Inside the ceiling of billing-console, policies "
             .to_owned()
-            + super::explain::short(baseline().version())
+            + explain::short(baseline().version())
             + ".\nScope "
             + task().scope_digest()
     );
@@ -482,7 +482,7 @@ Inside the ceiling of billing-console, policies "
 #[test]
 fn the_permits_are_valid_against_the_schema() {
     let task = task();
-    let policies: cedar_policy::PolicySet = task.cedar().parse().unwrap();
+    let policies: PolicySet = task.cedar().parse().unwrap();
     assert_eq!(policies.policies().count(), 5);
     let faults = crate::policy::validate_scope(&baseline_files(), &actions(), &policies);
     assert_eq!(faults, Vec::<String>::new(), "{}", task.cedar());

@@ -76,7 +76,7 @@ enum Origin {
 pub(super) enum Sent {
     Answered(Response<Incoming>),
     /// Not a byte of it left.
-    NotSent(hyper::Error),
+    Withheld(hyper::Error),
     /// It may have left.
     Broken(hyper::Error),
 }
@@ -273,7 +273,7 @@ impl Lease {
         match sent {
             Ok(response) => Sent::Answered(response),
             Err(mut error) => match error.take_message() {
-                Some(_) => Sent::NotSent(error.into_error()),
+                Some(_) => Sent::Withheld(error.into_error()),
                 None => Sent::Broken(error.into_error()),
             },
         }

@@ -69,23 +69,30 @@ impl Calls {
 
 impl Tail {
     async fn run(self, store: Arc<dyn Store>) -> Result<(), Failure> {
-        let filter = CallFilter { limit: Some(self.lines.max(1)), ..CallFilter::default() };
+        let filter = CallFilter {
+            limit: Some(self.lines.max(1)),
+            ..CallFilter::default()
+        };
         let mut past = store.search(&filter).await.map_err(wiring::store_failed)?;
         past.reverse();
         let mut after = past.last().map_or(0, |call| call.sequence);
-        past.iter().take(self.lines as usize).for_each(|call| show(call, self.format));
+        past.iter()
+            .take(self.lines as usize)
+            .for_each(|call| show(call, self.format));
         let mut beat = tokio::time::interval(std::time::Duration::from_millis(250));
-        while !self.no_follow {
+        if self.no_follow {
+            return Ok(());
+        }
+        loop {
             tokio::select! {
                 _ = beat.tick() => {}
-                _ = tokio::signal::ctrl_c() => break,
+                _ = tokio::signal::ctrl_c() => return Ok(()),
             }
             for call in store.tail(after, 500).await.map_err(wiring::store_failed)? {
                 after = call.sequence;
                 show(&call, self.format);
             }
         }
-        Ok(())
     }
 }
 
@@ -118,9 +125,17 @@ fn show(call: &StoredCall, format: Format) {
         true => "(not identified)".to_owned(),
         false => format!("{} {}", record.service, record.operation),
     };
-    let target = record.accesses.first().map(|access| short(&access.resource)).unwrap_or_default();
+    let target = record
+        .accesses
+        .first()
+        .map(|access| short(&access.resource))
+        .unwrap_or_default();
     let more = record.accesses.len().saturating_sub(1);
-    let more = if more > 0 { format!(" +{more}") } else { String::new() };
+    let more = if more > 0 {
+        format!(" +{more}")
+    } else {
+        String::new()
+    };
     let time = record.at.to_string();
     let time = time.get(11..19).unwrap_or_default();
     output::line(format_args!(
@@ -171,7 +186,11 @@ fn parse_filter(terms: &[String]) -> Result<CallFilter, Failure> {
             continue;
         };
         match key {
-            "task" => filter.task = Some(value.parse().map_err(|error| Failure::because("the filter cannot be used", &error).code(USAGE))?),
+            "task" => {
+                filter.task = Some(value.parse().map_err(|error| {
+                    Failure::because("the filter cannot be used", &error).code(USAGE)
+                })?)
+            }
             "session" => filter.session = Some(value.into()),
             "verdict" => filter.verdict = Some(parse_verdict(value)?),
             "service" => filter.service = Some(value.into()),
@@ -181,16 +200,23 @@ fn parse_filter(terms: &[String]) -> Result<CallFilter, Failure> {
             // An ARN is a word: it has colons too.
             "arn" => words.push(term),
             _ => {
-                return Err(Failure::new(format!("`{key}` is not something calls are searched by"))
-                    .help("use task, session, verdict, service, operation, class, env, or a word")
-                    .code(USAGE));
+                return Err(Failure::new(format!(
+                    "`{key}` is not something calls are searched by"
+                ))
+                .help("use task, session, verdict, service, operation, class, env, or a word")
+                .code(USAGE));
             }
         }
     }
     match words.as_slice() {
         [] => Ok(filter),
-        [word] => Ok(CallFilter { text: Some((*word).into()), ..filter }),
-        _ => Err(Failure::new("more than one word to search for").help("quote a phrase").code(USAGE)),
+        [word] => Ok(CallFilter {
+            text: Some((*word).into()),
+            ..filter
+        }),
+        _ => Err(Failure::new("more than one word to search for")
+            .help("quote a phrase")
+            .code(USAGE)),
     }
 }
 
@@ -219,7 +245,9 @@ fn parse_since(text: &str) -> Result<Timestamp, Failure> {
             _ => return None,
         };
         let seconds = number.parse::<i64>().ok()?.checked_mul(seconds)?;
-        Timestamp::now().checked_sub(jiff::SignedDuration::from_secs(seconds)).ok()
+        Timestamp::now()
+            .checked_sub(jiff::SignedDuration::from_secs(seconds))
+            .ok()
     };
     text.parse().ok().or_else(age).ok_or_else(|| {
         Failure::new(format!("`{text}` is not a time"))
@@ -235,9 +263,14 @@ mod tests {
 
     #[test]
     fn a_filter_is_read_or_refused_whole() {
-        let terms = |terms: &[&str]| parse_filter(&terms.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let terms = |terms: &[&str]| {
+            parse_filter(&terms.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
         let filter = terms(&["task:T-1", "verdict:deny", "arn:aws:s3:::b"]).unwrap();
-        assert_eq!(filter.verdict, Some(RecordedOutcome::Decided(Outcome::Deny)));
+        assert_eq!(
+            filter.verdict,
+            Some(RecordedOutcome::Decided(Outcome::Deny))
+        );
         assert_eq!(filter.text.as_deref(), Some("arn:aws:s3:::b"));
         for bad in [["verdict:maybe"], ["colour:red"], ["task:a b"]] {
             assert!(terms(&bad).is_err(), "{bad:?}");

@@ -39,7 +39,10 @@ impl Catalog {
 fn info(format: Format) {
     let catalog = catalog::Catalog::embedded();
     let services = catalog.services().count();
-    let operations: usize = catalog.services().map(|service| service.operations().count()).sum();
+    let operations: usize = catalog
+        .services()
+        .map(|service| service.operations().count())
+        .sum();
     let actions = catalog.actions().count();
     match format {
         Format::Json => output::json(&json!({
@@ -47,24 +50,36 @@ fn info(format: Format) {
         })),
         Format::Human => {
             output::line(format_args!("{}", catalog.version()));
-            output::line(format_args!("{services} services, {operations} operations, {actions} IAM actions"));
+            output::line(format_args!(
+                "{services} services, {operations} operations, {actions} IAM actions"
+            ));
         }
     }
 }
 
 fn show(name: &str, format: Format) -> Result<(), Failure> {
-    let (service, operation) = name.split_once(':').map_or((name, None), |(s, o)| (s, Some(o)));
+    let (service, operation) = name
+        .split_once(':')
+        .map_or((name, None), |(s, o)| (s, Some(o)));
     let Some(service) = catalog::Catalog::embedded().service(service) else {
-        return Err(Failure::new(format!("`{service}` is not a service of the catalog"))
-            .help("use botocore's name, as the AWS CLI does: elbv2, logs, stepfunctions"));
+        return Err(
+            Failure::new(format!("`{service}` is not a service of the catalog"))
+                .help("use botocore's name, as the AWS CLI does: elbv2, logs, stepfunctions"),
+        );
     };
     let value = match operation {
         None => service_value(service),
         Some(operation) => match service.operation(operation) {
             Some(operation) => operation_value(operation),
             None => {
-                return Err(Failure::new(format!("`{operation}` is not an operation of {}", service.name()))
-                    .help(format!("`cordon catalog show {}` lists them", service.name())));
+                return Err(Failure::new(format!(
+                    "`{operation}` is not an operation of {}",
+                    service.name()
+                ))
+                .help(format!(
+                    "`cordon catalog show {}` lists them",
+                    service.name()
+                )));
             }
         },
     };
@@ -123,7 +138,9 @@ fn condition(when: Condition) -> String {
 
 /// Prints a JSON value as an indented outline.
 fn print_tree(value: &Value, depth: usize) {
-    let Value::Object(members) = value else { return };
+    let Value::Object(members) = value else {
+        return;
+    };
     let indent = "  ".repeat(depth);
     for (name, value) in members {
         match value {
@@ -138,7 +155,10 @@ fn print_tree(value: &Value, depth: usize) {
                 let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
                 output::line(format_args!("{indent}{name:14} {}", items.join(", ")));
             }
-            other => output::line(format_args!("{indent}{name:14} {}", other.as_str().unwrap_or_default())),
+            other => output::line(format_args!(
+                "{indent}{name:14} {}",
+                other.as_str().unwrap_or_default()
+            )),
         }
     }
 }

@@ -69,8 +69,16 @@ impl Decide {
         let policies = bundle.load()?;
         let (name, text) = launch::read(&self.task)?;
         let now = Timestamp::now();
-        let id = "T-decide".parse().map_err(|error| Failure::because("the task's id cannot be used", &error))?;
-        let launch = Launch { id, sponsor: launch::sponsor(None)?, at: now, mode: None, expires: None };
+        let id = "T-decide"
+            .parse()
+            .map_err(|error| Failure::because("the task's id cannot be used", &error))?;
+        let launch = Launch {
+            id,
+            sponsor: launch::sponsor(None)?,
+            at: now,
+            mode: None,
+            expires: None,
+        };
         let task = launch::compile(&name, &text, &policies, launch)?;
         let account = match (&self.reading.account, task.accounts()) {
             (Some(account), _) => account.clone(),
@@ -79,8 +87,14 @@ impl Decide {
         };
         let (signatures, key_id, secret) = self.keys()?;
         let session = Session {
-            id: "S-decide".parse().map_err(|error| Failure::because("the session's id cannot be used", &error))?,
-            agent: task.agents().first().cloned().unwrap_or_else(|| "agent".into()),
+            id: "S-decide"
+                .parse()
+                .map_err(|error| Failure::because("the session's id cannot be used", &error))?,
+            agent: task
+                .agents()
+                .first()
+                .cloned()
+                .unwrap_or_else(|| "agent".into()),
             task: Arc::new(task),
             key_id,
             keys: SigningKeys::new(secret),
@@ -88,7 +102,12 @@ impl Decide {
             started: now,
             state: SessionState::Live,
         };
-        let mut judge = Judge::new(Catalog::embedded(), &policies, Arc::new(session), signatures);
+        let mut judge = Judge::new(
+            Catalog::embedded(),
+            &policies,
+            Arc::new(session),
+            signatures,
+        );
         let mut reader = Reader::new(&self.reading)?;
         while let Some(line) = reader.next_line()? {
             let answer = match line {
@@ -105,29 +124,51 @@ impl Decide {
 
     /// The session's key pair: from the file, or one that no request has to be signed with.
     fn keys(&self) -> Result<(Signatures, AccessKeyId, SecretKey), Failure> {
-        let wrong = || Failure::new("the key file must hold an access key id and a secret, a line each").code(USAGE);
+        let wrong = || {
+            Failure::new("the key file must hold an access key id and a secret, a line each")
+                .code(USAGE)
+        };
         let Some(file) = &self.verify else {
             let key_id = "AKIACORDONDECIDE0001".parse().map_err(|_| wrong())?;
-            return Ok((Signatures::Assumed, key_id, SecretKey::new("never signed with".to_owned())));
+            return Ok((
+                Signatures::Assumed,
+                key_id,
+                SecretKey::new("never signed with".to_owned()),
+            ));
         };
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::because(format!("`{}` could not be read", file.display()), &error).code(USAGE))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failure::because(format!("`{}` could not be read", file.display()), &error).code(USAGE)
+        })?;
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let (Some(key_id), Some(secret)) = (lines.next(), lines.next()) else { return Err(wrong()) };
+        let (Some(key_id), Some(secret)) = (lines.next(), lines.next()) else {
+            return Err(wrong());
+        };
         let key_id = key_id.parse().map_err(|_| wrong())?;
-        Ok((Signatures::Checked, key_id, SecretKey::new(secret.to_owned())))
+        Ok((
+            Signatures::Checked,
+            key_id,
+            SecretKey::new(secret.to_owned()),
+        ))
     }
 }
 
-fn judge_line(judge: &mut Judge<'_>, reader: &Reader, line: &RequestLine) -> Result<Judgement, LineError> {
+fn judge_line(
+    judge: &mut Judge<'_>,
+    reader: &Reader,
+    line: &RequestLine,
+) -> Result<Judgement, LineError> {
     let now = Timestamp::now();
     let received = Received {
         request: reader.request(line)?,
-        reference: "OFFLINE".parse().map_err(|error| LineError::new("internal", error))?,
+        reference: "OFFLINE"
+            .parse()
+            .map_err(|error| LineError::new("internal", error))?,
         ingress: Ingress::Offline,
         arrived: now,
     };
-    judge.judge(received, now).map_err(|error| LineError::new(error.code(), output::chain(&error)))
+    judge
+        .judge(received, now)
+        .map_err(|error| LineError::new(error.code(), output::chain(&error)))
 }
 
 fn decided(id: Value, judgement: &Judgement) -> Decided {

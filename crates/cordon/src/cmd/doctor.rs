@@ -45,8 +45,15 @@ impl Doctor {
         let mut findings = vec![good("configuration", "reads without faults")];
         let policies = Bundle::of(&config).and_then(|bundle| bundle.load());
         findings.push(match &policies {
-            Ok(policies) => good("policies", format!("{} validates, {}", policies.name(), policies.version())),
-            Err(failure) => wrong("policies", failure.to_string(), "`cordon policy check` shows every place"),
+            Ok(policies) => good(
+                "policies",
+                format!("{} validates, {}", policies.name(), policies.version()),
+            ),
+            Err(failure) => wrong(
+                "policies",
+                failure.to_string(),
+                "`cordon policy check` shows every place",
+            ),
         });
         findings.push(environments(policies.as_ref().ok()));
         findings.push(roles(&config));
@@ -54,22 +61,43 @@ impl Doctor {
         findings.push(address(&config));
         findings.extend(wiring::block_on(state(&config, policies.as_ref().ok()))?);
         findings.extend(inherited());
-        findings.iter().for_each(|finding| finding.print(self.format));
+        findings
+            .iter()
+            .for_each(|finding| finding.print(self.format));
         let sound = findings.iter().all(|finding| finding.state != State::Wrong);
-        Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if sound {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 
 fn good(check: &'static str, what: impl Into<String>) -> Finding {
-    Finding { check, state: State::Good, what: what.into(), mend: String::new() }
+    Finding {
+        check,
+        state: State::Good,
+        what: what.into(),
+        mend: String::new(),
+    }
 }
 
 fn notice(check: &'static str, what: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { check, state: State::Notice, what: what.into(), mend: mend.into() }
+    Finding {
+        check,
+        state: State::Notice,
+        what: what.into(),
+        mend: mend.into(),
+    }
 }
 
 fn wrong(check: &'static str, what: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { check, state: State::Wrong, what: what.into(), mend: mend.into() }
+    Finding {
+        check,
+        state: State::Wrong,
+        what: what.into(),
+        mend: mend.into(),
+    }
 }
 
 impl Finding {
@@ -84,7 +112,10 @@ impl Finding {
                 "check": self.check, "state": word.to_ascii_lowercase(), "found": self.what, "mend": self.mend,
             }));
         }
-        output::line(format_args!("{style}{word:6}{style:#} {:14} {}", self.check, self.what));
+        output::line(format_args!(
+            "{style}{word:6}{style:#} {:14} {}",
+            self.check, self.what
+        ));
         if !self.mend.is_empty() {
             output::line(format_args!("{:21} {}", "", self.mend));
         }
@@ -122,9 +153,19 @@ fn identity() -> Finding {
     let found = [
         (set("AWS_ACCESS_KEY_ID"), "AWS_ACCESS_KEY_ID"),
         (set("AWS_PROFILE"), "AWS_PROFILE"),
-        (set("AWS_WEB_IDENTITY_TOKEN_FILE"), "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        (set("AWS_CONTAINER_CREDENTIALS_FULL_URI") || set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), "container credentials"),
-        (file("credentials") || file("config"), "the AWS configuration files"),
+        (
+            set("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+        ),
+        (
+            set("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+                || set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+            "container credentials",
+        ),
+        (
+            file("credentials") || file("config"),
+            "the AWS configuration files",
+        ),
     ];
     match found.iter().find(|(there, _)| *there) {
         Some((_, source)) => good("base identity", format!("comes from {source}")),
@@ -149,18 +190,31 @@ fn address(config: &Config) -> Finding {
                 "choose another with --listen, or end what uses it",
             ),
         },
-        Listen::Socket(path) => match path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
+        Listen::Socket(path) => match path
+            .parent()
+            .is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+        {
             true => good("listener", format!("unix socket {}", path.display())),
-            false => wrong("listener", format!("the folder of {} is missing", path.display()), "make it, or choose another path"),
+            false => wrong(
+                "listener",
+                format!("the folder of {} is missing", path.display()),
+                "make it, or choose another path",
+            ),
         },
     }
 }
 
 /// The state folder: the store is whole, calls are closed, tasks still mean what they meant.
-async fn state(config: &Config, policies: Option<&cordon_core::policy::Policies>) -> Result<Vec<Finding>, Failure> {
+async fn state(
+    config: &Config,
+    policies: Option<&cordon_core::policy::Policies>,
+) -> Result<Vec<Finding>, Failure> {
     let check = "state";
     if !config.state.exists() {
-        return Ok(vec![good(check, format!("{} will be made", config.state.display()))]);
+        return Ok(vec![good(
+            check,
+            format!("{} will be made", config.state.display()),
+        )]);
     }
     let store = match wiring::visit(config).await {
         Ok(store) => store,
@@ -172,10 +226,16 @@ async fn state(config: &Config, policies: Option<&cordon_core::policy::Policies>
     }];
     let tasks = store.tasks().await.map_err(wiring::store_failed)?;
     let now = Timestamp::now();
-    let live = tasks.iter().filter(|task| task.state != TaskState::Stopped && task.expires > now);
+    let live = tasks
+        .iter()
+        .filter(|task| task.state != TaskState::Stopped && task.expires > now);
     for task in live {
         if let Some(Err(failure)) = policies.map(|policies| launch::recompile(task, policies)) {
-            findings.push(wrong("task", failure.to_string(), format!("`cordon task stop {}`, then launch its file again", task.id)));
+            findings.push(wrong(
+                "task",
+                failure.to_string(),
+                format!("`cordon task stop {}`, then launch its file again", task.id),
+            ));
         }
     }
     store.shut_down().await.map_err(wiring::store_failed)?;
@@ -185,7 +245,15 @@ async fn state(config: &Config, policies: Option<&cordon_core::policy::Policies>
 /// Variables of this shell that would lead an agent past Cordon if it were not started by it.
 fn inherited() -> Option<Finding> {
     let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let names: Vec<&str> = ["HTTPS_PROXY", "https_proxy", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"].into_iter().filter(set).collect();
+    let names: Vec<&str> = [
+        "HTTPS_PROXY",
+        "https_proxy",
+        "AWS_ENDPOINT_URL",
+        "AWS_CA_BUNDLE",
+    ]
+    .into_iter()
+    .filter(set)
+    .collect();
     (!names.is_empty()).then(|| {
         notice(
             "shell",

@@ -50,7 +50,10 @@ impl Env {
             let launched = launch(&*store, &policies, &self.launch).await?;
             store.shut_down().await.map_err(wiring::store_failed)?;
             let (task, session) = (launched.task.id(), &launched.session.id);
-            output::error_line(format_args!("task {task}, session {session}, until {}", launched.task.expires_at()));
+            output::error_line(format_args!(
+                "task {task}, session {session}, until {}",
+                launched.task.expires_at()
+            ));
             ready.knows(&launched).await?;
             Ok(ready.environment(&launched, self.way))
         })?;

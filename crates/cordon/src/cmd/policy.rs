@@ -52,7 +52,8 @@ fn check(bundle: &Bundle, format: Format) -> Result<ExitCode, Failure> {
         })),
         Format::Human => output::line(format_args!(
             "{}: {guardrails} guardrails and {ceiling} ceiling permits validate, {}",
-            bundle.folder, policies.version(),
+            bundle.folder,
+            policies.version(),
         )),
     }
     Ok(ExitCode::SUCCESS)
@@ -72,12 +73,23 @@ fn test(bundle: &Bundle, format: Format) -> Result<ExitCode, Failure> {
             Format::Json => output::json(&json!({
                 "test": test.name, "line": test.line, "passed": test.passed(), "outcome": test.outcome.as_str(), "differs": test.differs,
             })),
-            Format::Human if test.passed() => output::line(format_args!("{GOOD}ok{GOOD:#}    {}", test.name)),
-            Format::Human => output::line(format_args!("{ERROR}FAIL{ERROR:#}  {file}:{} {}\n      {}", test.line, test.name, test.differs)),
+            Format::Human if test.passed() => {
+                output::line(format_args!("{GOOD}ok{GOOD:#}    {}", test.name))
+            }
+            Format::Human => output::line(format_args!(
+                "{ERROR}FAIL{ERROR:#}  {file}:{} {}\n      {}",
+                test.line, test.name, test.differs
+            )),
         }
     }
-    let undecided = report.undecided.iter().map(|id| format!("guardrail `{id}` decides no test"));
-    let unnoticed = report.unnoticed.iter().map(|id| format!("guardrail `{id}` could be removed and no test would notice"));
+    let undecided = report
+        .undecided
+        .iter()
+        .map(|id| format!("guardrail `{id}` decides no test"));
+    let unnoticed = report
+        .unnoticed
+        .iter()
+        .map(|id| format!("guardrail `{id}` could be removed and no test would notice"));
     for finding in undecided.chain(unnoticed) {
         failed += 1;
         match format {
@@ -89,5 +101,9 @@ fn test(bundle: &Bundle, format: Format) -> Result<ExitCode, Failure> {
     if format == Format::Human {
         output::line(format_args!("{passed} passed, {failed} failed"));
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

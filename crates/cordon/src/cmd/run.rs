@@ -4,7 +4,7 @@ use super::env::WayName;
 use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
 use crate::failure::{Failure, USAGE};
-use crate::launch::{Launched, LaunchOptions, launch};
+use crate::launch::{LaunchOptions, Launched, launch};
 use crate::output::{self, STRONG};
 use crate::serving::{Ready, Serving};
 use crate::{telemetry, wiring};
@@ -47,9 +47,12 @@ impl Run {
                 }
                 Err(_) => {
                     let serving = Serving::start(&config).await?;
-                    let launched = launch(&**serving.store(), &serving.policies(), &self.launch).await?;
+                    let launched =
+                        launch(&**serving.store(), &serving.policies(), &self.launch).await?;
                     serving.refresh().await?;
-                    let code = self.supervise(serving.ready(), serving.store(), &launched).await;
+                    let code = self
+                        .supervise(serving.ready(), serving.store(), &launched)
+                        .await;
                     serving.stop().await?;
                     code
                 }
@@ -58,11 +61,19 @@ impl Run {
     }
 
     /// Runs the command and says at the end what happened.
-    async fn supervise(&self, ready: &Ready, store: &Arc<dyn Store>, launched: &Launched) -> Result<ExitCode, Failure> {
+    async fn supervise(
+        &self,
+        ready: &Ready,
+        store: &Arc<dyn Store>,
+        launched: &Launched,
+    ) -> Result<ExitCode, Failure> {
         let environment = ready.environment(launched, self.way);
         announce(launched);
         let status = run_command(&self.command, &environment).await;
-        store.set_session_state(&launched.session.id, SessionState::Stopped).await.map_err(wiring::store_failed)?;
+        store
+            .set_session_state(&launched.session.id, SessionState::Stopped)
+            .await
+            .map_err(wiring::store_failed)?;
         summary(store, launched).await?;
         Ok(exit_code(status?))
     }
@@ -70,7 +81,10 @@ impl Run {
 
 /// Runs the command to its end. An interrupt is for the command: the terminal sends it to both,
 /// and we outlive it to say what happened.
-async fn run_command(command: &[OsString], environment: &AgentEnvironment) -> Result<ExitStatus, Failure> {
+async fn run_command(
+    command: &[OsString],
+    environment: &AgentEnvironment,
+) -> Result<ExitStatus, Failure> {
     let running = cordon_runner::launch(command, environment);
     tokio::pin!(running);
     loop {
@@ -87,7 +101,10 @@ fn announce(launched: &Launched) {
     let task = &launched.task;
     output::error_line(format_args!(
         "{STRONG}cordon{STRONG:#}  {}  {}  {}  until {:.0}",
-        task.id(), task.mode().as_str(), output::inert(task.title(), 80), task.expires_at(),
+        task.id(),
+        task.mode().as_str(),
+        output::inert(task.title(), 80),
+        task.expires_at(),
     ));
 }
 
@@ -103,8 +120,15 @@ async fn summary(store: &Arc<dyn Store>, launched: &Launched) -> Result<(), Fail
     let reads = count(|call| call.record.outcome.allowed() && !call.record.mutates);
     let changes = count(|call| call.record.outcome.allowed() && call.record.mutates);
     let refused = count(|call| !call.record.outcome.allowed());
-    output::error_line(format_args!("{STRONG}cordon{STRONG:#}  {reads} reads, {changes} changes, {refused} refused"));
-    for call in calls.iter().rev().filter(|call| !call.record.outcome.allowed()).take(20) {
+    output::error_line(format_args!(
+        "{STRONG}cordon{STRONG:#}  {reads} reads, {changes} changes, {refused} refused"
+    ));
+    for call in calls
+        .iter()
+        .rev()
+        .filter(|call| !call.record.outcome.allowed())
+        .take(20)
+    {
         let (_, verdict) = super::calls::verdict(call.record.outcome);
         output::error_line(format_args!(
             "  {verdict:8} {} {}  cordon why {}",
@@ -120,6 +144,9 @@ fn exit_code(status: ExitStatus) -> ExitCode {
     let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
     #[cfg(not(unix))]
     let signal = None;
-    let code = status.code().or(signal).and_then(|code| u8::try_from(code).ok());
+    let code = status
+        .code()
+        .or(signal)
+        .and_then(|code| u8::try_from(code).ok());
     ExitCode::from(code.unwrap_or(1))
 }

@@ -7,12 +7,15 @@ use crate::launch;
 use crate::output::{self, Format};
 use crate::wiring::{self, store_failed};
 use clap::{Args, Subcommand};
+use cordon_aws::arn::Arn;
 use cordon_core::names::TaskId;
 use cordon_core::task::{Launch, Task as Compiled};
 use cordon_store::{Store, StoredTask, TaskMode, TaskState};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -108,9 +111,14 @@ impl Task {
             Self::Init => {}
             Self::Check(file) => {
                 let task = compile_file(&config, &file.file)?;
-                task.notes().iter().for_each(|note| output::error_line(format_args!("note: {note}")));
+                task.notes()
+                    .iter()
+                    .for_each(|note| output::error_line(format_args!("note: {note}")));
                 let (file, team) = (file.file.display(), task.team());
-                output::line(format_args!("{file} is in order, inside the ceiling of {team}, {}", task.scope_digest()));
+                output::line(format_args!(
+                    "{file} is in order, inside the ceiling of {team}, {}",
+                    task.scope_digest()
+                ));
             }
             Self::Explain(explain) => explain.run(&config)?,
             other => wiring::block_on(async {
@@ -155,8 +163,12 @@ impl List {
         let mut tasks = store.tasks().await.map_err(store_failed)?;
         tasks.retain(|task| self.all || !over(task, now));
         match self.format {
-            Format::Json => tasks.iter().for_each(|task| output::json(&task_value(task))),
-            Format::Human if tasks.is_empty() => output::error_line(format_args!("no task is under way")),
+            Format::Json => tasks
+                .iter()
+                .for_each(|task| output::json(&task_value(task))),
+            Format::Human if tasks.is_empty() => {
+                output::error_line(format_args!("no task is under way"))
+            }
             Format::Human => output::table(
                 &["task", "mode", "state", "sponsor", "until", "title"],
                 tasks.iter().map(|task| {
@@ -183,21 +195,31 @@ impl Show {
         let task = launch::recompile(&stored, &policies)?;
         let (used, budget) = (ledger.used, task.budget());
         if self.format == Format::Json {
-            let mut value = task_value(&stored);
-            value["used"] = json!({ "mutations": used.mutations, "creates": used.creates, "destroys": used.destroys });
-            value["budget"] = json!({ "mutations": budget.mutations, "creates": budget.creates, "destroys": budget.destroys, "per_minute": budget.per_minute });
-            value["created"] = json!(ledger.created.iter().map(ToString::to_string).collect::<Vec<_>>());
-            value["destroyed"] = json!(ledger.destroyed.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let texts =
+                |arns: &BTreeSet<Arn>| arns.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let value = ShownTask {
+                task: task_value(&stored),
+                used: json!({ "mutations": used.mutations, "creates": used.creates, "destroys": used.destroys }),
+                budget: json!({ "mutations": budget.mutations, "creates": budget.creates, "destroys": budget.destroys, "per_minute": budget.per_minute }),
+                created: texts(&ledger.created),
+                destroyed: texts(&ledger.destroyed),
+            };
             output::json(&value);
             return Ok(());
         }
         output::line(format_args!("{}", task.explain().trim_end()));
         output::line(format_args!(
             "used     {} of {} changes, {} of {} creations, {} of {} deletions",
-            used.mutations, budget.mutations, used.creates, budget.creates, used.destroys, budget.destroys,
+            used.mutations,
+            budget.mutations,
+            used.creates,
+            budget.creates,
+            used.destroys,
+            budget.destroys,
         ));
         for (what, list) in [("created", &ledger.created), ("deleted", &ledger.destroyed)] {
-            list.iter().for_each(|arn| output::line(format_args!("{what}  {arn}")));
+            list.iter()
+                .for_each(|arn| output::line(format_args!("{what}  {arn}")));
         }
         Ok(())
     }
@@ -208,17 +230,32 @@ impl Extend {
         let mut stored = find(store, &self.task).await?;
         let now = Timestamp::now();
         if over(&stored, now) {
-            return Err(Failure::new(format!("task {} is over", stored.id)).help("launch its file again for a new task"));
+            return Err(Failure::new(format!("task {} is over", stored.id))
+                .help("launch its file again for a new task"));
         }
         stored.expires = now
             .checked_add(self.by)
             .map_err(|error| Failure::because("the time cannot be used", &error).code(USAGE))?;
         // The ceiling bounds how long a task may live; compiling says so.
         launch::recompile(&stored, &Bundle::of(config)?.load()?)?;
-        store.extend_task(&stored.id, stored.expires).await.map_err(store_failed)?;
+        store
+            .extend_task(&stored.id, stored.expires)
+            .await
+            .map_err(store_failed)?;
         output::line(format_args!("{} ends at {:.0}", stored.id, stored.expires));
         Ok(())
     }
+}
+
+/// One task for programs: as in the listing, and what it used up.
+#[derive(Debug, Serialize)]
+struct ShownTask {
+    #[serde(flatten)]
+    task: Value,
+    used: Value,
+    budget: Value,
+    created: Vec<String>,
+    destroyed: Vec<String>,
 }
 
 async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<StoredTask, Failure> {
@@ -230,7 +267,10 @@ async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<StoredTask, Failure
 }
 
 async fn set(store: &Arc<dyn Store>, id: &TaskId, state: TaskState) -> Result<(), Failure> {
-    store.set_task_state(id, state).await.map_err(store_failed)?;
+    store
+        .set_task_state(id, state)
+        .await
+        .map_err(store_failed)?;
     output::line(format_args!("{id} is {}", state.as_str()));
     Ok(())
 }
@@ -239,17 +279,30 @@ async fn go(config: &Config, store: &Arc<dyn Store>, id: &TaskId) -> Result<(), 
     let mut stored = find(store, id).await?;
     stored.mode = TaskMode::Live;
     launch::recompile(&stored, &Bundle::of(config)?.load()?)?;
-    store.set_task_mode(id, TaskMode::Live).await.map_err(store_failed)?;
-    output::line(format_args!("{id} is live: its changes are made from now on"));
+    store
+        .set_task_mode(id, TaskMode::Live)
+        .await
+        .map_err(store_failed)?;
+    output::line(format_args!(
+        "{id} is live: its changes are made from now on"
+    ));
     Ok(())
 }
 
 /// Compiles a task file as if it were launched now, without launching it.
-fn compile_file(config: &Config, file: &PathBuf) -> Result<Compiled, Failure> {
+fn compile_file(config: &Config, file: &Path) -> Result<Compiled, Failure> {
     let (name, text) = launch::read(file)?;
     let policies = Bundle::of(config)?.load()?;
-    let draft = "T-draft".parse().map_err(|error| Failure::because("the draft's id cannot be used", &error))?;
-    let launch = Launch { id: draft, sponsor: launch::sponsor(None)?, at: Timestamp::now(), mode: None, expires: None };
+    let draft = "T-draft"
+        .parse()
+        .map_err(|error| Failure::because("the draft's id cannot be used", &error))?;
+    let launch = Launch {
+        id: draft,
+        sponsor: launch::sponsor(None)?,
+        at: Timestamp::now(),
+        mode: None,
+        expires: None,
+    };
     launch::compile(&name, &text, &policies, launch)
 }
 
@@ -266,8 +319,12 @@ fn state_word(task: &StoredTask, now: Timestamp) -> &'static str {
 
 /// The title line of the file as written.
 fn title(task: &StoredTask) -> &str {
-    let line = task.text.lines().find(|line| line.trim_start().starts_with("title"));
-    line.and_then(|line| line.split('"').nth(1)).unwrap_or_default()
+    let line = task
+        .text
+        .lines()
+        .find(|line| line.trim_start().starts_with("title"));
+    line.and_then(|line| line.split('"').nth(1))
+        .unwrap_or_default()
 }
 
 fn task_value(task: &StoredTask) -> Value {
@@ -280,7 +337,9 @@ fn task_value(task: &StoredTask) -> Value {
 
 fn parse_span(text: &str) -> Result<SignedDuration, String> {
     let wrong = || format!("`{text}` is not a time such as 30m or 2h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(wrong)?;
     let number: i64 = number.parse().map_err(|_| wrong())?;
     match unit {
         "m" if (1..=10_000).contains(&number) => Ok(SignedDuration::from_mins(number)),

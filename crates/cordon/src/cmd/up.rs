@@ -27,13 +27,24 @@ impl Up {
             if let Some(file) = &self.ready_file {
                 ready.write(file)?;
             }
-            output::error_line(format_args!("{STRONG}cordon{STRONG:#} serves on {}", ready.url));
+            output::error_line(format_args!(
+                "{STRONG}cordon{STRONG:#} serves on {}",
+                ready.url
+            ));
             output::error_line(format_args!("  state     {}", config.state.display()));
             output::error_line(format_args!("  policies  {}", policies_line(&serving)));
-            output::error_line(format_args!("  upstream  {}", config.upstream.endpoint.as_deref().unwrap_or("AWS")));
-            output::error_line(format_args!("give an agent its environment: eval \"$(cordon env --task task.toml)\""));
+            output::error_line(format_args!(
+                "  upstream  {}",
+                config.upstream.endpoint.as_deref().unwrap_or("AWS")
+            ));
+            output::error_line(format_args!(
+                "give an agent its environment: eval \"$(cordon env --task task.toml)\""
+            ));
             wiring::interrupted().await;
-            output::error_line(format_args!("finishing what is in flight (up to {} s)", config.limits.grace));
+            output::error_line(format_args!(
+                "finishing what is in flight (up to {} s)",
+                config.limits.grace
+            ));
             serving.stop().await
         })
     }

@@ -31,21 +31,27 @@ impl Why {
             let store = wiring::visit(&config).await?;
             match &self.reference {
                 Some(reference) => {
-                    let reference = reference
-                        .parse()
-                        .map_err(|error| Failure::because("the reference cannot be used", &error))?;
+                    let reference = reference.parse().map_err(|error| {
+                        Failure::because("the reference cannot be used", &error)
+                    })?;
                     store.call(&reference).await.map_err(wiring::store_failed)
                 }
                 None => {
-                    let filter = CallFilter { limit: Some(1000), ..CallFilter::default() };
+                    let filter = CallFilter {
+                        limit: Some(1000),
+                        ..CallFilter::default()
+                    };
                     let calls = store.search(&filter).await.map_err(wiring::store_failed)?;
-                    Ok(calls.into_iter().find(|call| !call.record.outcome.allowed()))
+                    Ok(calls
+                        .into_iter()
+                        .find(|call| !call.record.outcome.allowed()))
                 }
             }
         })?;
         let Some(call) = call else {
-            return Err(Failure::new("there is no such call")
-                .help("`cordon calls tail` lists the latest; a reference belongs to one state folder"));
+            return Err(Failure::new("there is no such call").help(
+                "`cordon calls tail` lists the latest; a reference belongs to one state folder",
+            ));
         };
         match self.format {
             Format::Json => output::json(&call_value(&call)),
@@ -96,13 +102,17 @@ pub(crate) fn call_value(call: &StoredCall) -> Value {
 }
 
 fn result_value(call: &StoredCall) -> Value {
-    let Some(closed) = &call.closed else { return Value::Null };
+    let Some(closed) = &call.closed else {
+        return Value::Null;
+    };
     let took = closed.took.as_micros() as u64;
     match &closed.result {
         CallResult::Answered { status, request_id } => {
             json!({ "result": "answered", "status": status, "request_id": request_id, "took_us": took })
         }
-        CallResult::Indeterminate { why } => json!({ "result": "indeterminate", "why": why, "took_us": took }),
+        CallResult::Indeterminate { why } => {
+            json!({ "result": "indeterminate", "why": why, "took_us": took })
+        }
         CallResult::NotSent { why } => json!({ "result": "not-sent", "why": why, "took_us": took }),
     }
 }
@@ -116,8 +126,18 @@ fn explain(call: &StoredCall) {
         record.at, record.task, record.agent, record.service, record.operation, record.region,
     ));
     for access in &record.accesses {
-        row("access", &format!("{}  ({}, {})", access.action, access.class, access.level));
-        row("", &format!("on {}  [{}]", inert(&access.resource, 300), access.environment));
+        row(
+            "access",
+            &format!("{}  ({}, {})", access.action, access.class, access.level),
+        );
+        row(
+            "",
+            &format!(
+                "on {}  [{}]",
+                inert(&access.resource, 300),
+                access.environment
+            ),
+        );
     }
     if !record.facts.is_empty() {
         row("facts", &record.facts.join(", "));
@@ -135,21 +155,38 @@ fn explain(call: &StoredCall) {
     if let Some(change) = smallest_change(record) {
         row("opens with", &change);
     }
-    row("record", &format!("{}  policies {}  catalog {}", record.digest, record.policy_version, record.catalog_version));
+    row(
+        "record",
+        &format!(
+            "{}  policies {}  catalog {}",
+            record.digest, record.policy_version, record.catalog_version
+        ),
+    );
 }
 
 fn row(name: &str, text: &str) {
     for (index, line) in text.lines().enumerate() {
-        output::line(format_args!("  {:12}{line}", if index == 0 { name } else { "" }));
+        output::line(format_args!(
+            "  {:12}{line}",
+            if index == 0 { name } else { "" }
+        ));
     }
 }
 
 fn result_words(call: &StoredCall) -> String {
-    match call.closed.as_ref().map(|closed| (&closed.result, closed.took)) {
+    match call
+        .closed
+        .as_ref()
+        .map(|closed| (&closed.result, closed.took))
+    {
         None if call.record.outcome.allowed() => "still under way".to_owned(),
         None => "nothing was sent".to_owned(),
         Some((CallResult::Answered { status, request_id }, took)) => {
-            format!("answered {status} after {} ms, request id {}", took.as_millis(), inert(request_id, 80))
+            format!(
+                "answered {status} after {} ms, request id {}",
+                took.as_millis(),
+                inert(request_id, 80)
+            )
         }
         Some((CallResult::Indeterminate { why }, _)) => format!("not known: {}", inert(why, 200)),
         Some((CallResult::NotSent { why }, _)) => format!("nothing was sent: {}", inert(why, 200)),
@@ -167,8 +204,14 @@ fn smallest_change(record: &CallRecord) -> Option<String> {
         .iter()
         .filter(|access| !matches!(access.class, "identity" | "weaken"))
         .map(|access| match access.class {
-            "destroy" => format!("[destroy]\n\"{}\" = [\"{}\"]", access.resource, access.action),
-            _ => format!("[[allow]]\ndo = [\"{}\"]\non = [\"{}\"]", access.action, access.resource),
+            "destroy" => format!(
+                "[destroy]\n\"{}\" = [\"{}\"]",
+                access.resource, access.action
+            ),
+            _ => format!(
+                "[[allow]]\ndo = [\"{}\"]\non = [\"{}\"]",
+                access.action, access.resource
+            ),
         })
         .map(|line| inert_lines(&line))
         .collect();
@@ -176,5 +219,8 @@ fn smallest_change(record: &CallRecord) -> Option<String> {
 }
 
 fn inert_lines(text: &str) -> String {
-    text.lines().map(|line| inert(line, 400)).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| inert(line, 400))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -1,7 +1,9 @@
 //! The configuration file as written, overridden by flags: every value keeps its place, so that
 //! each fault says where it came from.
 
-use super::{Config, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role, Upstream, default_state};
+use super::{
+    Config, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role, Upstream, default_state,
+};
 use cordon_core::document::{Document, Placed, Section};
 use cordon_core::fault::{Fault, Faults};
 use std::fmt::Display;
@@ -38,7 +40,11 @@ pub(super) fn read(path: &Path, text: &str, flags: &Flags) -> Result<Config, Fau
     let name = path.display().to_string();
     let (document, mut top) = Document::parse(&name, text);
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let mut reader = Reader { document, faults: Vec::new(), folder };
+    let mut reader = Reader {
+        document,
+        faults: Vec::new(),
+        folder,
+    };
     let config = reader.config(&mut top, flags);
     reader.document.finish(top);
     reader.faults.extend(reader.document.into_faults());
@@ -77,18 +83,29 @@ impl<'t> Reader<'t> {
         given: Option<String>,
     ) -> Option<Setting> {
         let written = self.document.string(section, key).map(setting);
-        given.map(|text| Setting { text, origin: Origin::Flag(flag) }).or(written)
+        given
+            .map(|text| Setting {
+                text,
+                origin: Origin::Flag(flag),
+            })
+            .or(written)
     }
 
     fn fault(&mut self, origin: Origin, message: impl Display, help: &str) {
         match origin {
             Origin::File(offset) => self.document.fault(offset, message.to_string(), help),
-            Origin::Flag(flag) => self.faults.push(Fault::of_file(flag, message.to_string(), help)),
+            Origin::Flag(flag) => self
+                .faults
+                .push(Fault::of_file(flag, message.to_string(), help)),
         }
     }
 
     fn parsed<T: FromStr<Err: Display>>(&mut self, setting: &Setting) -> Option<T> {
-        setting.text.parse().map_err(|error| self.fault(setting.origin, error, "")).ok()
+        setting
+            .text
+            .parse()
+            .map_err(|error| self.fault(setting.origin, error, ""))
+            .ok()
     }
 
     fn path(&self, setting: Setting) -> PathBuf {
@@ -101,7 +118,10 @@ impl<'t> Reader<'t> {
     fn address(&mut self, setting: &Setting) -> Option<SocketAddr> {
         let parsed = setting.text.parse().ok();
         if parsed.is_none() {
-            let message = format!("`{}` is not an address such as 127.0.0.1:8800", setting.text);
+            let message = format!(
+                "`{}` is not an address such as 127.0.0.1:8800",
+                setting.text
+            );
             self.fault(setting.origin, message, "");
         }
         parsed
@@ -109,16 +129,26 @@ impl<'t> Reader<'t> {
 
     fn listen(&mut self, setting: Option<Setting>) -> Listen {
         let default = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 8800)));
-        let Some(setting) = setting else { return default };
+        let Some(setting) = setting else {
+            return default;
+        };
         if let Some(path) = setting.text.strip_prefix("unix:") {
-            let path = Setting { text: path.to_owned(), origin: setting.origin };
+            let path = Setting {
+                text: path.to_owned(),
+                origin: setting.origin,
+            };
             return Listen::Socket(self.path(path));
         }
         match self.address(&setting) {
             Some(address) if address.ip().is_loopback() => Listen::Address(address),
             Some(address) => {
-                let help = "agents sign over plain HTTP here: listen on 127.0.0.1, [::1] or unix:PATH";
-                self.fault(setting.origin, format!("`{address}` is not a loopback address"), help);
+                let help =
+                    "agents sign over plain HTTP here: listen on 127.0.0.1, [::1] or unix:PATH";
+                self.fault(
+                    setting.origin,
+                    format!("`{address}` is not a loopback address"),
+                    help,
+                );
                 default
             }
             None => default,
@@ -126,21 +156,32 @@ impl<'t> Reader<'t> {
     }
 
     fn only_sqlite(&mut self, top: &mut Section<'t>) {
-        let Some(store) = self.document.string(top, "store").map(setting) else { return };
+        let Some(store) = self.document.string(top, "store").map(setting) else {
+            return;
+        };
         if store.text != "sqlite" {
             let message = format!("`{}` is not a store of this version", store.text);
-            self.fault(store.origin, message, "use \"sqlite\", or leave the line out");
+            self.fault(
+                store.origin,
+                message,
+                "use \"sqlite\", or leave the line out",
+            );
         }
     }
 
     fn upstream(&mut self, top: &mut Section<'t>, flags: &Flags) -> Upstream {
         let mut section = self.document.section(top, "upstream");
-        let mut endpoint = flags.upstream.clone().map(|text| Setting { text, origin: Origin::Flag("--upstream") });
+        let mut endpoint = flags.upstream.clone().map(|text| Setting {
+            text,
+            origin: Origin::Flag("--upstream"),
+        });
         if let Some(section) = &mut section {
             let written = self.document.string(section, "endpoint").map(setting);
             endpoint = endpoint.or(written);
         }
-        section.into_iter().for_each(|section| self.document.finish(section));
+        section
+            .into_iter()
+            .for_each(|section| self.document.finish(section));
         Upstream {
             endpoint: endpoint.and_then(|endpoint| self.endpoint(endpoint)),
         }
@@ -151,7 +192,11 @@ impl<'t> Reader<'t> {
         match FixedUpstream::parse(&setting.text, PlainUpstream::LoopbackOnly) {
             Ok(_) => Some(setting.text.trim_end_matches('/').to_owned()),
             Err(error) => {
-                self.fault(setting.origin, error, "write an address such as http://127.0.0.1:5000");
+                self.fault(
+                    setting.origin,
+                    error,
+                    "write an address such as http://127.0.0.1:5000",
+                );
                 None
             }
         }
@@ -162,23 +207,37 @@ impl<'t> Reader<'t> {
             ("--log-format", flags.log_format.clone()),
             ("--log", flags.log.clone()),
         ];
-        let [mut format, mut level] =
-            given.map(|(flag, text)| text.map(|text| Setting { text, origin: Origin::Flag(flag) }));
+        let [mut format, mut level] = given.map(|(flag, text)| {
+            text.map(|text| Setting {
+                text,
+                origin: Origin::Flag(flag),
+            })
+        });
         if let Some(mut section) = self.document.section(top, "log") {
-            let written = ["format", "level"].map(|key| self.document.string(&mut section, key).map(setting));
+            let written =
+                ["format", "level"].map(|key| self.document.string(&mut section, key).map(setting));
             let [written_format, written_level] = written;
             format = format.or(written_format);
             level = level.or(written_level);
             self.document.finish(section);
         }
-        let level = level.filter(|level| self.is_filter(level)).map_or("info".to_owned(), |level| level.text);
-        Log { format: format.map_or(LogFormat::Human, |format| self.log_format(&format)), level }
+        let level = level
+            .filter(|level| self.is_filter(level))
+            .map_or("info".to_owned(), |level| level.text);
+        Log {
+            format: format.map_or(LogFormat::Human, |format| self.log_format(&format)),
+            level,
+        }
     }
 
     fn is_filter(&mut self, level: &Setting) -> bool {
         let parsed = tracing_subscriber::EnvFilter::try_new(&level.text);
         if let Err(error) = &parsed {
-            self.fault(level.origin, error, "write error, warn, info, debug, or a filter such as cordon_proxy=debug");
+            self.fault(
+                level.origin,
+                error,
+                "write error, warn, info, debug, or a filter such as cordon_proxy=debug",
+            );
         }
         parsed.is_ok()
     }
@@ -188,7 +247,11 @@ impl<'t> Reader<'t> {
             "human" => LogFormat::Human,
             "json" => LogFormat::Json,
             other => {
-                self.fault(format.origin, format!("`{other}` is not a log format"), "write human or json");
+                self.fault(
+                    format.origin,
+                    format!("`{other}` is not a log format"),
+                    "write human or json",
+                );
                 LogFormat::Human
             }
         }
@@ -202,7 +265,9 @@ impl<'t> Reader<'t> {
             body: count("body_mib", 16, 1..=256) << 20,
             grace: count("grace_seconds", 30, 0..=3600) as u64,
         };
-        section.into_iter().for_each(|section| self.document.finish(section));
+        section
+            .into_iter()
+            .for_each(|section| self.document.finish(section));
         limits
     }
 
@@ -238,29 +303,51 @@ impl<'t> Reader<'t> {
     }
 
     fn role(&mut self, section: &mut Section<'t>) -> Option<Role> {
-        let account = self.document.required_string(section, "account", "111122223333").map(setting);
+        let account = self
+            .document
+            .required_string(section, "account", "111122223333")
+            .map(setting);
         let example = "arn:aws:iam::111122223333:role/cordon-agent";
-        let arn = self.document.required_string(section, "arn", example).map(setting);
+        let arn = self
+            .document
+            .required_string(section, "arn", example)
+            .map(setting);
         let environment = self.document.string(section, "environment").map(setting);
         let environment = environment.and_then(|name| self.parsed(&name));
         let account = account.and_then(|account| self.parsed(&account));
         let arn = arn.and_then(|arn| self.parsed(&arn));
-        Some(Role { account: account?, environment, arn: arn? })
+        Some(Role {
+            account: account?,
+            environment,
+            arn: arn?,
+        })
     }
 
     fn environment(&mut self, section: &mut Section<'t>) -> Option<EnvironmentRule> {
-        let name = self.document.required_string(section, "name", "web-gamma").map(setting);
+        let name = self
+            .document
+            .required_string(section, "name", "web-gamma")
+            .map(setting);
         let production = self.document.boolean(section, "production");
         let accounts = values(self.document.strings(section, "accounts"));
         let regions = values(self.document.strings(section, "regions"));
         let arns = values(self.document.strings(section, "arns"));
         let name = name.and_then(|name| self.parsed(&name))?;
-        Some(EnvironmentRule { name, production: production.unwrap_or(false), accounts, regions, arns })
+        Some(EnvironmentRule {
+            name,
+            production: production.unwrap_or(false),
+            accounts,
+            regions,
+            arns,
+        })
     }
 }
 
 fn setting(written: Placed<String>) -> Setting {
-    Setting { text: written.value, origin: Origin::File(written.offset) }
+    Setting {
+        text: written.value,
+        origin: Origin::File(written.offset),
+    }
 }
 
 fn values(written: Vec<Placed<String>>) -> Vec<String> {
@@ -273,7 +360,9 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let faults = read(Path::new("cordon.toml"), text, &Flags::default()).unwrap_err().to_string();
+        let faults = read(Path::new("cordon.toml"), text, &Flags::default())
+            .unwrap_err()
+            .to_string();
         for place in expected {
             assert!(faults.contains(place), "{place} is not in:\n{faults}");
         }
@@ -283,25 +372,49 @@ mod tests {
     fn every_fault_is_reported_at_its_place() {
         check(
             "listen = \"0.0.0.0:1\"\nstorre = \"sqlite\"\n[upstream]\nendpoint = \"http://example.com\"\n[[role]]\naccount = \"12\"\n",
-            &["cordon.toml:1:10", "cordon.toml:2:1", "did you mean `store`?", "cordon.toml:4:12", "cordon.toml:6:11", "`arn`"],
+            &[
+                "cordon.toml:1:10",
+                "cordon.toml:2:1",
+                "did you mean `store`?",
+                "cordon.toml:4:12",
+                "cordon.toml:6:11",
+                "`arn`",
+            ],
         );
         check("listen = ", &["cordon.toml:1:"]);
-        check("[limits]\nbody_mib = 0\n[log]\nlevel = \"=,=\"\n", &["cordon.toml:2:12", "cordon.toml:4:9"]);
+        check(
+            "[limits]\nbody_mib = 0\n[log]\nlevel = \"=,=\"\n",
+            &["cordon.toml:2:12", "cordon.toml:4:9"],
+        );
     }
 
     #[test]
     fn flags_win_and_their_faults_name_them() {
-        let flags = Flags { listen: Some("nowhere".to_owned()), ..Flags::default() };
+        let flags = Flags {
+            listen: Some("nowhere".to_owned()),
+            ..Flags::default()
+        };
         let faults = read(Path::new("c.toml"), "listen = \"127.0.0.1:1\"", &flags).unwrap_err();
         assert!(faults.to_string().starts_with("--listen: "), "{faults}");
-        let flags = Flags { listen: Some("127.0.0.1:2".to_owned()), ..Flags::default() };
+        let flags = Flags {
+            listen: Some("127.0.0.1:2".to_owned()),
+            ..Flags::default()
+        };
         let config = read(Path::new("c.toml"), "listen = \"127.0.0.1:1\"", &flags).unwrap();
-        assert_eq!(config.listen, Listen::Address("127.0.0.1:2".parse().unwrap()));
+        assert_eq!(
+            config.listen,
+            Listen::Address("127.0.0.1:2".parse().unwrap())
+        );
     }
 
     #[test]
     fn paths_of_the_file_are_relative_to_it() {
-        let config = read(Path::new("/etc/cordon/cordon.toml"), "state = \"state\"", &Flags::default()).unwrap();
+        let config = read(
+            Path::new("/etc/cordon/cordon.toml"),
+            "state = \"state\"",
+            &Flags::default(),
+        )
+        .unwrap();
         assert_eq!(config.state, Path::new("/etc/cordon/state"));
     }
 }

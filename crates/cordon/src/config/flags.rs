@@ -17,10 +17,20 @@ pub(crate) struct Flags {
     #[arg(long, global = true, env = "CORDON_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
     /// Policy bundle folder [default: the bundle that is built in]
-    #[arg(long = "bundle", global = true, env = "CORDON_POLICIES", value_name = "DIR")]
+    #[arg(
+        long = "bundle",
+        global = true,
+        env = "CORDON_POLICIES",
+        value_name = "DIR"
+    )]
     pub(crate) policies: Option<PathBuf>,
     /// Send calls to this address instead of AWS (a test cloud)
-    #[arg(long = "upstream", global = true, env = "CORDON_UPSTREAM_ENDPOINT", value_name = "URL")]
+    #[arg(
+        long = "upstream",
+        global = true,
+        env = "CORDON_UPSTREAM_ENDPOINT",
+        value_name = "URL"
+    )]
     pub(crate) upstream: Option<String>,
     /// Serve Prometheus metrics on this address
     #[arg(long, global = true, env = "CORDON_METRICS", value_name = "ADDRESS")]

@@ -21,7 +21,10 @@ impl Act {
     /// The command line that does it with the AWS CLI at `aws`.
     pub(super) fn command(self, aws: &Path) -> Vec<OsString> {
         let arguments = self.cli().split(' ').map(OsString::from);
-        [aws.as_os_str().to_owned()].into_iter().chain(arguments).collect()
+        [aws.as_os_str().to_owned()]
+            .into_iter()
+            .chain(arguments)
+            .collect()
     }
 
     /// The arguments of the AWS CLI.
@@ -36,8 +39,12 @@ impl Act {
             Self::UpdateEnvironment => {
                 "elasticbeanstalk update-environment --environment-name ce-web-prod --option-settings Namespace=aws:elasticbeanstalk:application:environment,OptionName=ROUNDING,Value=half-up --query [EnvironmentName,Status] --output text"
             }
-            Self::RebuildEnvironment => "elasticbeanstalk rebuild-environment --environment-name ce-web-prod",
-            Self::TerminateEnvironment => "elasticbeanstalk terminate-environment --environment-name ce-web-prod",
+            Self::RebuildEnvironment => {
+                "elasticbeanstalk rebuild-environment --environment-name ce-web-prod"
+            }
+            Self::TerminateEnvironment => {
+                "elasticbeanstalk terminate-environment --environment-name ce-web-prod"
+            }
             Self::AddPermission => {
                 "lambda add-permission --function-name cost-explorer-api --statement-id everyone --action lambda:InvokeFunction --principal *"
             }
@@ -48,8 +55,12 @@ impl Act {
 /// The AWS CLI on the path, if it is installed and runs.
 pub(super) fn aws_cli() -> Option<PathBuf> {
     let paths = std::env::var_os("PATH")?;
-    std::env::split_paths(&paths).map(|folder| folder.join("aws")).find(|program| {
-        let version = std::process::Command::new(program).arg("--version").output();
-        version.is_ok_and(|output| output.status.success())
-    })
+    std::env::split_paths(&paths)
+        .map(|folder| folder.join("aws"))
+        .find(|program| {
+            let version = std::process::Command::new(program)
+                .arg("--version")
+                .output();
+            version.is_ok_and(|output| output.status.success())
+        })
 }
