@@ -93,7 +93,7 @@ async fn every_resource_of_a_call_is_asked_for() {
     assert!(
         answer
             .element("Error")
-            .contains("<Code>AccessDenied</Code><Key>other</Key>"),
+            .contains("<Key>other</Key><Code>AccessDenied</Code>"),
         "{answer:?}"
     );
 }
