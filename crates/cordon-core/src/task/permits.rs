@@ -153,7 +153,18 @@ fn reach_condition(on: &Reach) -> Option<String> {
             .iter()
             .map(|pattern| format!("resource.arn like {}", quoted(pattern))),
     );
-    Some(format!("({})", alternatives.join(" ||\n   ")))
+    Some(any_of(&alternatives))
+}
+
+/// One of several conditions, nested by halves: Cedar evaluates a chain of `||` by recursion, as
+/// deep as the chain is long, and one of hundreds of ARNs would find no more stack.
+fn any_of(alternatives: &[String]) -> String {
+    const CHAIN: usize = 16;
+    if alternatives.len() <= CHAIN {
+        return format!("({})", alternatives.join(" ||\n   "));
+    }
+    let (first, second) = alternatives.split_at(alternatives.len() / 2);
+    format!("({} ||\n   {})", any_of(first), any_of(second))
 }
 
 /// The environments that the file narrows an entry to.
