@@ -15,31 +15,41 @@ use crate::wire::Message;
 pub struct Agent {
     /// Where its requests go.
     pub address: SocketAddr,
+    /// The host that they are signed for, which a relay in between leaves alone.
+    pub host: String,
     /// What it signs with.
     pub keys: Keys,
 }
 
 impl Agent {
+    /// Somebody with keys who calls an address by its own name.
+    #[must_use]
+    pub fn at(address: SocketAddr, keys: Keys) -> Self {
+        Self {
+            address,
+            host: address.to_string(),
+            keys,
+        }
+    }
+
     /// Launches a task and takes its placeholder keys and the endpoint.
     pub fn on(cordon: &Cordon, task: &Path) -> Self {
         let environment = cordon.env(task, Way::Endpoint);
-        Self {
-            address: address_of(of(&environment, "AWS_ENDPOINT_URL")),
-            keys: Keys {
-                id: of(&environment, "AWS_ACCESS_KEY_ID").to_owned(),
-                secret: of(&environment, "AWS_SECRET_ACCESS_KEY").to_owned(),
-                token: environment
-                    .get("AWS_SESSION_TOKEN")
-                    .filter(|it| !it.is_empty())
-                    .cloned(),
-            },
-        }
+        let keys = Keys {
+            id: of(&environment, "AWS_ACCESS_KEY_ID").to_owned(),
+            secret: of(&environment, "AWS_SECRET_ACCESS_KEY").to_owned(),
+            token: environment
+                .get("AWS_SESSION_TOKEN")
+                .filter(|it| !it.is_empty())
+                .cloned(),
+        };
+        Self::at(address_of(of(&environment, "AWS_ENDPOINT_URL")), keys)
     }
 
     /// Sends a call and gives the answer.
     #[must_use]
     pub fn call(&self, call: &Call<'_>) -> Message {
-        call.send(self.address, &self.keys)
+        call.send_as(self.address, &self.host, &self.keys, jiff::Timestamp::now())
     }
 
     /// Sends a call of DynamoDB, with further headers.

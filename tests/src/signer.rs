@@ -71,18 +71,23 @@ impl<'a> Call<'a> {
     /// When the connection breaks.
     #[must_use]
     pub fn send(&self, address: SocketAddr, keys: &Keys) -> Message {
-        self.send_at(address, keys, jiff::Timestamp::now())
+        self.send_as(address, &address.to_string(), keys, jiff::Timestamp::now())
     }
 
-    /// Signs with `keys` as of `now` and sends to `address`.
+    /// Signs with `keys` for `host` as of `now`, and sends to `address`.
     ///
     /// # Panics
     /// When the connection breaks.
     #[must_use]
-    pub fn send_at(&self, address: SocketAddr, keys: &Keys, now: jiff::Timestamp) -> Message {
-        let host = address.to_string();
+    pub fn send_as(
+        &self,
+        address: SocketAddr,
+        host: &str,
+        keys: &Keys,
+        now: jiff::Timestamp,
+    ) -> Message {
         let mut stream = TcpStream::connect(address).expect("the address listens");
-        let mut bytes = self.signed(&host, keys, now).into_bytes();
+        let mut bytes = self.signed(host, keys, now).into_bytes();
         bytes.extend_from_slice(self.body);
         stream.write_all(&bytes).expect("the request can be sent");
         let mut down = Vec::new();

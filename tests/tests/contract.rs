@@ -34,10 +34,7 @@ enum Ask {
 fn the_lab_answers_as_moto_does() {
     let [moto, lab] = [Kind::Moto, Kind::Lab].map(Cloud::start);
     let [moto, lab] = [moto, lab].map(|cloud| {
-        let agent = Agent {
-            address: cloud.address(),
-            keys: cloud.keys_of(ADMIN_ROLE),
-        };
+        let agent = Agent::at(cloud.address(), cloud.keys_of(ADMIN_ROLE));
         (cloud, agent)
     });
     let differ = cases().into_iter().filter_map(|case| {

@@ -28,7 +28,9 @@ async function run({ service, operation, parameters }) {
     await answer.Body?.transformToByteArray();
     return { ok: true };
   } catch (error) {
-    return { ok: false, code: error.name, message: error.message };
+    // The answer to a HEAD has no body, so there the status is all that the SDK can tell.
+    const status = error.$metadata?.httpStatusCode;
+    return { ok: false, code: `${status} ${error.name}`, message: error.message };
   }
 }
 
