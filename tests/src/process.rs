@@ -88,13 +88,14 @@ impl Background {
             .join("\n")
     }
 
-    /// Asks the child to end, as Ctrl-C does, and waits until it has.
+    /// Asks the child to end, as a service manager does, and waits until it has. Not by SIGINT,
+    /// which the background jobs of a shell inherit as ignored.
     ///
     /// # Panics
     /// When it does not end in time.
     pub fn interrupt(mut self) -> ExitStatus {
         let id = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-INT", &id]).status();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
         assert!(
             asked.is_ok_and(|status| status.success()),
             "{} is gone already",

@@ -74,7 +74,7 @@ fn an_operation_is_named_whole_or_not_at_all() {
 
 #[test]
 fn a_child_is_ready_when_it_says_so_and_ends_when_asked() {
-    let script = "trap 'kill $waiting; echo bye; exit 3' INT
+    let script = "trap 'kill $waiting; echo bye; exit 3' TERM
                   sleep 600 > /dev/null 2>&1 & waiting=$!
                   echo ready on 7
                   wait";
