@@ -13,6 +13,8 @@ use std::time::Duration;
 #[must_use = "a call that was let go and is never closed is reported as indeterminate"]
 pub struct Recorded {
     pub(crate) reference: Box<str>,
+    /// Whether its end concerns its task's ledger, so that whoever closes it waits.
+    pub(crate) charges: bool,
 }
 
 impl Recorded {

@@ -6,8 +6,8 @@
 //!             durable before it      proof, made here      a call that was let go and never
 //!             answers, for changes   and only here         closed is reported when opening
 //! ```
-//! [`Store`] is the seam; [`open_sqlite`] gives the embedded backend. The seam exists so that one machine needs no database server and a fleet can
-//! share one.
+//! [`Store`] is the seam; [`open_sqlite`] gives the embedded backend. The seam exists so that one
+//! machine needs no database server and a fleet can share one.
 
 mod call;
 mod error;

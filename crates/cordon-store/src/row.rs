@@ -4,7 +4,7 @@ use crate::call::{Closed, StoredCall};
 use cordon_aws::call::{AccessLevel, Class};
 use cordon_core::decide::Outcome;
 use cordon_core::fact::Fact;
-use cordon_core::ledger::Used;
+use cordon_core::ledger::{Changes, Used};
 use cordon_core::record::{AccessRecord, CallRecord, CallResult, RecordedOutcome};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,24 @@ struct Access<'a> {
     class: Cow<'a, str>,
 }
 
+/// A call on its way into the table.
+#[derive(Debug)]
+pub(crate) struct NewCall {
+    pub(crate) reference: Box<str>,
+    pub(crate) at: i64,
+    pub(crate) task: Box<str>,
+    pub(crate) session: Box<str>,
+    pub(crate) service: Box<str>,
+    pub(crate) operation: Box<str>,
+    pub(crate) class: &'static str,
+    pub(crate) environments: String,
+    pub(crate) outcome: RecordedOutcome,
+    pub(crate) mutates: bool,
+    pub(crate) body: String,
+    /// What it does to the ledger of its task.
+    pub(crate) changes: Changes,
+}
+
 /// The columns of one call.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct CallRow {
@@ -66,14 +84,44 @@ pub(crate) struct CallRow {
     took: Option<i64>,
 }
 
+impl NewCall {
+    /// The row of `record`.
+    pub(crate) fn of(record: CallRecord) -> Self {
+        let arns = |texts: &[Box<str>]| texts.iter().filter_map(|arn| arn.parse().ok()).collect();
+        Self {
+            at: record.at.as_microsecond(),
+            class: record.class,
+            environments: environments(&record),
+            outcome: record.outcome,
+            mutates: record.mutates,
+            body: body(&record),
+            changes: Changes {
+                creates: arns(&record.creates),
+                destroys: arns(&record.destroys),
+                cost: record.cost,
+            },
+            reference: record.reference,
+            task: record.task,
+            session: record.session,
+            service: record.service,
+            operation: record.operation,
+        }
+    }
+
+    /// Whether it is let go and changes something, so that its task is charged.
+    pub(crate) fn charges(&self) -> bool {
+        self.mutates && self.outcome.allowed()
+    }
+
+    /// Whether its caller may go on before it is durable: an allowed read has no effect that a
+    /// crash could forget.
+    pub(crate) fn may_linger(&self) -> bool {
+        !self.mutates && self.outcome.allowed()
+    }
+}
+
 /// The JSON of what has no column.
-pub(crate) fn body(record: &CallRecord) -> String {
-    let list = |texts: &'_ [Box<str>]| {
-        texts
-            .iter()
-            .map(|text| Cow::Owned(text.to_string()))
-            .collect()
-    };
+fn body(record: &CallRecord) -> String {
     let body = Body {
         agent: (&*record.agent).into(),
         sponsor: (&*record.sponsor).into(),
@@ -108,6 +156,10 @@ pub(crate) fn body(record: &CallRecord) -> String {
     serde_json::to_string(&body).unwrap_or_default()
 }
 
+fn list(texts: &[Box<str>]) -> Vec<Cow<'_, str>> {
+    texts.iter().map(|text| (&**text).into()).collect()
+}
+
 fn access(access: &AccessRecord) -> Access<'_> {
     Access {
         action: (&*access.action).into(),
@@ -120,7 +172,7 @@ fn access(access: &AccessRecord) -> Access<'_> {
 }
 
 /// The environments of a call between spaces, for filters.
-pub(crate) fn environments(record: &CallRecord) -> String {
+fn environments(record: &CallRecord) -> String {
     let mut names: Vec<&str> = record
         .accesses
         .iter()
@@ -151,6 +203,11 @@ pub(crate) fn outcome(result: &CallResult) -> (&'static str, Option<i64>, &str) 
 }
 
 impl CallRow {
+    /// What people quote.
+    pub(crate) fn reference(&self) -> &str {
+        &self.reference
+    }
+
     /// The call; nothing where this build cannot read it.
     pub(crate) fn call(self) -> Option<StoredCall> {
         let body: Body<'_> = serde_json::from_str(&self.body).ok()?;

@@ -1,16 +1,26 @@
 //! The embedded backend: one SQLite file in the state folder, in WAL mode.
 //!
-//! One writer task owns the only connection that writes. It takes what has piled up while the
-//! disk was busy and commits it together, so that a thousand callers share one sync; each waits
-//! for the commit that holds its own row. Reads go through a small pool beside it.
+//! ```text
+//! record, close, changes ─► bounded queue ─► writer task, the only connection that writes
+//! search, tail, tasks    ─► small pool of connections that cannot write
+//! ledger, last minute    ─► accounts in memory, told by the writer after each commit
+//! ```
+//! Each caller waits for the commit that holds its own row; only records of reads are answered
+//! before theirs, as long as the store can write.
 
+mod account;
+mod change;
+mod commit;
+mod job;
 mod open;
+mod plan;
 mod read;
 mod writer;
 
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::error::{RecordError, StoreError};
 use crate::posture::StandingPosture;
+use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::store::{Answer, Store};
 use crate::task::{StoredTask, TaskMode, TaskState};
@@ -19,15 +29,19 @@ use cordon_core::names::{Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use jiff::Timestamp;
+use job::{Change, Job, Reply};
 use sqlx::SqlitePool;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use writer::{Change, Job, Ledgers};
+use writer::Shared;
 
 pub use open::open_sqlite;
+
+/// The largest body of a record, in bytes: a thousand deleted objects with long names fit.
+const LARGEST: usize = 2 * 1024 * 1024;
 
 /// Why the store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,24 +69,39 @@ pub struct Sqlite {
     purpose: Purpose,
     jobs: mpsc::Sender<Job>,
     reads: SqlitePool,
-    ledgers: Ledgers,
+    shared: Shared,
+    /// Kept so that somebody always listens, which is how the watch over others knows that the
+    /// store is there.
     changes: watch::Receiver<u64>,
     interrupted: Vec<StoredCall>,
-    /// Held for as long as this process serves from the folder.
-    _lock: Option<File>,
 }
 
 impl Sqlite {
-    async fn ask<T, E: From<StoreError>>(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Job,
-    ) -> Result<T, E> {
+    /// Hands a job to the writer and waits for its commit.
+    async fn ask<E: From<StoreError>>(&self, job: impl FnOnce(Reply<E>) -> Job) -> Result<(), E> {
         let (sender, receiver) = oneshot::channel();
-        self.jobs
-            .send(job(sender))
-            .await
-            .map_err(|_| StoreError::ShutDown)?;
+        self.hand(job(Some(sender))).await?;
         receiver.await.map_err(|_| StoreError::ShutDown)?
+    }
+
+    /// Hands a job to the writer.
+    async fn hand(&self, job: Job) -> Result<(), StoreError> {
+        let handed = self.jobs.send(job).await;
+        handed.map_err(|_| StoreError::ShutDown)
+    }
+
+    /// Whether what nobody needs to wait for may be answered at once. Not while the store cannot
+    /// write: what could not be kept would pile up, and calls would leave without a trace.
+    fn may_linger(&self) -> bool {
+        !self.shared.failing.load(Ordering::Acquire)
+    }
+
+    /// Waits until what lingers is written, so that who looks sees what was answered before.
+    async fn settle(&self) {
+        if self.purpose == Purpose::Serve {
+            // A store that cannot write can still be read.
+            let _ = self.ask(|reply| Job::Flush { reply }).await;
+        }
     }
 
     fn change(&self, change: Change) -> Answer<'_, ()> {
@@ -80,6 +109,62 @@ impl Sqlite {
             change: Box::new(change),
             reply,
         }))
+    }
+
+    async fn keep(&self, record: CallRecord, budget: Budget) -> Result<Recorded, RecordError> {
+        if self.purpose == Purpose::Visit {
+            return Err(StoreError::Visiting.into());
+        }
+        let call = Box::new(NewCall::of(record));
+        if call.body.len() > LARGEST {
+            return Err(RecordError::TooLarge {
+                bytes: call.body.len(),
+                limit: LARGEST,
+            });
+        }
+        let recorded = Recorded {
+            reference: call.reference.clone(),
+            charges: call.charges(),
+        };
+        let lingers = call.may_linger() && self.may_linger();
+        let job = |reply| Job::Record {
+            call,
+            budget,
+            reply,
+        };
+        if lingers {
+            self.hand(job(None)).await?;
+        } else {
+            self.ask(job).await?;
+        }
+        Ok(recorded)
+    }
+
+    /// The account of `task` as readers see it; `of` takes from it what is asked for.
+    async fn account<T>(
+        &self,
+        task: &TaskId,
+        shown: impl Fn(&Shared) -> Option<T>,
+        read: impl Fn(account::Account) -> T,
+    ) -> Result<T, StoreError> {
+        if let Some(found) = shown(&self.shared) {
+            return Ok(found);
+        }
+        if self.purpose == Purpose::Serve {
+            let task = task.clone();
+            self.ask(|reply| Job::Show { task, reply }).await?;
+            if let Some(found) = shown(&self.shared) {
+                return Ok(found);
+            }
+        }
+        let mut connection = self
+            .reads
+            .acquire()
+            .await
+            .map_err(|error| StoreError::of(&self.path, error))?;
+        Ok(read(
+            read::account(&self.path, &mut connection, task).await?,
+        ))
     }
 }
 
@@ -129,47 +214,23 @@ impl Store for Sqlite {
     }
 
     fn record(&self, record: CallRecord, budget: Budget) -> Answer<'_, Recorded, RecordError> {
-        Box::pin(async move {
-            if self.purpose == Purpose::Visit {
-                return Err(StoreError::Visiting.into());
-            }
-            let reference = record.reference.clone();
-            let record = Box::new(record);
-            // An allowed read has no effect that a crash could forget; the rest waits for its
-            // commit.
-            let reads = !record.mutates && record.outcome.allowed();
-            match reads {
-                true => {
-                    let job = Job::Record {
-                        record,
-                        budget,
-                        reply: None,
-                    };
-                    self.jobs
-                        .send(job)
-                        .await
-                        .map_err(|_| StoreError::ShutDown)?;
-                }
-                false => {
-                    self.ask(|reply| Job::Record {
-                        record,
-                        budget,
-                        reply: Some(reply),
-                    })
-                    .await?
-                }
-            }
-            Ok(Recorded { reference })
-        })
+        Box::pin(self.keep(record, budget))
     }
 
     fn close(&self, recorded: Recorded, result: CallResult, took: Duration) -> Answer<'_, ()> {
-        Box::pin(self.ask(move |reply| Job::Close {
-            reference: recorded.reference,
-            result,
-            took,
-            reply,
-        }))
+        Box::pin(async move {
+            let Recorded { reference, charges } = recorded;
+            let job = |reply| Job::Close {
+                reference,
+                result,
+                took,
+                reply,
+            };
+            match self.may_linger() && !charges {
+                true => self.hand(job(None)).await,
+                false => self.ask(job).await,
+            }
+        })
     }
 
     fn interrupted(&self) -> &[StoredCall] {
@@ -177,33 +238,40 @@ impl Store for Sqlite {
     }
 
     fn search<'a>(&'a self, filter: &'a CallFilter) -> Answer<'a, Vec<StoredCall>> {
-        Box::pin(read::search(self, filter))
+        Box::pin(async move {
+            self.settle().await;
+            read::search(self, filter).await
+        })
     }
 
     fn tail(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredCall>> {
-        Box::pin(read::tail(self, after, limit))
+        Box::pin(async move {
+            self.settle().await;
+            read::tail(self, after, limit).await
+        })
     }
 
     fn call<'a>(&'a self, reference: &'a Reference) -> Answer<'a, Option<StoredCall>> {
-        Box::pin(read::call(self, reference))
+        Box::pin(async move {
+            self.settle().await;
+            read::call(self, reference).await
+        })
     }
 
     fn ledger<'a>(&'a self, task: &'a TaskId) -> Answer<'a, Arc<Ledger>> {
-        Box::pin(async move {
-            match self.ledgers.published(task) {
-                Some(ledger) => Ok(ledger),
-                None => Ok(Arc::new(read::ledger(self, task).await?)),
-            }
-        })
+        Box::pin(self.account(
+            task,
+            |shared| shared.ledgers.ledger(task),
+            |account| account.ledger,
+        ))
     }
 
     fn last_minute<'a>(&'a self, task: &'a TaskId, now: Timestamp) -> Answer<'a, u32> {
-        Box::pin(async move {
-            match self.ledgers.last_minute(task, now) {
-                Some(count) => Ok(count),
-                None => read::last_minute(self, task, now).await,
-            }
-        })
+        Box::pin(self.account(
+            task,
+            move |shared| shared.ledgers.last_minute(task, now),
+            move |account| account.last_minute(now),
+        ))
     }
 
     fn posture(&self) -> Answer<'_, StandingPosture> {
@@ -220,7 +288,7 @@ impl Store for Sqlite {
 
     fn shut_down(&self) -> Answer<'_, ()> {
         Box::pin(async move {
-            let done: Result<(), StoreError> = self.ask(|reply| Job::ShutDown { reply }).await;
+            let done = self.ask(|reply| Job::ShutDown { reply }).await;
             self.reads.close().await;
             match done {
                 // A second time there is nothing left to do.

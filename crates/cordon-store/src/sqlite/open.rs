@@ -1,10 +1,11 @@
 //! Opening the file: folder, lock, pragmas, migrations, calls that a crash left open.
 
-use super::writer::{self, Ledgers};
+use super::account::Ledgers;
+use super::writer::{Shared, Writer};
 use super::{Purpose, Sqlite, SqliteOptions, read};
 use crate::error::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,17 +13,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// The newest schema that this build knows: the number of the last migration.
-const SCHEMA: i64 = 1;
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// How long another writer of the same file is waited for.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long another writer of the same file is waited for. A visitor writes one row at a time;
+/// who holds the file longer than this stops changes, and says so.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// How often changes by other processes are looked for.
 const BEAT: Duration = Duration::from_millis(200);
 
 /// Callers that may wait for the writer at once.
 const QUEUE: usize = 4096;
+
+/// Connections that read.
+const READERS: u32 = 4;
 
 /// Opens the store in `folder`, which is made if it is missing.
 ///
@@ -37,50 +41,46 @@ pub async fn open_sqlite(folder: &Path, options: SqliteOptions) -> Result<Sqlite
     };
     let path = folder.join("cordon.db");
     make_file(&path)?;
-    let connect = SqliteConnectOptions::new()
+    let mut connect = SqliteConnectOptions::new()
         .filename(&path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY)
         .disable_statement_logging();
-    let mut connection = connect
-        .connect()
-        .await
-        .map_err(|error| StoreError::of(&path, error))?;
     if let Some(pages) = options.max_pages {
-        let pragma = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
-        sqlx::query(pragma)
-            .execute(&mut connection)
-            .await
-            .map_err(|error| StoreError::of(&path, error))?;
+        connect = connect.pragma("max_page_count", pages.to_string());
     }
+    let failed = |error| StoreError::of(&path, error);
+    let mut connection = connect.connect().await.map_err(failed)?;
     migrate(&path, &mut connection).await?;
     let reads = SqlitePoolOptions::new()
-        .max_connections(4)
-        .connect_with(connect.read_only(false).pragma("query_only", "ON"))
+        .max_connections(READERS)
+        .connect_with(connect.clone().pragma("query_only", "ON"))
         .await
-        .map_err(|error| StoreError::of(&path, error))?;
+        .map_err(failed)?;
     let interrupted = match options.purpose {
         Purpose::Serve => read::close_interrupted(&path, &mut connection, &reads).await?,
         Purpose::Visit => Vec::new(),
     };
+    connection.close().await.map_err(failed)?;
     let (changed, changes) = watch::channel(read::version(&path, &reads).await?);
-    let ledgers = Ledgers::default();
+    let shared = Shared {
+        ledgers: Ledgers::default(),
+        changed: changed.clone(),
+        failing: Arc::default(),
+    };
     let (jobs, queue) = mpsc::channel(QUEUE);
-    tokio::spawn(
-        writer::Writer::new(path.clone(), connection, ledgers.clone(), changed.clone()).run(queue),
-    );
+    tokio::spawn(Writer::new(path.clone(), connect, shared.clone(), lock).run(queue));
     tokio::spawn(watch_others(path.clone(), reads.clone(), changed));
     Ok(Sqlite {
         path,
         purpose: options.purpose,
         jobs,
         reads,
-        ledgers,
+        shared,
         changes,
         interrupted,
-        _lock: lock,
     })
 }
 
@@ -92,23 +92,27 @@ async fn watch_others(path: PathBuf, reads: SqlitePool, changed: watch::Sender<u
         beat.tick().await;
         // A version that cannot be read now is read at the next beat.
         if let Ok(number) = read::version(&path, &reads).await {
-            changed.send_if_modified(|known| std::mem::replace(known, number) != number);
+            changed.send_if_modified(|known| {
+                let newer = number > *known;
+                *known = number.max(*known);
+                newer
+            });
         }
     }
 }
 
 async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+    let known = MIGRATOR.iter().map(|step| step.version).max().unwrap_or(0);
     let found =
         sqlx::query_scalar::<_, i64>("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
             .fetch_one(&mut *connection)
             .await
             .unwrap_or_default();
-    if found > SCHEMA {
+    if found > known {
         return Err(StoreError::Newer {
             path: path.to_owned(),
             found,
-            known: SCHEMA,
+            known,
         });
     }
     MIGRATOR.run(connection).await.map_err(|error| match error {

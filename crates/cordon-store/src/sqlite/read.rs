@@ -1,6 +1,7 @@
 //! Reading: tasks, sessions, calls, ledgers, the posture.
 
 use super::Sqlite;
+use super::account::Account;
 use crate::call::{CallFilter, StoredCall};
 use crate::error::StoreError;
 use crate::posture::{self, StandingPosture};
@@ -158,10 +159,13 @@ pub(super) async fn search(
         query.push(" AND at >= ").push_bind(since.as_microsecond());
     }
     if let Some(text) = &filter.text {
+        // The values of the body, not the words that Cordon writes around them.
         query
-            .push(" AND instr(lower(reference || ' ' || task || ' ' || session || ' ' || service || ' ' || operation || ' ' || body), lower(")
+            .push(" AND (instr(lower(reference || ' ' || task || ' ' || session || ' ' || service || ' ' || operation), lower(")
             .push_bind(&**text)
-            .push(")) > 0");
+            .push(")) > 0 OR EXISTS (SELECT 1 FROM json_tree(body) WHERE instr(lower(atom), lower(")
+            .push_bind(&**text)
+            .push(")) > 0))");
     }
     let limit = filter.limit.unwrap_or(100).min(MOST);
     query
@@ -206,26 +210,36 @@ async fn fetch(
         .fetch_all(from)
         .await
         .map_err(|error| StoreError::of(path, error))?;
-    let unreadable = || StoreError::Unreadable {
-        what: "call",
-        id: String::new(),
-    };
     rows.into_iter()
-        .map(|row| row.call().ok_or_else(unreadable))
+        .map(|row| {
+            let id = row.reference().to_owned();
+            row.call()
+                .ok_or(StoreError::Unreadable { what: "call", id })
+        })
         .collect()
 }
 
-pub(super) async fn ledger(store: &Sqlite, task: &TaskId) -> Result<Ledger, StoreError> {
-    let mut connection = store
-        .reads
-        .acquire()
-        .await
-        .map_err(|error| StoreError::of(&store.path, error))?;
-    ledger_with(&store.path, &mut connection, task).await
+/// The account of a task as the tables have it.
+pub(super) async fn account(
+    path: &Path,
+    from: &mut SqliteConnection,
+    task: &TaskId,
+) -> Result<Account, StoreError> {
+    let ledger = ledger(path, from, task).await?;
+    // The minute before the last change: what is older counts for no later moment.
+    let moments: Vec<i64> = sqlx::query_scalar(
+        "SELECT at FROM call WHERE task = ?1 AND mutates = 1 AND verdict = 'allow' \
+         AND at > (SELECT max(at) FROM call WHERE task = ?1 AND mutates = 1 AND verdict = 'allow') - 60000000",
+    )
+    .bind(task.as_str())
+    .fetch_all(from)
+    .await
+    .map_err(|error| StoreError::of(path, error))?;
+    Ok(Account::new(ledger, moments))
 }
 
 /// The ledger of a task as the tables have it.
-pub(super) async fn ledger_with(
+async fn ledger(
     path: &Path,
     from: &mut SqliteConnection,
     task: &TaskId,
@@ -238,7 +252,7 @@ pub(super) async fn ledger_with(
             .await
             .map_err(failed)?;
     let rows: Vec<(String, String)> =
-        sqlx::query_as("SELECT effect, arn FROM ledger WHERE task = ? ORDER BY sequence")
+        sqlx::query_as("SELECT effect, arn FROM ledger WHERE task = ? ORDER BY sequence, effect")
             .bind(task.as_str())
             .fetch_all(&mut *from)
             .await
@@ -270,23 +284,6 @@ pub(super) async fn ledger_with(
         }
     }
     Ok(ledger)
-}
-
-pub(super) async fn last_minute(
-    store: &Sqlite,
-    task: &TaskId,
-    now: Timestamp,
-) -> Result<u32, StoreError> {
-    let since = now.as_microsecond().saturating_sub(60_000_000);
-    let count: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM call WHERE task = ? AND at > ? AND mutates = 1 AND verdict = 'allow'",
-    )
-    .bind(task.as_str())
-    .bind(since)
-    .fetch_one(&store.reads)
-    .await
-    .map_err(|error| StoreError::of(&store.path, error))?;
-    Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 pub(super) async fn posture(store: &Sqlite) -> Result<StandingPosture, StoreError> {
@@ -340,20 +337,20 @@ pub(super) async fn close_interrupted(
     connection: &mut SqliteConnection,
     reads: &SqlitePool,
 ) -> Result<Vec<StoredCall>, StoreError> {
-    let failed = |error| StoreError::of(path, error);
     let mut query = QueryBuilder::<Database>::new(CALLS);
     query.push(" AND call.sequence IN (SELECT sequence FROM open_call) ORDER BY call.sequence");
     let open = fetch(path, reads, query).await?;
-    sqlx::query(
+    for statement in [
+        "BEGIN IMMEDIATE",
         "INSERT INTO outcome (sequence, result, detail, took) \
          SELECT sequence, 'indeterminate', 'Cordon ended before the outcome was known', 0 FROM open_call",
-    )
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
-    sqlx::query("DELETE FROM open_call")
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+        "DELETE FROM open_call",
+        "COMMIT",
+    ] {
+        sqlx::query(statement)
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| StoreError::of(path, error))?;
+    }
     Ok(open)
 }

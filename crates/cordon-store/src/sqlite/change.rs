@@ -1,0 +1,113 @@
+//! Changes of tasks, sessions and the posture, one statement each.
+
+use super::job::Change;
+use crate::error::StoreError;
+use crate::posture;
+use crate::session::state_word;
+use crate::task::TaskState;
+use sqlx::SqliteConnection;
+use std::path::Path;
+
+/// Carries out one change within a transaction.
+///
+/// # Errors
+/// `Ok(Err(_))` where the change is refused and the transaction goes on, because a statement that
+/// breaks a constraint leaves nothing behind; `Err(_)` where the store failed.
+pub(super) async fn apply(
+    path: &Path,
+    connection: &mut SqliteConnection,
+    change: &Change,
+) -> Result<Result<(), StoreError>, StoreError> {
+    let (what, id) = subject(change);
+    let unknown = |what, id: &str| StoreError::Unknown {
+        what,
+        id: id.to_owned(),
+    };
+    match statement(change).execute(&mut *connection).await {
+        Ok(done) if done.rows_affected() == 0 => return Ok(Err(unknown(what, id))),
+        Ok(_) => {}
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            let id = id.to_owned();
+            return Ok(Err(StoreError::Exists { what, id }));
+        }
+        Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
+            let task = match change {
+                Change::PutSession(session) => session.task.as_str(),
+                _ => id,
+            };
+            return Ok(Err(unknown("task", task)));
+        }
+        Err(error) => return Err(StoreError::of(path, error)),
+    }
+    if let Change::TaskState(task, TaskState::Stopped) = change {
+        sqlx::query("UPDATE session SET state = 'stopped' WHERE task = ?")
+            .bind(task.as_str())
+            .execute(connection)
+            .await
+            .map_err(|error| StoreError::of(path, error))?;
+    }
+    Ok(Ok(()))
+}
+
+fn subject(change: &Change) -> (&'static str, &str) {
+    match change {
+        Change::PutTask(task) => ("task", task.id.as_str()),
+        Change::TaskMode(id, _) | Change::TaskState(id, _) | Change::TaskExpires(id, _) => {
+            ("task", id.as_str())
+        }
+        Change::PutSession(session) => ("session", session.id.as_str()),
+        Change::SessionState(id, _) => ("session", id.as_str()),
+        Change::Posture(_) => ("posture", ""),
+    }
+}
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+fn statement(change: &Change) -> Statement<'_> {
+    match change {
+        Change::PutTask(task) => sqlx::query(
+            "INSERT INTO task (id, text, lock, sponsor, mode, state, created, expires) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(task.id.as_str())
+        .bind(&*task.text)
+        .bind(&*task.lock)
+        .bind(task.sponsor.as_str())
+        .bind(task.mode.as_str())
+        .bind(task.state.as_str())
+        .bind(task.created.as_microsecond())
+        .bind(task.expires.as_microsecond()),
+        Change::TaskMode(id, mode) => sqlx::query("UPDATE task SET mode = ? WHERE id = ?")
+            .bind(mode.as_str())
+            .bind(id.as_str()),
+        Change::TaskState(id, state) => sqlx::query("UPDATE task SET state = ? WHERE id = ?")
+            .bind(state.as_str())
+            .bind(id.as_str()),
+        Change::TaskExpires(id, expires) => sqlx::query("UPDATE task SET expires = ? WHERE id = ?")
+            .bind(expires.as_microsecond())
+            .bind(id.as_str()),
+        Change::PutSession(session) => sqlx::query(
+            "INSERT INTO session (id, task, key_id, secret, agent, account, started, state) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(session.id.as_str())
+        .bind(session.task.as_str())
+        .bind(session.key_id.as_str())
+        .bind(session.secret.expose())
+        .bind(&*session.agent)
+        .bind(session.account.as_str())
+        .bind(session.started.as_microsecond())
+        .bind(state_word(session.state)),
+        Change::SessionState(id, state) => sqlx::query("UPDATE session SET state = ? WHERE id = ?")
+            .bind(state_word(*state))
+            .bind(id.as_str()),
+        Change::Posture(standing) => sqlx::query(
+            "INSERT OR REPLACE INTO posture (one, posture, message, by, since) \
+             VALUES (1, ?, ?, ?, ?)",
+        )
+        .bind(posture::word(standing.posture))
+        .bind(&*standing.message)
+        .bind(&*standing.by)
+        .bind(standing.since.as_microsecond()),
+    }
+}

@@ -1,0 +1,145 @@
+//! Jobs: what callers ask of the writer, and how they hear of it.
+
+use crate::call::Budget;
+use crate::error::{RecordError, StoreError};
+use crate::posture::StandingPosture;
+use crate::row::NewCall;
+use crate::session::StoredSession;
+use crate::task::{StoredTask, TaskMode, TaskState};
+use cordon_core::names::{SessionId, TaskId};
+use cordon_core::record::CallResult;
+use cordon_core::session::SessionState;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How a caller hears. Nobody listens where there is none: the job lingers until others are
+/// committed.
+pub(super) type Reply<E> = Option<oneshot::Sender<Result<(), E>>>;
+
+/// One thing for the writer to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Keep a decided call.
+    Record {
+        call: Box<NewCall>,
+        budget: Budget,
+        reply: Reply<RecordError>,
+    },
+    /// Keep what became of a call.
+    Close {
+        reference: Box<str>,
+        result: CallResult,
+        took: Duration,
+        reply: Reply<StoreError>,
+    },
+    /// Change a task, a session or the posture.
+    Change {
+        change: Box<Change>,
+        reply: Reply<StoreError>,
+    },
+    /// Show the account of a task to readers.
+    Show {
+        task: TaskId,
+        reply: Reply<StoreError>,
+    },
+    /// Commit what came before.
+    Flush { reply: Reply<StoreError> },
+    /// Commit what came before, and end.
+    ShutDown { reply: Reply<StoreError> },
+}
+
+/// A change of a task, a session or the posture.
+#[derive(Debug)]
+pub(super) enum Change {
+    PutTask(StoredTask),
+    TaskMode(TaskId, TaskMode),
+    TaskState(TaskId, TaskState),
+    TaskExpires(TaskId, Timestamp),
+    PutSession(StoredSession),
+    SessionState(SessionId, SessionState),
+    Posture(StandingPosture),
+}
+
+/// Which jobs of a batch, by their place in it, did not succeed although the batch did.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    pub(super) records: HashMap<usize, RecordError>,
+    pub(super) others: HashMap<usize, StoreError>,
+}
+
+impl Job {
+    /// Whether somebody waits for its commit.
+    pub(super) fn is_awaited(&self) -> bool {
+        match self {
+            Self::Record { reply, .. } => reply.is_some(),
+            Self::Close { reply, .. }
+            | Self::Change { reply, .. }
+            | Self::Show { reply, .. }
+            | Self::Flush { reply }
+            | Self::ShutDown { reply } => reply.is_some(),
+        }
+    }
+
+    /// Tells the caller that the job, `place` in its batch, is committed or refused. Gives the
+    /// job that undoes it where its caller has gone away and so will not let the call leave.
+    pub(super) fn committed(self, place: usize, refusals: &mut Refusals) -> Option<Self> {
+        match self {
+            Self::Record { call, reply, .. } => {
+                let refused = refusals.records.remove(&place);
+                let Some(reply) = reply else {
+                    if let Some(error) = refused {
+                        tracing::error!(reference = %call.reference, %error, "a read was let go and could not be recorded");
+                    }
+                    return None;
+                };
+                let stays_open = refused.is_none() && call.outcome.allowed();
+                let unheard = reply.send(refused.map_or(Ok(()), Err)).is_err();
+                (unheard && stays_open).then(|| Self::Close {
+                    reference: call.reference,
+                    result: CallResult::NotSent {
+                        why: "its client went away before it left".into(),
+                    },
+                    took: Duration::ZERO,
+                    reply: None,
+                })
+            }
+            Self::Close { reply, .. }
+            | Self::Change { reply, .. }
+            | Self::Show { reply, .. }
+            | Self::Flush { reply }
+            | Self::ShutDown { reply } => {
+                let refused = refusals.others.remove(&place);
+                answer(reply, refused.map_or(Ok(()), Err));
+                None
+            }
+        }
+    }
+
+    /// Tells the caller that the job failed. Gives it back where nobody waits for it, so that it
+    /// is tried again.
+    pub(super) fn failed(self, error: &StoreError) -> Option<Self> {
+        if !self.is_awaited() {
+            return Some(self);
+        }
+        match self {
+            Self::Record { reply, .. } => answer(reply, Err(error.clone().into())),
+            Self::Close { reply, .. }
+            | Self::Change { reply, .. }
+            | Self::Show { reply, .. }
+            | Self::Flush { reply }
+            | Self::ShutDown { reply } => answer(reply, Err(error.clone())),
+        }
+        None
+    }
+}
+
+/// A caller that went away misses nothing: what it asked for is done or is not.
+fn answer<E: std::fmt::Display>(reply: Reply<E>, done: Result<(), E>) {
+    match (reply, done) {
+        (Some(reply), done) => drop(reply.send(done)),
+        (None, Err(error)) => tracing::error!(%error, "an outcome could not be recorded"),
+        (None, Ok(())) => {}
+    }
+}

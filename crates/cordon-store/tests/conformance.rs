@@ -1,0 +1,645 @@
+//! What every store promises, told once and run against each backend.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod fixture;
+
+use cordon_core::decide::{Outcome, Posture};
+use cordon_core::ledger::Used;
+use cordon_core::record::{CallRecord, CallResult, RecordedOutcome};
+use cordon_core::session::SessionState;
+use cordon_store::{
+    Budget, CallFilter, Limit, RecordError, StandingPosture, Store, StoreError, StoredCall,
+    TaskMode, TaskState,
+};
+use fixture::*;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+macro_rules! conformance {
+    ($($story:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$story(std::sync::Arc::new(super::serve(folder.path()).await)).await;
+            })*
+        }
+    };
+}
+
+conformance! {
+    concurrent_changes_never_overshoot_a_budget
+    a_budget_counts_what_is_created_and_destroyed
+    a_budget_of_one_minute_frees_itself
+    denied_calls_and_reads_cost_nothing
+    a_change_that_certainly_had_no_effect_gives_back_its_units
+    nothing_belongs_to_a_task_before_its_creation_succeeded
+    a_refused_destruction_leaves_the_resource_to_its_task
+    a_refund_does_not_forget_an_earlier_destruction
+    a_task_is_charged_for_its_own_calls_alone
+    a_reference_is_used_once
+    a_taken_reference_spoils_no_other_call
+    a_record_that_is_too_large_is_refused
+    a_record_comes_back_as_it_was_written
+    an_outcome_is_kept_with_its_call
+    a_call_that_never_left_has_no_end
+    calls_are_found_by_what_they_are
+    text_of_a_filter_is_text_and_nothing_else
+    newest_calls_come_first_and_a_tail_goes_on
+    a_task_is_declared_once
+    what_is_not_there_is_said_so
+    a_stopped_task_stops_its_sessions
+    a_key_belongs_to_one_session
+    changes_are_told_and_calls_are_not
+    the_posture_is_normal_until_it_is_set
+    a_store_that_was_shut_down_says_so
+    what_is_kept_is_whole
+}
+
+async fn ledger(store: &dyn Store, task: &str) -> cordon_core::ledger::Ledger {
+    (*store.ledger(&task.parse().unwrap()).await.unwrap()).clone()
+}
+
+fn owns(ledger: &cordon_core::ledger::Ledger, arn: &str) -> bool {
+    ledger.owns(arn)
+}
+
+async fn found(store: &dyn Store, filter: CallFilter) -> Vec<String> {
+    let calls = store.search(&filter).await.unwrap();
+    calls.iter().map(reference).collect()
+}
+
+fn reference(call: &StoredCall) -> String {
+    call.record.reference.to_string()
+}
+
+async fn concurrent_changes_never_overshoot_a_budget(store: Arc<dyn Store>) {
+    let budget = Budget {
+        mutations: Some(10),
+        ..Budget::default()
+    };
+    let mut calls = JoinSet::new();
+    for number in 0..100 {
+        let store = Arc::clone(&store);
+        calls.spawn(async move {
+            let record = change(&format!("R{number}"), "T-1");
+            store.record(record, budget).await
+        });
+    }
+    let mut let_go = 0;
+    for outcome in calls.join_all().await {
+        match outcome {
+            Ok(_) => let_go += 1,
+            Err(RecordError::OverBudget {
+                limit: Limit::Mutations,
+                cap: 10,
+                used: 10,
+            }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(let_go, 10);
+    assert_eq!(ledger(&*store, "T-1").await.used.mutations, 10);
+    assert_eq!(found(&*store, CallFilter::default()).await.len(), 10);
+}
+
+async fn a_budget_counts_what_is_created_and_destroyed(store: Arc<dyn Store>) {
+    let budget = Budget {
+        creates: Some(1),
+        destroys: Some(0),
+        ..Budget::default()
+    };
+    let _kept = store
+        .record(creation("R1", "T-1", TABLE), budget)
+        .await
+        .unwrap();
+    for (record, limit) in [
+        (creation("R2", "T-1", TABLE), Limit::Creates),
+        (destruction("R3", "T-1", TABLE), Limit::Destroys),
+    ] {
+        let refused = store.record(record, budget).await.unwrap_err();
+        assert!(
+            matches!(&refused, RecordError::OverBudget { limit: found, .. } if *found == limit),
+            "{refused}"
+        );
+    }
+    let _kept = store.record(change("R4", "T-1"), budget).await.unwrap();
+    let used = ledger(&*store, "T-1").await.used;
+    assert_eq!((used.mutations, used.creates, used.destroys), (2, 1, 0));
+}
+
+async fn a_budget_of_one_minute_frees_itself(store: Arc<dyn Store>) {
+    let budget = Budget {
+        per_minute: Some(2),
+        ..Budget::default()
+    };
+    let task = "T-1".parse().unwrap();
+    let later = |reference: &str, second| CallRecord {
+        at: at(second),
+        ..change(reference, "T-1")
+    };
+    for (reference, second, allowed) in [
+        ("R1", 0, true),
+        ("R2", 30, true),
+        ("R3", 59, false),
+        ("R4", 60, true),
+        ("R5", 61, false),
+        ("R6", 90, true),
+    ] {
+        let record = later(reference, second);
+        let outcome = store.record(record, budget).await;
+        assert_eq!(outcome.is_ok(), allowed, "{reference}");
+    }
+    for (second, count) in [(91, 2), (120, 1), (150, 0)] {
+        assert_eq!(store.last_minute(&task, at(second)).await.unwrap(), count);
+    }
+}
+
+async fn denied_calls_and_reads_cost_nothing(store: Arc<dyn Store>) {
+    let nothing = Budget {
+        mutations: Some(0),
+        creates: Some(0),
+        destroys: Some(0),
+        per_minute: Some(0),
+    };
+    for record in [denial("R1", "T-1"), read("R2", "T-1")] {
+        let _kept = store.record(record, nothing).await.unwrap();
+    }
+    assert_eq!(ledger(&*store, "T-1").await, Default::default());
+    let task = "T-1".parse().unwrap();
+    assert_eq!(store.last_minute(&task, at(11)).await.unwrap(), 0);
+}
+
+async fn a_change_that_certainly_had_no_effect_gives_back_its_units(store: Arc<dyn Store>) {
+    let not_sent = CallResult::NotSent {
+        why: "no connection".into(),
+    };
+    let lost = CallResult::Indeterminate {
+        why: "the connection broke".into(),
+    };
+    let cases = [
+        (not_sent, 0),
+        (answered(400), 0),
+        (answered(403), 0),
+        (answered(404), 0),
+        (answered(200), 1),
+        (answered(408), 1),
+        (answered(500), 1),
+        (lost, 1),
+    ];
+    for (number, (result, units)) in cases.into_iter().enumerate() {
+        let task = format!("T-{number}");
+        let record = creation(&format!("R{number}"), &task, TABLE);
+        let open = recorded(&*store, record).await;
+        assert_eq!(ledger(&*store, &task).await.used.creates, 1);
+        store.close(open, result.clone(), TOOK).await.unwrap();
+        let used = ledger(&*store, &task).await.used;
+        assert_eq!((used.mutations, used.creates), (units, units), "{result:?}");
+    }
+}
+
+async fn nothing_belongs_to_a_task_before_its_creation_succeeded(store: Arc<dyn Store>) {
+    let open = recorded(&*store, creation("R1", "T-1", TABLE)).await;
+    assert!(!owns(&ledger(&*store, "T-1").await, TABLE));
+    store.close(open, answered(200), TOOK).await.unwrap();
+    assert!(owns(&ledger(&*store, "T-1").await, TABLE));
+
+    for (number, status) in [(2, 500), (3, 403)] {
+        let task = format!("T-{number}");
+        let record = creation(&format!("R{number}"), &task, TABLE);
+        done(&*store, record, status).await;
+        assert!(!owns(&ledger(&*store, &task).await, TABLE), "{status}");
+    }
+}
+
+async fn a_refused_destruction_leaves_the_resource_to_its_task(store: Arc<dyn Store>) {
+    done(&*store, creation("R1", "T-1", TABLE), 200).await;
+    let open = recorded(&*store, destruction("R2", "T-1", TABLE)).await;
+    let during = ledger(&*store, "T-1").await;
+    assert!(!owns(&during, TABLE) && during.recreates(TABLE));
+    store.close(open, answered(403), TOOK).await.unwrap();
+    let after = ledger(&*store, "T-1").await;
+    assert!(owns(&after, TABLE) && !after.recreates(TABLE));
+
+    done(&*store, destruction("R3", "T-1", TABLE), 200).await;
+    let gone = ledger(&*store, "T-1").await;
+    assert!(!owns(&gone, TABLE) && gone.recreates(TABLE));
+}
+
+async fn a_refund_does_not_forget_an_earlier_destruction(store: Arc<dyn Store>) {
+    done(&*store, destruction("R1", "T-1", TABLE), 200).await;
+    done(&*store, destruction("R2", "T-1", TABLE), 404).await;
+    let ledger = ledger(&*store, "T-1").await;
+    assert!(ledger.recreates(TABLE));
+    assert_eq!(ledger.used.destroys, 1);
+}
+
+async fn a_task_is_charged_for_its_own_calls_alone(store: Arc<dyn Store>) {
+    done(&*store, creation("R1", "T-1", TABLE), 200).await;
+    assert_eq!(ledger(&*store, "T-2").await, Default::default());
+}
+
+async fn a_reference_is_used_once(store: Arc<dyn Store>) {
+    let open = recorded(&*store, change("R1", "T-1")).await;
+    let refused = store
+        .record(destruction("R1", "T-1", TABLE), unlimited())
+        .await;
+    assert!(matches!(refused, Err(RecordError::ReferenceTaken(taken)) if &*taken == "R1"));
+    let ledger = ledger(&*store, "T-1").await;
+    assert_eq!((ledger.used.mutations, ledger.used.destroys), (1, 0));
+    assert!(!ledger.recreates(TABLE));
+    store.close(open, answered(200), TOOK).await.unwrap();
+}
+
+async fn a_taken_reference_spoils_no_other_call(store: Arc<dyn Store>) {
+    let _kept = recorded(&*store, change("R7", "T-1")).await;
+    let mut calls = JoinSet::new();
+    for number in 0..20 {
+        let store = Arc::clone(&store);
+        calls.spawn(async move {
+            let record = change(&format!("R{number}"), "T-1");
+            store.record(record, unlimited()).await.is_ok()
+        });
+    }
+    let kept = calls.join_all().await.into_iter().filter(|kept| *kept);
+    assert_eq!(kept.count(), 19);
+    assert_eq!(ledger(&*store, "T-1").await.used.mutations, 20);
+    assert_eq!(found(&*store, CallFilter::default()).await.len(), 20);
+}
+
+async fn a_record_that_is_too_large_is_refused(store: Arc<dyn Store>) {
+    let record = CallRecord {
+        message: "x".repeat(3 * 1024 * 1024).into(),
+        ..change("R1", "T-1")
+    };
+    let refused = store.record(record, unlimited()).await;
+    assert!(matches!(refused, Err(RecordError::TooLarge { .. })));
+    let _kept = recorded(&*store, change("R1", "T-1")).await;
+}
+
+async fn a_record_comes_back_as_it_was_written(store: Arc<dyn Store>) {
+    let hold = CallRecord {
+        outcome: RecordedOutcome::Decided(Outcome::Hold),
+        needs: vec!["senior".into(), "dba".into()],
+        message: "line\nwith \u{202e}marks\0 and 雪".into(),
+        ..destruction("R2", "T-1", TABLE)
+    };
+    let reject = CallRecord {
+        outcome: RecordedOutcome::Rejected,
+        accesses: Vec::new(),
+        class: "",
+        protocol: "",
+        service: "".into(),
+        ..read("R3", "")
+    };
+    for record in [creation("R1", "T-1", TABLE), hold, reject] {
+        let written = format!("{record:?}");
+        let reference = record.reference.parse().unwrap();
+        let _kept = recorded(&*store, record).await;
+        let call = store.call(&reference).await.unwrap().unwrap();
+        assert_eq!(format!("{:?}", call.record), written);
+        assert_eq!(call.closed, None);
+    }
+}
+
+async fn an_outcome_is_kept_with_its_call(store: Arc<dyn Store>) {
+    let results = [
+        answered(200),
+        CallResult::NotSent {
+            why: "no connection".into(),
+        },
+        CallResult::Indeterminate {
+            why: "the connection broke".into(),
+        },
+    ];
+    for (number, result) in results.into_iter().enumerate() {
+        let name = format!("R{number}");
+        let open = recorded(&*store, change(&name, "T-1")).await;
+        store.close(open, result.clone(), TOOK).await.unwrap();
+        let call = store.call(&name.parse().unwrap()).await.unwrap().unwrap();
+        let closed = call.closed.unwrap();
+        assert_eq!((closed.result, closed.took), (result, TOOK));
+    }
+}
+
+async fn a_call_that_never_left_has_no_end(store: Arc<dyn Store>) {
+    let denied = recorded(&*store, denial("R1", "T-1")).await;
+    let closed = store.close(denied, answered(200), TOOK).await;
+    assert!(matches!(closed, Ok(()) | Err(StoreError::Unknown { .. })));
+    let call = store.call(&"R1".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(call.closed, None);
+}
+
+async fn calls_are_found_by_what_they_are(store: Arc<dyn Store>) {
+    let elsewhere = CallRecord {
+        session: "S-2".into(),
+        service: "s3".into(),
+        operation: "PutObject".into(),
+        at: at(500),
+        accesses: Vec::new(),
+        ..change("R3", "T-2")
+    };
+    for record in [change("R1", "T-1"), denial("R2", "T-1"), elsewhere] {
+        let _kept = recorded(&*store, record).await;
+    }
+    let all = CallFilter::default;
+    let cases = [
+        (all(), "R3 R2 R1"),
+        (
+            CallFilter {
+                task: Some("T-1".parse().unwrap()),
+                ..all()
+            },
+            "R2 R1",
+        ),
+        (
+            CallFilter {
+                session: Some("S-2".into()),
+                ..all()
+            },
+            "R3",
+        ),
+        (
+            CallFilter {
+                verdict: Some(RecordedOutcome::Decided(Outcome::Deny)),
+                ..all()
+            },
+            "R2",
+        ),
+        (
+            CallFilter {
+                service: Some("s3".into()),
+                ..all()
+            },
+            "R3",
+        ),
+        (
+            CallFilter {
+                operation: Some("UpdateTable".into()),
+                ..all()
+            },
+            "R1",
+        ),
+        (
+            CallFilter {
+                class: Some("destroy".into()),
+                ..all()
+            },
+            "R2",
+        ),
+        (
+            CallFilter {
+                environment: Some("cn-prod".into()),
+                ..all()
+            },
+            "R2 R1",
+        ),
+        (
+            CallFilter {
+                environment: Some("cn".into()),
+                ..all()
+            },
+            "",
+        ),
+        (
+            CallFilter {
+                text: Some("CORDON DENIED".into()),
+                ..all()
+            },
+            "R2",
+        ),
+        (
+            CallFilter {
+                since: Some(at(500)),
+                ..all()
+            },
+            "R3",
+        ),
+        (
+            CallFilter {
+                limit: Some(1),
+                ..all()
+            },
+            "R3",
+        ),
+        (
+            CallFilter {
+                task: Some("T-1".parse().unwrap()),
+                service: Some("s3".into()),
+                ..all()
+            },
+            "",
+        ),
+    ];
+    for (filter, expected) in cases {
+        let shown = format!("{filter:?}");
+        assert_eq!(found(&*store, filter).await.join(" "), expected, "{shown}");
+    }
+}
+
+async fn text_of_a_filter_is_text_and_nothing_else(store: Arc<dyn Store>) {
+    let percent = CallRecord {
+        message: "100% sure".into(),
+        ..denial("R1", "T-1")
+    };
+    for record in [percent, denial("R2", "T-1")] {
+        let _kept = recorded(&*store, record).await;
+    }
+    for (text, expected) in [
+        ("%", "R1"),
+        ("_", ""),
+        ("policy_version", ""),
+        ("of \"ORDERS\"", "R2 R1"),
+        ("' OR 1=1 --", ""),
+        ("\") > 0 OR (\"", ""),
+    ] {
+        let filter = CallFilter {
+            session: Some("S-1".into()),
+            text: Some(text.into()),
+            ..CallFilter::default()
+        };
+        assert_eq!(found(&*store, filter).await.join(" "), expected, "{text}");
+    }
+    assert_eq!(found(&*store, CallFilter::default()).await.len(), 2);
+}
+
+async fn newest_calls_come_first_and_a_tail_goes_on(store: Arc<dyn Store>) {
+    for number in 1..=5 {
+        let _kept = recorded(&*store, change(&format!("R{number}"), "T-1")).await;
+    }
+    let calls = store.search(&CallFilter::default()).await.unwrap();
+    let numbers: Vec<u64> = calls.iter().map(|call| call.sequence).collect();
+    assert!(
+        numbers.is_sorted_by(|one, other| one > other),
+        "{numbers:?}"
+    );
+    let first = store.tail(0, 2).await.unwrap();
+    assert_eq!(
+        first.iter().map(reference).collect::<Vec<_>>(),
+        ["R1", "R2"]
+    );
+    let rest = store.tail(first[1].sequence, 10).await.unwrap();
+    assert_eq!(
+        rest.iter().map(reference).collect::<Vec<_>>(),
+        ["R3", "R4", "R5"]
+    );
+    assert!(store.tail(rest[2].sequence, 10).await.unwrap().is_empty());
+}
+
+async fn a_task_is_declared_once(store: Arc<dyn Store>) {
+    store.put_task(task("T-1")).await.unwrap();
+    let again = store.put_task(task("T-1")).await;
+    assert!(matches!(
+        again,
+        Err(StoreError::Exists { what: "task", .. })
+    ));
+    let id = "T-1".parse().unwrap();
+    assert_eq!(store.task(&id).await.unwrap(), Some(task("T-1")));
+
+    store.set_task_mode(&id, TaskMode::Live).await.unwrap();
+    store.set_task_state(&id, TaskState::Paused).await.unwrap();
+    store.extend_task(&id, at(7_200)).await.unwrap();
+    let expected = cordon_store::StoredTask {
+        mode: TaskMode::Live,
+        state: TaskState::Paused,
+        expires: at(7_200),
+        ..task("T-1")
+    };
+    let newer = cordon_store::StoredTask {
+        created: at(60),
+        ..task("T-2")
+    };
+    store.put_task(newer.clone()).await.unwrap();
+    assert_eq!(store.tasks().await.unwrap(), [newer, expected]);
+}
+
+async fn what_is_not_there_is_said_so(store: Arc<dyn Store>) {
+    let task = "T-9".parse().unwrap();
+    let session = "S-9".parse().unwrap();
+    for refused in [
+        store.set_task_mode(&task, TaskMode::Live).await,
+        store.set_task_state(&task, TaskState::Stopped).await,
+        store.extend_task(&task, at(9)).await,
+        store
+            .set_session_state(&session, SessionState::Paused)
+            .await,
+        store.put_session(fixture::session("S-1", "T-9")).await,
+    ] {
+        assert!(
+            matches!(refused, Err(StoreError::Unknown { .. })),
+            "{refused:?}"
+        );
+    }
+    assert!(store.task(&task).await.unwrap().is_none());
+    assert!(store.session(&session).await.unwrap().is_none());
+    assert!(store.call(&"R9".parse().unwrap()).await.unwrap().is_none());
+}
+
+async fn a_stopped_task_stops_its_sessions(store: Arc<dyn Store>) {
+    for id in ["T-1", "T-2"] {
+        store.put_task(task(id)).await.unwrap();
+    }
+    for (id, of) in [("S-1", "T-1"), ("S-2", "T-1"), ("S-3", "T-2")] {
+        store.put_session(session(id, of)).await.unwrap();
+    }
+    let paused = "S-2".parse().unwrap();
+    store
+        .set_session_state(&paused, SessionState::Paused)
+        .await
+        .unwrap();
+    let live = store.live_sessions().await.unwrap();
+    let states: Vec<_> = live.iter().map(|session| session.state).collect();
+    assert_eq!(
+        states,
+        [SessionState::Live, SessionState::Paused, SessionState::Live]
+    );
+    assert!(live[0].secret.matches(&session("S-1", "T-1").secret));
+
+    let id = "T-1".parse().unwrap();
+    store.set_task_state(&id, TaskState::Stopped).await.unwrap();
+    let live = store.live_sessions().await.unwrap();
+    let ids: Vec<_> = live.iter().map(|session| session.id.as_str()).collect();
+    assert_eq!(ids, ["S-3"]);
+    let stopped = store.session(&paused).await.unwrap().unwrap();
+    assert_eq!(stopped.state, SessionState::Stopped);
+}
+
+async fn a_key_belongs_to_one_session(store: Arc<dyn Store>) {
+    store.put_task(task("T-1")).await.unwrap();
+    store.put_session(session("S-1", "T-1")).await.unwrap();
+    let thief = cordon_store::StoredSession {
+        key_id: session("S-1", "T-1").key_id,
+        ..session("S-2", "T-1")
+    };
+    for refused in [thief, session("S-1", "T-1")] {
+        let refused = store.put_session(refused).await;
+        assert!(
+            matches!(refused, Err(StoreError::Exists { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+async fn changes_are_told_and_calls_are_not(store: Arc<dyn Store>) {
+    let mut changes = store.changes();
+    let start = *changes.borrow_and_update();
+    done(&*store, change("R1", "T-1"), 200).await;
+    assert_eq!(*changes.borrow_and_update(), start);
+    store.put_task(task("T-1")).await.unwrap();
+    let after_task = *changes.borrow_and_update();
+    assert!(after_task > start);
+    store.put_session(session("S-1", "T-1")).await.unwrap();
+    let after_session = *changes.borrow_and_update();
+    assert!(after_session > after_task);
+    store.set_posture(StandingPosture::default()).await.unwrap();
+    assert!(*changes.borrow_and_update() > after_session);
+}
+
+async fn the_posture_is_normal_until_it_is_set(store: Arc<dyn Store>) {
+    assert_eq!(store.posture().await.unwrap(), StandingPosture::default());
+    for posture in [Posture::Freeze, Posture::Elevated, Posture::Normal] {
+        let standing = StandingPosture {
+            posture,
+            message: "Release at noon".into(),
+            by: "mia@example.com".into(),
+            since: at(5),
+        };
+        store.set_posture(standing.clone()).await.unwrap();
+        assert_eq!(store.posture().await.unwrap(), standing);
+    }
+}
+
+async fn a_store_that_was_shut_down_says_so(store: Arc<dyn Store>) {
+    let open = recorded(&*store, change("R1", "T-1")).await;
+    store.shut_down().await.unwrap();
+    store.shut_down().await.unwrap();
+    let late = store.record(read("R2", "T-1"), unlimited()).await;
+    assert!(matches!(
+        late,
+        Err(RecordError::Store(StoreError::ShutDown))
+    ));
+    let late = store.close(open, answered(200), Duration::ZERO).await;
+    assert!(matches!(late, Err(StoreError::ShutDown)));
+    assert!(matches!(store.tasks().await, Err(StoreError::ShutDown)));
+}
+
+async fn what_is_kept_is_whole(store: Arc<dyn Store>) {
+    done(&*store, creation("R1", "T-1", TABLE), 200).await;
+    store.check().await.unwrap();
+    let used = ledger(&*store, "T-1").await.used;
+    assert_eq!(
+        used,
+        Used {
+            mutations: 1,
+            creates: 1,
+            destroys: 0
+        }
+    );
+}
