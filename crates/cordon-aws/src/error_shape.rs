@@ -148,6 +148,8 @@ fn speaks_rest_xml(request: &Request, signing_name: Option<&str>) -> Option<Wrap
     let name = signing_name.unwrap_or(endpoint);
     let control = endpoint == "s3-control" || request.path.starts_with("/v20180820/");
     match name {
+        // S3 on Outposts is managed by a JSON service that signs by the same name.
+        "s3-outposts" if request.path.starts_with("/S3Outposts/") => None,
         "s3" | "s3-control" | "s3-outposts" if control => Some(Wrapping::ErrorResponse),
         "s3" | "s3-outposts" | "s3-object-lambda" | "s3express" => Some(Wrapping::None),
         "route53" | "cloudfront" => Some(Wrapping::ErrorResponse),
@@ -395,6 +397,12 @@ mod tests {
                 (Protocol::RestXml, false),
             ),
             (Some("s3express"), "/k", &[], (Protocol::RestXml, true)),
+            (
+                Some("s3-outposts"),
+                "/S3Outposts/CreateEndpoint",
+                &[],
+                (Protocol::RestJson, false),
+            ),
             (Some("route53"), "/", &[], (Protocol::RestXml, false)),
             (Some("ec2"), "/", &form, (Protocol::Ec2, false)),
             (Some("sts"), "/", &form, (Protocol::Query, false)),

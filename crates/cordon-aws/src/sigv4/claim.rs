@@ -4,6 +4,10 @@
 //! that looks for credentials, so that no check can look at the header while identity comes from
 //! the query: exactly one form, each part exactly once, everything that has an effect signed.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
+
 use super::canonical::{ALGORITHM, MalformedQuery, parameters, parse_hash};
 use super::payload::ChecksumAlgorithm;
 use super::{AccessKeyId, CredentialScope, DateTime, Day, SecretKey};
@@ -637,6 +641,34 @@ pub enum ClaimError {
 }
 
 impl ClaimError {
+    /// What to do about it, as constant text that may be shown to an agent: nothing of the
+    /// request is in it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Missing => "Use the access key that Cordon gave to this session.",
+            Self::SigV2 => {
+                "Signature Version 2 is not accepted. Sign with Signature Version 4; in boto3: \
+                 Config(signature_version=\"s3v4\")."
+            }
+            Self::SigV4A => {
+                "SigV4A (AWS4-ECDSA-P256-SHA256) is not supported, and with it multi-region \
+                 access points. Sign with AWS4-HMAC-SHA256 for one region."
+            }
+            Self::Bearer | Self::Scheme(_) => {
+                "Sign with AWS4-HMAC-SHA256 and the access key that Cordon gave to this session; \
+                 other kinds of credentials are not accepted."
+            }
+            Self::NotSigned(_) | Self::SignedHeaderAbsent(_) | Self::SignedHeaders(_) => {
+                "Sign every header that has an effect: host, content-type and all that begin \
+                 with x-amz-. Something between the client and Cordon may also have added or \
+                 removed one."
+            }
+            Self::ModeNotForService => "Sign the hash of the body; this service takes no other.",
+            _ => "Use a supported SDK or CLI version, and sign with AWS4-HMAC-SHA256.",
+        }
+    }
+
     /// Whether the request simply carries no signature, which is a missing identity rather than
     /// a malformed one.
     #[must_use]

@@ -8,6 +8,9 @@
 mod chain;
 mod checksum;
 mod chunk;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
 mod writer;
 
 pub(super) use chain::Chain;
@@ -243,6 +246,8 @@ pub enum PayloadError {
     Checksum(&'static str),
     #[error("the request promises several `x-amz-checksum-` values")]
     SeveralChecksums,
+    #[error("`x-amz-sdk-checksum-algorithm` names another algorithm than the checksum has")]
+    ChecksumAlgorithm,
     #[error(transparent)]
     ChecksumHeader(HeaderError),
     #[error("the body is not framed as `aws-chunked`")]

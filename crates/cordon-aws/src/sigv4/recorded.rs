@@ -3,7 +3,8 @@
 
 use super::canonical::parameters;
 use super::{
-    Claim, ClaimError, DEFAULT_SKEW, PayloadMode, SecretKey, SigningKeys, Verified, verify,
+    Claim, ClaimError, DEFAULT_SKEW, PayloadMode, SecretKey, SigningKeys, Verified, VerifyError,
+    verify,
 };
 use crate::endpoint::Destination;
 use crate::request::{Body, Request};
@@ -11,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -124,6 +126,29 @@ fn a_recorded_body_reads_the_same_in_any_pieces() {
         }
     }
     assert!(framed > 20, "{framed}");
+}
+
+/// By its own time, not by the clocks' difference; but not before it.
+#[test]
+fn a_presigned_request_lives_as_long_as_it_says() {
+    let (_, request) = requests(RECORDINGS[0].2)
+        .into_iter()
+        .find(|(name, _)| name == "presigned-get")
+        .unwrap();
+    let at = |seconds| {
+        let now: Timestamp = "2026-11-25T09:30:00Z".parse().unwrap();
+        let now = now + SignedDuration::from_secs(seconds);
+        let claim = Claim::of(&request).unwrap();
+        verify(&request, claim, &KEYS, now, DEFAULT_SKEW).map(|_| ())
+    };
+    for (seconds, expected) in [
+        (-301, Err(VerifyError::FromTheFuture)),
+        (-300, Ok(())),
+        (900, Ok(())),
+        (901, Err(VerifyError::Expired)),
+    ] {
+        assert_eq!(at(seconds), expected, "{seconds}");
+    }
 }
 
 /// What a byte is taken from.

@@ -284,6 +284,7 @@ mod tests {
     use crate::sigv4::{Claim, DEFAULT_SKEW, SecretKey, SigningKeys, VerifyError, verify};
     use bytes::Bytes;
     use http::{HeaderMap, Method};
+    use proptest::prelude::*;
 
     const NOW: &str = "2026-11-25T09:30:00Z";
 
@@ -488,6 +489,41 @@ mod tests {
             let (emission, _) = signed("s3", plain, Some(&stream), Transport::Tls);
             let left = emission.headers.get(CONTENT_ENCODING);
             assert_eq!(left.map(|value| value.to_str().unwrap()), after, "{before}");
+        }
+    }
+
+    /// Percent-encoded, `/` too.
+    fn encoded(text: &str) -> String {
+        let escapes = percent_encoding::NON_ALPHANUMERIC;
+        percent_encoding::utf8_percent_encode(text, escapes).to_string()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_emitted_verifies(
+            service in prop_oneof![Just("s3"), Just("lambda"), Just("ebs")],
+            segments in prop::collection::vec(".{0,12}|\\.\\.?", 0..5),
+            pairs in prop::collection::vec((".{0,8}", ".{0,8}"), 0..5),
+            meta in "[ -~]{0,30}",
+            body in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let segments: Vec<String> = segments.iter().map(|text| encoded(text)).collect();
+            let pairs: Vec<String> = pairs
+                .iter()
+                .map(|(key, value)| format!("{}={}", encoded(key), encoded(value)))
+                .collect();
+            let body = Bytes::from(body);
+            let mut emission = emission(
+                &format!("/{}", segments.join("/")),
+                Some(&pairs.join("&")),
+                EmittedBody::Whole(body.clone()),
+            );
+            let meta = HeaderValue::from_str(meta.trim()).unwrap();
+            emission.headers.insert("x-amz-meta-text", meta);
+            let (emission, _) = signed(service, emission, None, Transport::Tls);
+            let request = request(&emission, Body::Whole(body));
+            prop_assert!(verified(&request, "secret").is_ok());
+            prop_assert!(verified(&request, "another").is_err());
         }
     }
 

@@ -7,7 +7,7 @@
 use super::canonical::{Canonical, MalformedQuery, PathRule, is_normal, sha256, string_to_sign};
 use super::claim::{Claim, ClaimedPayload, Form, PayloadMode, Streaming};
 use super::key::{DerivedKey, Holder};
-use super::payload::{Chain, PayloadError, PayloadReader, Promised};
+use super::payload::{Chain, ChecksumAlgorithm, PayloadError, PayloadReader, Promised};
 use super::{AccessKeyId, CredentialScope, SigningKeys};
 use crate::request::{Body, Request};
 use bytes::{Bytes, BytesMut};
@@ -125,7 +125,7 @@ pub fn verify(
         claim,
         whole: None,
     };
-    check_announced(&verified)?;
+    check_checksums(request, &verified)?;
     if let Body::Whole(body) = &request.body {
         let content = prove(&verified, body)?;
         verified.length = Some(content.len() as u64);
@@ -213,17 +213,29 @@ fn length(request: &Request, claim: &Claim) -> Result<Option<u64>, PayloadError>
     Ok(header.and_then(|text| text.parse().ok()))
 }
 
-/// A checksum is promised once: in a header or in the trailer.
-fn check_announced(verified: &Verified) -> Result<(), PayloadError> {
+/// A checksum is promised once, in a header or in the trailer, and is of the kind that
+/// `x-amz-sdk-checksum-algorithm` says, where that is sent.
+fn check_checksums(request: &Request, verified: &Verified) -> Result<(), PayloadError> {
     let announced = match &verified.mode {
-        PayloadMode::Streaming(Streaming::SignedTrailer(_) | Streaming::UnsignedTrailer(_)) => true,
+        PayloadMode::Streaming(
+            Streaming::SignedTrailer(checksum) | Streaming::UnsignedTrailer(checksum),
+        ) => Some(*checksum),
         PayloadMode::Streaming(Streaming::Signed)
         | PayloadMode::Hashed(_)
-        | PayloadMode::Unsigned => false,
+        | PayloadMode::Unsigned => None,
     };
-    match announced && verified.promised.iter().any(Promised::is_of_s3) {
-        true => Err(PayloadError::SeveralChecksums),
-        false => Ok(()),
+    let promised = verified.promised.iter().find_map(Promised::of_s3);
+    let checksum = match (announced, promised) {
+        (Some(_), Some(_)) => return Err(PayloadError::SeveralChecksums),
+        (Some(checksum), None) | (None, Some(checksum)) => checksum,
+        (None, None) => return Ok(()),
+    };
+    let name = request
+        .single("x-amz-sdk-checksum-algorithm")
+        .map_err(PayloadError::ChecksumHeader)?;
+    match name.is_none_or(|name| ChecksumAlgorithm::named(name) == Some(checksum)) {
+        true => Ok(()),
+        false => Err(PayloadError::ChecksumAlgorithm),
     }
 }
 

@@ -168,9 +168,9 @@ pub(in crate::sigv4) struct Promised {
 }
 
 impl Promised {
-    /// Whether it is one of S3's own, not `Content-MD5`.
-    pub(in crate::sigv4) fn is_of_s3(&self) -> bool {
-        self.header != "content-md5"
+    /// The algorithm, if it is one of S3's own checksums and not `Content-MD5`.
+    pub(in crate::sigv4) fn of_s3(&self) -> Option<ChecksumAlgorithm> {
+        (self.header != "content-md5").then_some(self.algorithm)
     }
 
     /// The checksums in the headers of `request`, at most one of S3's own and one `Content-MD5`.
