@@ -31,6 +31,7 @@ pub(crate) use routes::static_query;
 use crate::arn::{AccountId, Region};
 use crate::call::{Call, Route};
 use crate::catalog::{Catalog, Operation};
+use crate::protocol::{Name, ParseError};
 use crate::request::Request;
 use crate::resource;
 use crate::value::Value;
@@ -106,33 +107,42 @@ fn content(request: &Request) -> Result<Cow<'_, [u8]>, IdentifyError> {
     }
 }
 
-/// The first candidate whose model reads the request. There are several only where services are
-/// called by the same bytes, and then all of them check the same action.
+/// The candidate whose model reads the request. Of twins, which are called by the same bytes and
+/// checked for the same action, it is the first; any other two that fit are one too many.
 fn read_first<'s>(
     request: &Request,
     body: &[u8],
     selection: &'s Selection<'_>,
 ) -> Result<(&'s Candidate, Value), IdentifyError> {
-    let several = selection.candidates.len() > 1;
+    let mut chosen: Option<(&Candidate, Value)> = None;
     let mut first_error = None;
+    let several = selection.candidates.len() > 1;
     for candidate in &selection.candidates {
+        if let Some((first, _)) = &chosen
+            && strange::are_twins(first.operation, candidate.operation)
+        {
+            continue;
+        }
         check_encoding(request, candidate)?;
         match read::parameters(request, body, selection, candidate) {
             Ok(parameters) if !several || is_complete(candidate.operation, &parameters) => {
-                return Ok((candidate, parameters));
+                if chosen.replace((candidate, parameters)).is_some() {
+                    return Err(IdentifyError::AmbiguousSelector("two operations fit"));
+                }
             }
-            Ok(parameters) => {
-                first_error.get_or_insert(Ok((candidate, parameters)));
+            Ok(_) => {
+                first_error.get_or_insert(IdentifyError::Parameters {
+                    protocol: candidate.protocol,
+                    source: ParseError::Missing(Name::new("a required one")),
+                });
             }
             Err(error) => {
-                first_error.get_or_insert(Err(error));
+                first_error.get_or_insert(error);
             }
         }
     }
-    first_error.unwrap_or(Err(IdentifyError::UnknownOperation {
-        service: String::new(),
-        selector: String::new(),
-    }))
+    let nothing = || IdentifyError::AmbiguousSelector("no operation fits");
+    chosen.ok_or_else(|| first_error.unwrap_or_else(nothing))
 }
 
 /// No AWS client encodes bodies of the RPC protocols but for one operation.
@@ -168,7 +178,8 @@ fn assemble(
     let operation = candidate.operation;
     let site = place.site(operation)?;
     let account = known.account.map(AccountId::as_str);
-    let mut host = match selection.bucket_in_host && place.host.is_none() {
+    let bucket_in_host = selection.bucket_in_host && operation.service().name() == "s3";
+    let mut host = match bucket_in_host && place.host.is_none() {
         true => site.host.clone(),
         false => place.outbound_host(operation, &parameters, &site, account)?,
     };
@@ -198,7 +209,7 @@ fn assemble(
         route: Route {
             host,
             // In endpoint mode the bucket goes into the path, where every bucket fits.
-            bucket_in_host: selection.bucket_in_host && place.host.is_some(),
+            bucket_in_host: bucket_in_host && place.host.is_some(),
             query_by_get: selection.query_by_get,
             queue_path: selection.queue_path.map(Into::into),
         },

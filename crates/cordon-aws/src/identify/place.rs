@@ -179,6 +179,10 @@ impl<'r> Place<'r> {
         };
         let bare = wanted.strip_suffix('.').unwrap_or(&wanted);
         match &self.host {
+            // On Outposts S3 Control has one host for all accounts.
+            Some((host, _)) if prefix.is_empty() && host.endpoint == "s3-outposts" => {
+                Ok(host.name.clone())
+            }
             // Some hosts are in the table with the prefix as a part of their name.
             Some((host, _)) if prefix.is_empty() && host.name.starts_with(&wanted) => {
                 Ok(host.name.clone())
@@ -217,12 +221,14 @@ fn is_served(service: Service, host: &AwsHost, known: Known<'_>) -> bool {
     let region = known.signing_region.or(host.region.as_ref());
     let standard =
         region.and_then(|region| service.standard_host(host.partition.as_str(), region.as_str()));
-    let before = standard.and_then(|standard| host.name.strip_suffix(&standard));
-    before.is_some_and(|before| {
-        before.is_empty()
-            || service
-                .operations()
-                .any(|other| other.host_prefix() == before)
+    if standard.is_some_and(|standard| standard == host.name) {
+        return true;
+    }
+    service.operations().any(|operation| {
+        let fixed = operation.host_prefix();
+        let rest = host.name.strip_prefix(fixed).filter(|_| !fixed.is_empty());
+        rest.and_then(|rest| Catalog::embedded().host(rest))
+            .is_some_and(|found| found.services().any(|other| other == service))
     })
 }
 

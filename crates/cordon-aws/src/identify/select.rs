@@ -205,7 +205,10 @@ fn found<'r>(
 /// Whether the request is of a query protocol: its service declares one, and it is a form that
 /// is posted, or a call by GET that names its action.
 fn is_query(request: &Request, place: &Place<'_>, url: &[Pair<'_>]) -> Result<bool, IdentifyError> {
-    if !speaks(place, &[Protocol::Query, Protocol::Ec2]) {
+    // Older clients of SQS post to the path of the queue; all others to the root.
+    let is_sqs = || place.services.iter().any(|service| service.name() == "sqs");
+    let at_root = request.path == "/" || is_sqs();
+    if !at_root || !speaks(place, &[Protocol::Query, Protocol::Ec2]) {
         return Ok(false);
     }
     match request.method.as_str() {
@@ -264,7 +267,7 @@ fn by_action<'r>(
         })
         .collect();
     let selector = format!("{action} of version {version}");
-    let selection = found(
+    found(
         place,
         &selector,
         candidates,
@@ -277,17 +280,7 @@ fn by_action<'r>(
             modelled: Modelled::Nothing,
             body_in_query: false,
         },
-    )?;
-    let is_sqs = selection
-        .candidates
-        .iter()
-        .any(|c| c.operation.service().name() == "sqs");
-    match is_sqs || selection.queue_path.is_none() {
-        true => Ok(selection),
-        false => Err(IdentifyError::Path(
-            "requests with an action are sent to `/`",
-        )),
-    }
+    )
 }
 
 fn form_pairs(body: &[u8]) -> Result<Vec<Pair<'_>>, IdentifyError> {
@@ -387,7 +380,9 @@ fn by_route<'r>(
         }
     }
     let mut candidates = keep_best(matches);
-    candidates.retain(|candidate| strange::fits_scope(candidate.operation, place.signing_name));
+    candidates.retain(|candidate| {
+        strange::fits_scope(candidate.operation, place.signing_name, &request.path)
+    });
     candidates.sort_by_key(|candidate| strange::preference(candidate.operation));
     if let (true, Some(error)) = (candidates.is_empty(), not_canonical) {
         return Err(error);

@@ -103,11 +103,13 @@ const OLD_NAMES: &[(&str, &str)] = &[
 ];
 
 /// Whether an operation is called under the signing name of the scope. S3 lists buckets and
-/// directory buckets by the same bytes; only the name that is signed with tells them apart.
-pub(super) fn fits_scope(operation: Operation, signing_name: Option<&str>) -> bool {
-    match (operation.service().name(), operation.name()) {
-        ("s3", "ListBuckets") => signing_name != Some("s3express"),
-        ("s3", "ListDirectoryBuckets") => signing_name == Some("s3express"),
+/// directory buckets by the same bytes; only the name that is signed with tells them apart. On an
+/// Outpost, S3 knows access points by ARN alone, so that S3 Control's path is no bucket there.
+pub(super) fn fits_scope(operation: Operation, signing_name: Option<&str>, path: &str) -> bool {
+    match (operation.service().name(), operation.name(), signing_name) {
+        ("s3", "ListBuckets", name) => name != Some("s3express"),
+        ("s3", "ListDirectoryBuckets", name) => name == Some("s3express"),
+        ("s3", _, Some("s3-outposts")) => !path.starts_with("/v20180820/"),
         _ => true,
     }
 }
@@ -116,6 +118,15 @@ pub(super) fn fits_scope(operation: Operation, signing_name: Option<&str>) -> bo
 /// botocore has two tables for these, and they disagree.
 pub(super) fn may_sign_globally(service: Service) -> bool {
     matches!(service.name(), "health" | "sustainability")
+}
+
+/// Whether two operations that one request could be are one to AWS's access control: the same
+/// name in services of one IAM prefix, or an older name of it.
+pub(super) fn are_twins(one: Operation, other: Operation) -> bool {
+    let old =
+        |operation: Operation| OLD_NAMES.contains(&(operation.service().name(), operation.name()));
+    one.service().iam_prefix() == other.service().iam_prefix()
+        && (one.name() == other.name() || old(one) || old(other))
 }
 
 /// A number that orders operations which one request could be; lower is preferred.

@@ -124,7 +124,8 @@ impl<'j> Reader<'j> {
                 let text = self.jiter.known_str().map_err(malformed)?;
                 from_text(text, shape.kind()).ok_or_else(|| wrong_type(shape.kind(), at))
             }
-            (kind, _) => Err(wrong_type(kind, at)),
+            (kind, _) if is_json(peek) => Err(wrong_type(kind, at)),
+            _ => Err(ParseError::malformed("JSON body", "a syntax error")),
         }
     }
 
@@ -293,6 +294,14 @@ impl<'j> Reader<'j> {
         self.budget.leave();
         Ok(())
     }
+}
+
+/// Whether a JSON value can begin so.
+fn is_json(peek: Peek) -> bool {
+    matches!(
+        peek.into_inner(),
+        b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9'
+    )
 }
 
 fn insert(
