@@ -260,11 +260,7 @@ fn what_stands_before_a_host_is_the_operations_own() {
             "host-prefix",
         ),
     ] {
-        let text = format!(
-            "POST https://{host}/{}",
-            body.replace("{}", operation)
-                .replacen("{\"state", "{\"state", 1)
-        );
+        let text = format!("POST https://{host}/{}", body.replace("{}", operation));
         check("states", &text, expected);
     }
     let control = |host: &str, account: &str| {
