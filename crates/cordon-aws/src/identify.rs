@@ -108,13 +108,17 @@ fn content(request: &Request) -> Result<Cow<'_, [u8]>, IdentifyError> {
 }
 
 /// The candidate whose model reads the request. Of twins, which are called by the same bytes and
-/// checked for the same action, it is the first; any other two that fit are one too many.
+/// checked for the same action, it is the first; any other two that fit are one too many. Where
+/// none has all that its model requires, the first still is the call if every one that reads the
+/// request is its twin: clients write an empty required list as nothing.
 fn read_first<'s>(
     request: &Request,
     body: &[u8],
     selection: &'s Selection<'_>,
 ) -> Result<(&'s Candidate, Value), IdentifyError> {
     let mut chosen: Option<(&Candidate, Value)> = None;
+    let mut partial: Option<(&Candidate, Value)> = None;
+    let mut partial_differ = false;
     let mut first_error = None;
     let several = selection.candidates.len() > 1;
     for candidate in &selection.candidates {
@@ -130,11 +134,14 @@ fn read_first<'s>(
                     return Err(IdentifyError::AmbiguousSelector("two operations fit"));
                 }
             }
-            Ok(_) => {
+            Ok(parameters) => {
                 first_error.get_or_insert(IdentifyError::Parameters {
                     protocol: candidate.protocol,
                     source: ParseError::Missing(Name::new("a required one")),
                 });
+                let (first, _) = partial.get_or_insert((candidate, parameters));
+                partial_differ |= first.operation != candidate.operation
+                    && !strange::are_twins(first.operation, candidate.operation);
             }
             Err(error) => {
                 first_error.get_or_insert(error);
@@ -142,7 +149,9 @@ fn read_first<'s>(
         }
     }
     let nothing = || IdentifyError::AmbiguousSelector("no operation fits");
-    chosen.ok_or_else(|| first_error.unwrap_or_else(nothing))
+    chosen
+        .or(partial.filter(|_| !partial_differ))
+        .ok_or_else(|| first_error.unwrap_or_else(nothing))
 }
 
 /// No AWS client encodes bodies of the RPC protocols but for one operation.

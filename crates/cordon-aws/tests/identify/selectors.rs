@@ -1,7 +1,7 @@
 //! What names an operation, and what only looks as if it did. The numbers are those of the
 //! threat catalogue of the project's security papers.
 
-use super::check;
+use super::{Sent, check};
 
 const JSON: &str = "Content-Type: application/x-amz-json-1.0";
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded; charset=utf-8";
@@ -462,4 +462,29 @@ fn o24_what_must_be_signed_is_not_carried_unsigned() {
     );
     let own = format!("POST http://127.0.0.1:8443/\n{FORM}\n\n{open}");
     check("", &own, "unknown-region");
+}
+
+/// boto3 writes a list of nothing as nothing, so a required list may be missing on the wire. RDS,
+/// DocumentDB and Neptune are called by the same bytes and are one to IAM: which of them it is
+/// need not be known. Services that are not one stay refused.
+#[test]
+fn twins_need_no_required_member_to_be_one_call() {
+    for operation in [
+        "AddTagsToResource",
+        "ModifyDBClusterParameterGroup",
+        "ModifyDBParameterGroup",
+    ] {
+        let text = format!(
+            "POST https://rds.eu-west-1.amazonaws.com/\ncontent-type: application/x-www-form-urlencoded\n\n\
+             Action={operation}&Version=2014-10-31"
+        );
+        let call = Sent::parse("rds", "eu-west-1", &text)
+            .identify()
+            .expect(operation);
+        assert_eq!(
+            (call.service().name(), call.operation().name()),
+            ("rds", operation)
+        );
+        assert_eq!(&*call.accesses()[0].action, format!("rds:{operation}"));
+    }
 }
