@@ -149,15 +149,16 @@ pub(crate) fn recompile(stored: &StoredTask, policies: &Policies) -> Result<Task
     }
 }
 
-/// The lines of a lock that must not change: all but the mode and the end, which people steer
-/// while the task is under way, and the digest over them.
+/// The lines of a lock that must not change. Mode and end are steered by people while the task is
+/// under way, the bundle's version changes with every edit of a policy, and the digest is over
+/// all of them. What the task may do stays as it was frozen, and compiling checks it against
+/// the ceiling that is in force now.
 fn frozen(lock: &str) -> Vec<&str> {
-    let steered = |line: &&str| {
-        ["mode =", "mode ", "expires_at", "digest"]
-            .iter()
-            .any(|key| line.starts_with(key))
-    };
-    lock.lines().filter(|line| !steered(line)).collect()
+    const STEERED: [&str; 4] = ["mode", "expires_at", "policies", "digest"];
+    let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    lock.lines()
+        .filter(|line| !STEERED.contains(&key(line).as_str()))
+        .collect()
 }
 
 /// The time to the second: what is stored must come out as it went in.
@@ -296,4 +297,81 @@ fn random(length: usize) -> Result<String, Failure> {
             .map(|letter| char::from(*letter))
     };
     Ok(bytes.iter().filter_map(letter).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::bundle::Bundle;
+
+    const FILE: &str = include_str!("../../../examples/start.toml");
+
+    fn stored(policies: &Policies) -> StoredTask {
+        let launch = Launch {
+            id: "T-1".parse().unwrap(),
+            sponsor: "tester".parse().unwrap(),
+            at: now(),
+            mode: None,
+            expires: None,
+        };
+        let task = compile("start.toml", FILE, policies, launch).unwrap();
+        StoredTask {
+            id: task.id().clone(),
+            text: FILE.into(),
+            lock: task.lock().into(),
+            sponsor: task.sponsor().clone(),
+            mode: TaskMode::Preview,
+            state: TaskState::Active,
+            created: task.launched_at(),
+            expires: task.expires_at(),
+        }
+    }
+
+    #[test]
+    fn a_task_whose_frozen_meaning_changed_is_refused() {
+        let policies = Bundle::baseline().load().unwrap();
+        let kept = stored(&policies);
+        let action = "lambda:UpdateFunctionConfiguration";
+        assert!(kept.lock.contains(action));
+        for (from, to) in [
+            (action, "lambda:UpdateFunctionCode"),
+            ("ce-export", "ce-other"),
+            ("mutations", "mutation"),
+        ] {
+            let lock = kept.lock.replace(from, to).into();
+            let changed = StoredTask {
+                lock,
+                ..kept.clone()
+            };
+            assert!(recompile(&changed, &policies).is_err(), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn an_edited_bundle_a_new_mode_and_more_time_leave_a_task_what_it_was() {
+        let bundle = Bundle::baseline();
+        let policies = bundle.load().unwrap();
+        let kept = stored(&policies);
+        let mut edited = bundle.clone();
+        let file = edited
+            .files
+            .iter_mut()
+            .find(|file| file.name == "10-deny.cedar")
+            .unwrap();
+        file.text.push_str("\n// a remark\n");
+        let edited = edited.load().unwrap();
+        assert_ne!(edited.version(), policies.version());
+        recompile(&kept, &edited).unwrap();
+        let expires = kept.expires + jiff::SignedDuration::from_hours(1);
+        recompile(
+            &StoredTask {
+                mode: TaskMode::Live,
+                expires,
+                ..kept
+            },
+            &edited,
+        )
+        .unwrap();
+    }
 }
