@@ -1,5 +1,5 @@
-//! The main job with the AWS SDK for JavaScript, before both clouds. On the Node that is tested
-//! it knows no proxy, so the endpoint is its one way in.
+//! The main job with the AWS SDK for JavaScript, before both clouds. The SDK knows no proxy: by
+//! CONNECT it goes because of the script that `NODE_OPTIONS` loads.
 
 use cordon_tests::client::Client;
 use cordon_tests::cloud::Kind;
@@ -16,4 +16,16 @@ fn works_on_its_task_with_moto_by_the_endpoint() {
 #[ignore = "drives the AWS SDK for JavaScript: cargo xtask test --lane javascript"]
 fn works_on_its_task_with_lab_by_the_endpoint() {
     main_job(Client::Javascript, Kind::Lab, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives the AWS SDK for JavaScript: cargo xtask test --lane javascript"]
+fn works_on_its_task_with_moto_by_connect() {
+    main_job(Client::Javascript, Kind::Moto, Way::Connect);
+}
+
+#[test]
+#[ignore = "drives the AWS SDK for JavaScript: cargo xtask test --lane javascript"]
+fn works_on_its_task_with_lab_by_connect() {
+    main_job(Client::Javascript, Kind::Lab, Way::Connect);
 }
