@@ -308,6 +308,14 @@ impl Mode {
             Self::Live => "live",
         }
     }
+
+    /// The mode that [`Mode::as_str`] gives `word` for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Preview, Self::Live]
+            .into_iter()
+            .find(|mode| mode.as_str() == word)
+    }
 }
 
 /// A duration as tasks write it: days, hours and minutes, `8h`, `30m`, `1h30m`, longest first.

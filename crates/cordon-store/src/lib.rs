@@ -24,4 +24,4 @@ pub use posture::StandingPosture;
 pub use session::StoredSession;
 pub use sqlite::{Purpose, Sqlite, SqliteOptions, open_sqlite};
 pub use store::{Answer, Store};
-pub use task::{StoredTask, TaskMode, TaskState};
+pub use task::{StoredTask, TaskState};

@@ -23,11 +23,12 @@ use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::store::{Answer, Store};
-use crate::task::{StoredTask, TaskMode, TaskState};
+use crate::task::{StoredTask, TaskState};
 use cordon_core::ledger::Ledger;
 use cordon_core::names::{Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
+use cordon_core::task::Mode;
 use jiff::Timestamp;
 use job::{Change, Job, Reply};
 use sqlx::SqlitePool;
@@ -181,7 +182,7 @@ impl Store for Sqlite {
         Box::pin(read::tasks(self, None))
     }
 
-    fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: TaskMode) -> Answer<'a, ()> {
+    fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: Mode) -> Answer<'a, ()> {
         self.change(Change::TaskMode(id.clone(), mode))
     }
 

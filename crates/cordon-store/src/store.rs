@@ -6,11 +6,12 @@ use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::error::{RecordError, StoreError};
 use crate::posture::StandingPosture;
 use crate::session::StoredSession;
-use crate::task::{StoredTask, TaskMode, TaskState};
+use crate::task::{StoredTask, TaskState};
 use cordon_core::ledger::Ledger;
 use cordon_core::names::{Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
+use cordon_core::task::Mode;
 use jiff::Timestamp;
 use std::fmt::Debug;
 use std::future::Future;
@@ -45,7 +46,7 @@ pub trait Store: Debug + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such task.
-    fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: TaskMode) -> Answer<'a, ()>;
+    fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: Mode) -> Answer<'a, ()>;
 
     /// Changes whether the calls of a task are taken. Stopping a task stops its sessions with
     /// it, in one step.

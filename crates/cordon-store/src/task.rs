@@ -2,6 +2,7 @@
 //! are compiled again when a process starts, so nothing that was derived can go stale here.
 
 use cordon_core::names::{Sponsor, TaskId};
+use cordon_core::task::Mode;
 use jiff::Timestamp;
 
 /// One declared task.
@@ -16,22 +17,13 @@ pub struct StoredTask {
     /// The person who launched it.
     pub sponsor: Sponsor,
     /// What happens to its calls.
-    pub mode: TaskMode,
+    pub mode: Mode,
     /// Whether its calls are taken.
     pub state: TaskState,
     /// When it was declared.
     pub created: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
-}
-
-/// What happens to the changing calls of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskMode {
-    /// They are recorded, not made.
-    Preview,
-    /// They are made.
-    Live,
 }
 
 /// Whether the calls of a task are taken.
@@ -43,23 +35,6 @@ pub enum TaskState {
     Paused,
     /// Over.
     Stopped,
-}
-
-impl TaskMode {
-    /// `preview`, `live`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Preview => "preview",
-            Self::Live => "live",
-        }
-    }
-
-    pub(crate) fn named(word: &str) -> Option<Self> {
-        [Self::Preview, Self::Live]
-            .into_iter()
-            .find(|mode| mode.as_str() == word)
-    }
 }
 
 impl TaskState {

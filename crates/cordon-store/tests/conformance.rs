@@ -13,9 +13,10 @@ use cordon_core::decide::{Outcome, Posture};
 use cordon_core::ledger::Used;
 use cordon_core::record::{CallRecord, CallResult, RecordedOutcome};
 use cordon_core::session::SessionState;
+use cordon_core::task::Mode;
 use cordon_store::{
     Budget, CallFilter, Limit, RecordError, StandingPosture, Store, StoreError, StoredCall,
-    TaskMode, TaskState,
+    TaskState,
 };
 use fixture::*;
 use std::sync::Arc;
@@ -503,11 +504,11 @@ async fn a_task_is_declared_once(store: Arc<dyn Store>) {
     let id = "T-1".parse().unwrap();
     assert_eq!(store.task(&id).await.unwrap(), Some(task("T-1")));
 
-    store.set_task_mode(&id, TaskMode::Live).await.unwrap();
+    store.set_task_mode(&id, Mode::Live).await.unwrap();
     store.set_task_state(&id, TaskState::Paused).await.unwrap();
     store.extend_task(&id, at(7_200)).await.unwrap();
     let expected = cordon_store::StoredTask {
-        mode: TaskMode::Live,
+        mode: Mode::Live,
         state: TaskState::Paused,
         expires: at(7_200),
         ..task("T-1")
@@ -524,7 +525,7 @@ async fn what_is_not_there_is_said_so(store: Arc<dyn Store>) {
     let task = "T-9".parse().unwrap();
     let session = "S-9".parse().unwrap();
     for refused in [
-        store.set_task_mode(&task, TaskMode::Live).await,
+        store.set_task_mode(&task, Mode::Live).await,
         store.set_task_state(&task, TaskState::Stopped).await,
         store.extend_task(&task, at(9)).await,
         store

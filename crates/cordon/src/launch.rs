@@ -8,8 +8,8 @@ use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
 use cordon_core::names::{SessionId, Sponsor, TaskId};
 use cordon_core::policy::Policies;
 use cordon_core::session::{Session, SessionState};
-use cordon_core::task::{Launch, Mode, Task, Written};
-use cordon_store::{Store, StoredSession, StoredTask, TaskMode, TaskState};
+use cordon_core::task::{Launch, Task, Written};
+use cordon_store::{Store, StoredSession, StoredTask, TaskState};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -97,7 +97,7 @@ async fn begin(
         text: text.into(),
         lock: task.lock().into(),
         sponsor: task.sponsor().clone(),
-        mode: stored_mode(task.mode()),
+        mode: task.mode(),
         state: TaskState::Active,
         created: task.launched_at(),
         expires: task.expires_at(),
@@ -132,10 +132,7 @@ pub(crate) fn recompile(stored: &StoredTask, policies: &Policies) -> Result<Task
         id: stored.id.clone(),
         sponsor: stored.sponsor.clone(),
         at: stored.created,
-        mode: Some(match stored.mode {
-            TaskMode::Preview => Mode::Preview,
-            TaskMode::Live => Mode::Live,
-        }),
+        mode: Some(stored.mode),
         expires: Some(stored.expires),
     };
     let task = compile(stored.id.as_str(), &stored.text, policies, launch)?;
@@ -224,14 +221,6 @@ pub(crate) fn sponsor(given: Option<&str>) -> Result<Sponsor, Failure> {
     })
 }
 
-/// The store's word for a mode.
-pub(crate) fn stored_mode(mode: Mode) -> TaskMode {
-    match mode {
-        Mode::Preview => TaskMode::Preview,
-        Mode::Live => TaskMode::Live,
-    }
-}
-
 fn session(task: &Task, options: &LaunchOptions) -> Result<StoredSession, Failure> {
     let account = match (&options.account, task.accounts()) {
         (Some(account), declared) if declared.contains(account) => account.clone(),
@@ -304,6 +293,7 @@ fn random(length: usize) -> Result<String, Failure> {
 mod tests {
     use super::*;
     use crate::bundle::Bundle;
+    use cordon_core::task::Mode;
 
     const FILE: &str = include_str!("../../../examples/start.toml");
 
@@ -321,7 +311,7 @@ mod tests {
             text: FILE.into(),
             lock: task.lock().into(),
             sponsor: task.sponsor().clone(),
-            mode: TaskMode::Preview,
+            mode: Mode::Preview,
             state: TaskState::Active,
             created: task.launched_at(),
             expires: task.expires_at(),
@@ -366,7 +356,7 @@ mod tests {
         let expires = kept.expires + jiff::SignedDuration::from_hours(1);
         recompile(
             &StoredTask {
-                mode: TaskMode::Live,
+                mode: Mode::Live,
                 expires,
                 ..kept
             },

@@ -228,15 +228,12 @@ fn read_mode<'t>(document: &mut Document<'t>, top: &mut Section<'t>) -> Option<P
             offset: 0,
         });
     };
-    let value = match &*mode.value {
-        "preview" => Mode::Preview,
-        "live" => Mode::Live,
-        other => {
-            let help = did_you_mean(other, ["preview", "live"])
-                .unwrap_or_else(|| "write \"preview\" or \"live\"".to_owned());
-            document.fault(mode.offset, format!("unknown mode `{other}`"), help);
-            return None;
-        }
+    let Some(value) = Mode::named(&mode.value) else {
+        let other = &mode.value;
+        let help = did_you_mean(other, ["preview", "live"])
+            .unwrap_or_else(|| "write \"preview\" or \"live\"".to_owned());
+        document.fault(mode.offset, format!("unknown mode `{other}`"), help);
+        return None;
     };
     Some(Placed {
         value,

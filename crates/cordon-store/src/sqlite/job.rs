@@ -5,10 +5,11 @@ use crate::error::{RecordError, StoreError};
 use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
-use crate::task::{StoredTask, TaskMode, TaskState};
+use crate::task::{StoredTask, TaskState};
 use cordon_core::names::{SessionId, TaskId};
 use cordon_core::record::CallResult;
 use cordon_core::session::SessionState;
+use cordon_core::task::Mode;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -54,7 +55,7 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) enum Change {
     PutTask(StoredTask),
-    TaskMode(TaskId, TaskMode),
+    TaskMode(TaskId, Mode),
     TaskState(TaskId, TaskState),
     TaskExpires(TaskId, Timestamp),
     PutSession(StoredSession),

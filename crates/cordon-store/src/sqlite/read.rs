@@ -7,10 +7,11 @@ use crate::error::StoreError;
 use crate::posture::{self, StandingPosture};
 use crate::row::{self, CallRow};
 use crate::session::{StoredSession, state_named};
-use crate::task::{StoredTask, TaskMode, TaskState};
+use crate::task::{StoredTask, TaskState};
 use cordon_aws::sigv4::SecretKey;
 use cordon_core::ledger::{Ledger, Used};
 use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::task::Mode;
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection, SqlitePool};
 use std::path::Path;
@@ -65,7 +66,7 @@ fn task(row: &sqlx::sqlite::SqliteRow) -> Result<Option<StoredTask>, sqlx::Error
             text: body.into(),
             lock: lock.into(),
             sponsor: sponsor.parse().ok()?,
-            mode: TaskMode::named(&mode)?,
+            mode: Mode::named(&mode)?,
             state: TaskState::named(&state)?,
             created: microseconds(created)?,
             expires: microseconds(expires)?,

@@ -9,8 +9,8 @@ use crate::wiring::{self, store_failed};
 use clap::{Args, Subcommand};
 use cordon_aws::arn::Arn;
 use cordon_core::names::TaskId;
-use cordon_core::task::{Launch, Task as Compiled};
-use cordon_store::{Store, StoredTask, TaskMode, TaskState};
+use cordon_core::task::{Launch, Mode, Task as Compiled};
+use cordon_store::{Store, StoredTask, TaskState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -277,10 +277,10 @@ async fn set(store: &Arc<dyn Store>, id: &TaskId, state: TaskState) -> Result<()
 
 async fn go(config: &Config, store: &Arc<dyn Store>, id: &TaskId) -> Result<(), Failure> {
     let mut stored = find(store, id).await?;
-    stored.mode = TaskMode::Live;
+    stored.mode = Mode::Live;
     launch::recompile(&stored, &Bundle::of(config)?.load()?)?;
     store
-        .set_task_mode(id, TaskMode::Live)
+        .set_task_mode(id, Mode::Live)
         .await
         .map_err(store_failed)?;
     output::line(format_args!(
