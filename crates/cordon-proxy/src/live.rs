@@ -49,9 +49,10 @@ impl Live {
         });
     }
 
-    /// From now on these policies decide.
-    pub fn set_policies(&self, policies: Arc<Policies>) {
+    /// From now on these policies decide, over sessions whose tasks were compiled against them.
+    pub fn set_policies(&self, policies: Arc<Policies>, sessions: Arc<Sessions>) {
         self.now.rcu(|now| Snapshot {
+            sessions: sessions.clone(),
             policies: policies.clone(),
             ..Snapshot::clone(now)
         });

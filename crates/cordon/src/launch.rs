@@ -34,14 +34,8 @@ pub(crate) struct LaunchOptions {
     pub(crate) account: Option<cordon_aws::arn::AccountId>,
 }
 
-/// A task and the session that was begun on it.
-#[derive(Debug)]
-pub(crate) struct Launched {
-    pub(crate) task: Arc<Task>,
-    pub(crate) session: Session,
-}
-
-/// Launches the task of `options`, or begins another session on one that is under way.
+/// Launches the task of `options`, or begins another session on one that is under way; gives the
+/// session that was begun.
 ///
 /// # Errors
 /// Every fault of the file; a task that is over; a store that fails.
@@ -49,7 +43,7 @@ pub(crate) async fn launch(
     store: &dyn Store,
     policies: &Policies,
     options: &LaunchOptions,
-) -> Result<Launched, Failure> {
+) -> Result<Session, Failure> {
     let known = options
         .task
         .to_str()
@@ -64,17 +58,21 @@ pub(crate) async fn launch(
         .put_session(stored.clone())
         .await
         .map_err(store_failed)?;
-    let session = Session {
+    Ok(begun(stored, task))
+}
+
+/// A stored session at work on its compiled task.
+pub(crate) fn begun(stored: StoredSession, task: Arc<Task>) -> Session {
+    Session {
         id: stored.id,
-        task: Arc::clone(&task),
+        task,
         key_id: stored.key_id,
         keys: SigningKeys::new(stored.secret),
         agent: stored.agent,
         account: stored.account,
         started: stored.started,
         state: stored.state,
-    };
-    Ok(Launched { task, session })
+    }
 }
 
 /// Freezes a new task from its file.

@@ -6,6 +6,7 @@
 mod bundle;
 mod cmd;
 mod config;
+mod current;
 mod demo;
 mod failure;
 mod launch;

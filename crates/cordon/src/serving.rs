@@ -1,39 +1,31 @@
 //! Serving: store, broker and data plane put together, and kept up with what changes.
 //!
 //! Takes the configuration; gives a [`Serving`] that takes agents' requests until it is stopped.
-//! Sessions and policies are read again when the store or the bundle's folder changes; a bundle
-//! that does not validate is reported and the last good one stays in force.
 
 use crate::bundle::Bundle;
 use crate::cmd::WayName;
 use crate::config::{Config, Listen};
+use crate::current::Current;
 use crate::failure::{Failure, USAGE};
-use crate::launch::{Launched, recompile};
+use crate::launch::{LaunchOptions, launch};
 use crate::{telemetry, wiring};
 use cordon_aws::catalog::Catalog;
-use cordon_aws::sigv4::SigningKeys;
 use cordon_broker::{BaseIdentity, Broker, BrokerConfig, Roles};
-use cordon_core::names::TaskId;
 use cordon_core::policy::Policies;
-use cordon_core::session::{Session, SessionState, Sessions};
-use cordon_core::task::Task;
+use cordon_core::session::Session;
 use cordon_proxy::{
-    Address, Clock, Deadlines, FixedUpstream, Limits, Live, Parts, PlainUpstream, Proxy,
-    ProxyConfig, Running, Snapshot, Upstream,
+    Address, Clock, Deadlines, FixedUpstream, Limits, Parts, PlainUpstream, Proxy, ProxyConfig,
+    Running, Upstream,
 };
 use cordon_runner::{AgentAccess, AgentEnvironment, NODE_PROXY, Way};
-use cordon_store::{Purpose, Store, StoredTask, TaskState};
+use cordon_store::{Purpose, Store};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::task::JoinHandle;
-
-/// How often the bundle's folder is looked at.
-const BEAT: Duration = Duration::from_millis(500);
 
 /// Where a serving Cordon is reached: what `--ready-file` holds, and what the state folder tells
 /// other commands.
@@ -91,12 +83,12 @@ impl Ready {
     ///
     /// # Errors
     /// When it does not within a few seconds.
-    pub(crate) async fn knows(&self, launched: &Launched) -> Result<(), Failure> {
+    pub(crate) async fn knows(&self, session: &Session) -> Result<(), Failure> {
         let address = self.url.trim_start_matches("http://");
-        let token = cordon_proxy::container_token(&launched.session);
+        let token = cordon_proxy::container_token(session);
         let request = format!(
             "GET /_cordon/credentials/{} HTTP/1.1\r\nhost: {address}\r\nauthorization: {token}\r\nconnection: close\r\n\r\n",
-            launched.session.id,
+            session.id,
         );
         for _ in 0..50 {
             if ask(address, &request)
@@ -114,16 +106,16 @@ impl Ready {
     }
 
     /// The environment for the agent of a session.
-    pub(crate) fn environment(&self, launched: &Launched, way: WayName) -> AgentEnvironment {
-        let region = launched
+    pub(crate) fn environment(&self, session: &Session, way: WayName) -> AgentEnvironment {
+        let region = session
             .task
             .regions()
             .first()
             .map(ToString::to_string)
             .unwrap_or_default();
         AgentEnvironment::new(&AgentAccess {
-            key_id: launched.session.key_id.as_str(),
-            secret: launched.session.keys.secret().expose(),
+            key_id: session.key_id.as_str(),
+            secret: session.keys.secret().expose(),
             region: &region,
             url: &self.url,
             ca: &self.ca,
@@ -141,7 +133,7 @@ impl Ready {
 #[derive(Debug)]
 pub(crate) struct Serving {
     store: Arc<dyn Store>,
-    live: Arc<Live>,
+    current: Arc<Current>,
     running: Running,
     ready: Ready,
     ready_file: PathBuf,
@@ -171,12 +163,7 @@ impl Serving {
         for call in store.interrupted() {
             tracing::warn!(reference = %call.record.reference, service = %call.record.service, operation = %call.record.operation, "a call was under way when Cordon last ended: its outcome is not known");
         }
-        let standing = store.posture().await.map_err(wiring::store_failed)?;
-        let live = Arc::new(Live::new(Snapshot {
-            sessions: Arc::new(sessions(&*store, &policies).await?),
-            policies,
-            posture: standing.posture,
-        }));
+        let current = Arc::new(Current::read(Arc::clone(&store), policies).await?);
         let broker = Broker::new(BrokerConfig {
             roles: roles(config),
             base,
@@ -185,7 +172,7 @@ impl Serving {
         .await;
         let parts = Parts {
             catalog: Catalog::embedded(),
-            live: Arc::clone(&live),
+            live: Arc::clone(current.live()),
             store: Arc::clone(&store),
             broker: Arc::new(broker),
             clock: Clock::system(),
@@ -198,17 +185,13 @@ impl Serving {
         let ready_file = config.state.join("ready.json");
         ready.write(&ready_file)?;
         let watchers = vec![
-            tokio::spawn(follow_store(Arc::clone(&store), Arc::clone(&live))),
-            tokio::spawn(follow_bundle(
-                config.clone(),
-                Arc::clone(&store),
-                Arc::clone(&live),
-            )),
+            tokio::spawn(Arc::clone(&current).follow_store()),
+            tokio::spawn(Arc::clone(&current).follow_bundle(config.clone())),
         ];
         let grace = Duration::from_secs(config.limits.grace);
         Ok(Self {
             store,
-            live,
+            current,
             running,
             ready,
             ready_file,
@@ -223,21 +206,21 @@ impl Serving {
 
     /// The policies in force.
     pub(crate) fn policies(&self) -> Arc<Policies> {
-        Arc::clone(&self.live.snapshot().policies)
+        self.current.policies()
+    }
+
+    /// Launches a task here. The session's calls are taken from when this answers.
+    ///
+    /// # Errors
+    /// Those of [`launch`], and a store that fails.
+    pub(crate) async fn launch(&self, options: &LaunchOptions) -> Result<Session, Failure> {
+        let session = launch(&*self.store, &self.policies(), options).await?;
+        self.current.refresh().await?;
+        Ok(session)
     }
 
     pub(crate) fn ready(&self) -> &Ready {
         &self.ready
-    }
-
-    /// Reads the sessions again now, instead of when the store tells of its change.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub(crate) async fn refresh(&self) -> Result<(), Failure> {
-        self.live
-            .set_sessions(Arc::new(sessions(&*self.store, &self.policies()).await?));
-        Ok(())
     }
 
     /// Takes no new requests, finishes what is in flight, and says what did not finish.
@@ -343,120 +326,4 @@ fn roles(config: &Config) -> Roles {
         environment: role.environment.clone(),
         arn: role.arn.clone(),
     }))
-}
-
-/// The sessions whose calls are taken: live ones of tasks that are under way and still mean what
-/// they meant when they were launched.
-async fn sessions(store: &dyn Store, policies: &Policies) -> Result<Sessions, Failure> {
-    let tasks = store.tasks().await.map_err(wiring::store_failed)?;
-    let tasks: HashMap<TaskId, StoredTask> = tasks
-        .into_iter()
-        .map(|task| (task.id.clone(), task))
-        .collect();
-    let mut compiled: HashMap<TaskId, Option<Arc<Task>>> = HashMap::new();
-    let mut live = Vec::new();
-    for session in store.live_sessions().await.map_err(wiring::store_failed)? {
-        let Some(stored) = tasks
-            .get(&session.task)
-            .filter(|task| task.state != TaskState::Stopped)
-        else {
-            continue;
-        };
-        let task = compiled
-            .entry(session.task.clone())
-            .or_insert_with(|| compiled_task(stored, policies));
-        let Some(task) = task.clone() else { continue };
-        let paused = stored.state == TaskState::Paused;
-        live.push(Arc::new(Session {
-            id: session.id,
-            task,
-            key_id: session.key_id,
-            keys: SigningKeys::new(session.secret),
-            agent: session.agent,
-            account: session.account,
-            started: session.started,
-            state: if paused {
-                SessionState::Paused
-            } else {
-                session.state
-            },
-        }));
-    }
-    Ok(Sessions::new(live))
-}
-
-/// A task that no longer compiles to what was launched is not served; its calls are refused.
-fn compiled_task(stored: &StoredTask, policies: &Policies) -> Option<Arc<Task>> {
-    match recompile(stored, policies) {
-        Ok(task) => Some(Arc::new(task)),
-        Err(failure) => {
-            tracing::error!(task = %stored.id, "{failure}");
-            None
-        }
-    }
-}
-
-/// Reads sessions and posture again whenever the store changes.
-async fn follow_store(store: Arc<dyn Store>, live: Arc<Live>) {
-    let mut changes = store.changes();
-    while changes.changed().await.is_ok() {
-        let policies = Arc::clone(&live.snapshot().policies);
-        match sessions(&*store, &policies).await {
-            Ok(sessions) => live.set_sessions(Arc::new(sessions)),
-            Err(failure) => tracing::error!("{failure}"),
-        }
-        match store.posture().await {
-            Ok(standing) => live.set_posture(standing.posture),
-            Err(error) => tracing::error!(%error, "the posture could not be read"),
-        }
-    }
-}
-
-/// Loads the bundle again whenever a file of its folder changes.
-async fn follow_bundle(config: Config, store: Arc<dyn Store>, live: Arc<Live>) {
-    let Some(folder) = config.policies.clone() else {
-        return;
-    };
-    let mut seen = stamp(&folder);
-    let mut beat = tokio::time::interval(BEAT);
-    loop {
-        beat.tick().await;
-        let now = stamp(&folder);
-        if now == seen {
-            continue;
-        }
-        seen = now;
-        let loaded = Bundle::of(&config).and_then(|bundle| bundle.load());
-        let policies = match loaded {
-            Ok(policies) => Arc::new(policies),
-            Err(failure) => {
-                tracing::error!(
-                    "the changed policies are not used, the last good ones stay in force: {failure}"
-                );
-                continue;
-            }
-        };
-        // Tasks are compiled against the bundle, so both change together.
-        match sessions(&*store, &policies).await {
-            Ok(sessions) => {
-                tracing::info!(version = policies.version(), "policies reloaded");
-                live.set_policies(policies);
-                live.set_sessions(Arc::new(sessions));
-            }
-            Err(failure) => tracing::error!("{failure}"),
-        }
-    }
-}
-
-/// Names, sizes and times of the folder's files; nothing where it cannot be read.
-fn stamp(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries
-        .filter_map(|entry| {
-            let details = entry.metadata().ok()?;
-            Some((entry.path(), details.len(), details.modified().ok()))
-        })
-        .collect();
-    files.sort();
-    files
 }

@@ -47,15 +47,16 @@ impl Env {
         let environment = wiring::block_on(async {
             let ready = serving::Ready::find(&config)?;
             let store = wiring::visit(&config).await?;
-            let launched = launch(&*store, &policies, &self.launch).await?;
+            let session = launch(&*store, &policies, &self.launch).await?;
             store.shut_down().await.map_err(wiring::store_failed)?;
-            let (task, session) = (launched.task.id(), &launched.session.id);
             output::error_line(format_args!(
-                "task {task}, session {session}, until {}",
-                launched.task.expires_at()
+                "task {}, session {}, until {}",
+                session.task.id(),
+                session.id,
+                session.task.expires_at()
             ));
-            ready.knows(&launched).await?;
-            Ok(ready.environment(&launched, self.way))
+            ready.knows(&session).await?;
+            Ok(ready.environment(&session, self.way))
         })?;
         match self.format {
             EnvFormat::Shell => output::line(format_args!("{}", environment.to_shell().trim_end())),

@@ -4,12 +4,12 @@ use super::env::WayName;
 use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
 use crate::failure::{Failure, USAGE};
-use crate::launch::{LaunchOptions, Launched, launch};
+use crate::launch::{LaunchOptions, launch};
 use crate::output::{self, STRONG};
 use crate::serving::{Ready, Serving};
 use crate::{telemetry, wiring};
 use clap::Args;
-use cordon_core::session::SessionState;
+use cordon_core::session::{Session, SessionState};
 use cordon_runner::AgentEnvironment;
 use cordon_store::{CallFilter, Store, StoredCall};
 use std::ffi::OsString;
@@ -41,17 +41,15 @@ impl Run {
                 Ok(ready) => {
                     let store = wiring::visit(&config).await?;
                     let policies = Bundle::of(&config)?.load()?;
-                    let launched = launch(&*store, &policies, &self.launch).await?;
-                    ready.knows(&launched).await?;
-                    self.supervise(&ready, &store, &launched).await
+                    let session = launch(&*store, &policies, &self.launch).await?;
+                    ready.knows(&session).await?;
+                    self.supervise(&ready, &store, &session).await
                 }
                 Err(_) => {
                     let serving = Serving::start(&config).await?;
-                    let launched =
-                        launch(&**serving.store(), &serving.policies(), &self.launch).await?;
-                    serving.refresh().await?;
+                    let session = serving.launch(&self.launch).await?;
                     let code = self
-                        .supervise(serving.ready(), serving.store(), &launched)
+                        .supervise(serving.ready(), serving.store(), &session)
                         .await;
                     serving.stop().await?;
                     code
@@ -65,16 +63,16 @@ impl Run {
         &self,
         ready: &Ready,
         store: &Arc<dyn Store>,
-        launched: &Launched,
+        session: &Session,
     ) -> Result<ExitCode, Failure> {
-        let environment = ready.environment(launched, self.way);
-        announce(launched);
+        let environment = ready.environment(session, self.way);
+        announce(session);
         let status = run_command(&self.command, &environment).await;
         store
-            .set_session_state(&launched.session.id, SessionState::Stopped)
+            .set_session_state(&session.id, SessionState::Stopped)
             .await
             .map_err(wiring::store_failed)?;
-        summary(store, launched).await?;
+        summary(store, session).await?;
         Ok(exit_code(status?))
     }
 }
@@ -97,8 +95,8 @@ async fn run_command(
     }
 }
 
-fn announce(launched: &Launched) {
-    let task = &launched.task;
+fn announce(session: &Session) {
+    let task = &session.task;
     output::error_line(format_args!(
         "{STRONG}cordon{STRONG:#}  {}  {}  {}  until {:.0}",
         task.id(),
@@ -109,9 +107,9 @@ fn announce(launched: &Launched) {
 }
 
 /// What the session did, refusals first.
-async fn summary(store: &Arc<dyn Store>, launched: &Launched) -> Result<(), Failure> {
+async fn summary(store: &Arc<dyn Store>, session: &Session) -> Result<(), Failure> {
     let filter = CallFilter {
-        session: Some(launched.session.id.as_str().into()),
+        session: Some(session.id.as_str().into()),
         limit: Some(10_000),
         ..CallFilter::default()
     };

@@ -5,12 +5,13 @@ use super::story::{ENVIRONMENT, STEPS, TASK};
 use crate::cmd::{WayName, show_call};
 use crate::config::{Config, Listen, Log, LogFormat, Role, Upstream};
 use crate::failure::Failure;
-use crate::launch::{LaunchOptions, Launched, launch};
+use crate::launch::LaunchOptions;
 use crate::output::{self, FAINT, STRONG};
 use crate::serving::Serving;
 use crate::wiring;
 use cordon_aws::sigv4::SecretKey;
 use cordon_broker::BaseIdentity;
+use cordon_core::session::Session;
 use cordon_lab::{
     BASE_ACCESS_KEY_ID, BASE_SECRET_ACCESS_KEY, DEPLOY_ROLE, Entry, Estate, Lab, LabConfig,
 };
@@ -41,8 +42,8 @@ pub(crate) async fn play() -> Result<(), Failure> {
     let lab = start_lab().await?;
     let serving = Serving::start_as(&config(&lab, folder.path())?, base()).await?;
     say(&format!("Cordon serves on {}", serving.ready().url));
-    let launched = declare(&serving, folder.path()).await?;
-    let environment = serving.ready().environment(&launched, WayName::Proxy);
+    let session = declare(&serving, folder.path()).await?;
+    let environment = serving.ready().environment(&session, WayName::Proxy);
     let mut seen = lab.log().len();
     for (number, step) in STEPS.iter().enumerate() {
         output::line(format_args!(
@@ -123,7 +124,7 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
     })
 }
 
-async fn declare(serving: &Serving, folder: &Path) -> Result<Launched, Failure> {
+async fn declare(serving: &Serving, folder: &Path) -> Result<Session, Failure> {
     let file = folder.join("task.toml");
     std::fs::write(&file, TASK)
         .map_err(|error| Failure::because("the task could not be written", &error))?;
@@ -133,15 +134,14 @@ async fn declare(serving: &Serving, folder: &Path) -> Result<Launched, Failure> 
         agent: None,
         account: None,
     };
-    let launched = launch(&**serving.store(), &serving.policies(), &options).await?;
-    serving.refresh().await?;
+    let session = serving.launch(&options).await?;
     output::line(format_args!(
         "\n{STRONG}The task{STRONG:#} that a person declared, read back:\n"
     ));
-    for line in launched.task.explain().lines() {
+    for line in session.task.explain().lines() {
         output::line(format_args!("  {line}"));
     }
-    Ok(launched)
+    Ok(session)
 }
 
 /// Shows the command, then lets its own output speak.

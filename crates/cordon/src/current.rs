@@ -1,0 +1,328 @@
+//! What is in force: sessions, policies and posture, kept up with the store and the bundle's
+//! folder.
+//!
+//! Takes store, configuration and the first policies; keeps the data plane's [`Live`] values as
+//! the store and the folder have them. Everything that sets sessions or policies goes through
+//! [`Current`], one reading at a time, so that no slower reading ever overwrites a newer one and
+//! tasks are always those compiled against the policies in force. A bundle that does not validate
+//! is reported and the last good one stays in force.
+
+use crate::bundle::Bundle;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::launch::{begun, recompile};
+use crate::wiring::store_failed;
+use cordon_core::names::{SessionId, TaskId};
+use cordon_core::policy::Policies;
+use cordon_core::session::{Session, SessionState, Sessions};
+use cordon_core::task::Task;
+use cordon_proxy::{Live, Snapshot};
+use cordon_store::{Store, StoredSession, StoredTask, TaskState};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::Mutex;
+
+/// How often the bundle's folder is looked at.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// The live values and where they come from.
+#[derive(Debug)]
+pub(crate) struct Current {
+    store: Arc<dyn Store>,
+    live: Arc<Live>,
+    /// Held from the first read of the store to the setting of what it gave.
+    reading: Mutex<()>,
+}
+
+impl Current {
+    /// Reads everything a first time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn read(
+        store: Arc<dyn Store>,
+        policies: Arc<Policies>,
+    ) -> Result<Self, Failure> {
+        let live = Arc::new(Live::new(Snapshot {
+            sessions: Arc::new(sessions(&*store, &policies, &Sessions::default()).await?),
+            policies,
+            posture: store.posture().await.map_err(store_failed)?.posture,
+        }));
+        Ok(Self {
+            store,
+            live,
+            reading: Mutex::new(()),
+        })
+    }
+
+    /// For the data plane.
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// The policies in force.
+    pub(crate) fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&self.live.snapshot().policies)
+    }
+
+    /// Reads the sessions again now.
+    ///
+    /// # Errors
+    /// When the store fails; the sessions stay as they were.
+    pub(crate) async fn refresh(&self) -> Result<(), Failure> {
+        let _reading = self.reading.lock().await;
+        let before = self.live.snapshot();
+        let sessions = sessions(&*self.store, &before.policies, &before.sessions).await?;
+        self.live.set_sessions(Arc::new(sessions));
+        Ok(())
+    }
+
+    /// Puts other policies in force, and the tasks as they compile against them.
+    async fn replace(&self, policies: Arc<Policies>) -> Result<(), Failure> {
+        let _reading = self.reading.lock().await;
+        let sessions = sessions(&*self.store, &policies, &Sessions::default()).await?;
+        self.live.set_policies(policies, Arc::new(sessions));
+        Ok(())
+    }
+
+    /// Reads sessions and posture again whenever the store changes.
+    pub(crate) async fn follow_store(self: Arc<Self>) {
+        let mut changes = self.store.changes();
+        while changes.changed().await.is_ok() {
+            if let Err(failure) = self.refresh().await {
+                tracing::error!("{failure}");
+            }
+            match self.store.posture().await {
+                Ok(standing) => self.live.set_posture(standing.posture),
+                Err(error) => tracing::error!(%error, "the posture could not be read"),
+            }
+        }
+    }
+
+    /// Loads the bundle again whenever a file of its folder changes.
+    pub(crate) async fn follow_bundle(self: Arc<Self>, config: Config) {
+        let Some(folder) = config.policies.clone() else {
+            return;
+        };
+        let mut seen = stamp(&folder);
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            beat.tick().await;
+            let now = stamp(&folder);
+            if now == seen {
+                continue;
+            }
+            seen = now;
+            let loaded = Bundle::of(&config).and_then(|bundle| bundle.load());
+            let policies = match loaded {
+                Ok(policies) => Arc::new(policies),
+                Err(failure) => {
+                    tracing::error!(
+                        "the changed policies are not used, the last good ones stay in force: {failure}"
+                    );
+                    continue;
+                }
+            };
+            match self.replace(Arc::clone(&policies)).await {
+                Ok(()) => tracing::info!(version = policies.version(), "policies reloaded"),
+                Err(failure) => tracing::error!("{failure}"),
+            }
+        }
+    }
+}
+
+/// The sessions whose calls are taken: live ones of tasks that are under way and still mean what
+/// they meant when they were launched. What did not change since `before`, which were read under
+/// the same policies, is taken from there: compiling a task takes long, and a session's keys
+/// remember what was derived from them.
+async fn sessions(
+    store: &dyn Store,
+    policies: &Policies,
+    before: &Sessions,
+) -> Result<Sessions, Failure> {
+    let tasks = store.tasks().await.map_err(store_failed)?;
+    let tasks: HashMap<TaskId, StoredTask> = tasks
+        .into_iter()
+        .map(|task| (task.id.clone(), task))
+        .collect();
+    let known: HashMap<&SessionId, &Arc<Session>> = before
+        .iter()
+        .map(|session| (&session.id, session))
+        .collect();
+    let mut compiled: HashMap<TaskId, Option<Arc<Task>>> = before
+        .iter()
+        .map(|session| &session.task)
+        .filter(|task| tasks.get(task.id()).is_some_and(|now| unchanged(task, now)))
+        .map(|task| (task.id().clone(), Some(Arc::clone(task))))
+        .collect();
+    let mut live = Vec::new();
+    for session in store.live_sessions().await.map_err(store_failed)? {
+        let Some(stored) = tasks
+            .get(&session.task)
+            .filter(|task| task.state != TaskState::Stopped)
+        else {
+            continue;
+        };
+        let task = compiled
+            .entry(session.task.clone())
+            .or_insert_with(|| compiled_task(stored, policies));
+        let Some(task) = task.clone() else { continue };
+        let state = match stored.state {
+            TaskState::Paused => SessionState::Paused,
+            _ => session.state,
+        };
+        let session = match known.get(&session.id) {
+            Some(known) if known.state == state && Arc::ptr_eq(&known.task, &task) => {
+                Arc::clone(known)
+            }
+            _ => Arc::new(begun(StoredSession { state, ..session }, task)),
+        };
+        live.push(session);
+    }
+    Ok(Sessions::new(live))
+}
+
+/// Whether a compiled task is what its stored form compiles to: mode and end are all that can
+/// change of a task that is kept.
+fn unchanged(task: &Task, stored: &StoredTask) -> bool {
+    task.mode() == stored.mode && task.expires_at() == stored.expires
+}
+
+/// A task that no longer compiles to what was launched is not served; its calls are refused.
+fn compiled_task(stored: &StoredTask, policies: &Policies) -> Option<Arc<Task>> {
+    match recompile(stored, policies) {
+        Ok(task) => Some(Arc::new(task)),
+        Err(failure) => {
+            tracing::error!(task = %stored.id, "{failure}");
+            None
+        }
+    }
+}
+
+/// Names, sizes and times of the folder's files; nothing where it cannot be read.
+fn stamp(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| {
+            let details = entry.metadata().ok()?;
+            Some((entry.path(), details.len(), details.modified().ok()))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::launch::{LaunchOptions, launch};
+    use cordon_core::task::Mode;
+    use cordon_store::{SqliteOptions, open_sqlite};
+
+    /// A store with one session on the example's task, and what is in force over it.
+    struct Stage {
+        _folder: tempfile::TempDir,
+        current: Current,
+        session: SessionId,
+        task: TaskId,
+    }
+
+    async fn stage() -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_sqlite(folder.path(), SqliteOptions::default()).await;
+        let store: Arc<dyn Store> = Arc::new(store.unwrap());
+        let policies = Arc::new(Bundle::baseline().load().unwrap());
+        let options = LaunchOptions {
+            task: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/start.toml"),
+            sponsor: Some("tester".to_owned()),
+            agent: None,
+            account: None,
+        };
+        let session = launch(&*store, &policies, &options).await.unwrap();
+        Stage {
+            _folder: folder,
+            current: Current::read(store, policies).await.unwrap(),
+            session: session.id.clone(),
+            task: session.task.id().clone(),
+        }
+    }
+
+    impl Stage {
+        fn session(&self) -> Option<Arc<Session>> {
+            let sessions = &self.current.live.snapshot().sessions;
+            let mine = sessions.iter().find(|session| session.id == self.session);
+            mine.cloned()
+        }
+
+        async fn refreshed(&self) -> Option<Arc<Session>> {
+            self.current.refresh().await.unwrap();
+            self.session()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_stopped_is_gone_and_so_are_those_of_a_stopped_task() {
+        let stage = stage().await;
+        let store = &stage.current.store;
+        let stopped = SessionState::Stopped;
+        store
+            .set_session_state(&stage.session, stopped)
+            .await
+            .unwrap();
+        assert!(stage.refreshed().await.is_none());
+
+        let stage = self::stage().await;
+        let store = &stage.current.store;
+        store
+            .set_task_state(&stage.task, TaskState::Stopped)
+            .await
+            .unwrap();
+        assert!(stage.refreshed().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_steered_is_read_again() {
+        let stage = stage().await;
+        let store = &stage.current.store;
+        let before = stage.session().unwrap();
+        assert_eq!(before.task.mode(), Mode::Preview);
+
+        store
+            .set_task_state(&stage.task, TaskState::Paused)
+            .await
+            .unwrap();
+        let paused = stage.refreshed().await.unwrap();
+        assert_eq!(paused.state, SessionState::Paused);
+        assert!(Arc::ptr_eq(&paused.task, &before.task));
+
+        store.set_task_mode(&stage.task, Mode::Live).await.unwrap();
+        let live = stage.refreshed().await.unwrap();
+        assert_eq!(live.task.mode(), Mode::Live);
+
+        let end = before.task.expires_at() + jiff::SignedDuration::from_mins(1);
+        store.extend_task(&stage.task, end).await.unwrap();
+        let longer = stage.refreshed().await.unwrap();
+        assert_eq!(longer.task.expires_at(), end);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_nothing_changed_stays_the_same_one() {
+        let stage = stage().await;
+        let before = stage.session().unwrap();
+        let after = stage.refreshed().await.unwrap();
+        assert!(Arc::ptr_eq(&before, &after));
+    }
+
+    #[tokio::test]
+    async fn other_policies_compile_every_task_again() {
+        let stage = stage().await;
+        let before = stage.session().unwrap();
+        let other = Arc::new(Bundle::baseline().load().unwrap());
+        stage.current.replace(Arc::clone(&other)).await.unwrap();
+        assert!(Arc::ptr_eq(&stage.current.policies(), &other));
+        assert!(!Arc::ptr_eq(&before.task, &stage.session().unwrap().task));
+    }
+}
