@@ -266,6 +266,31 @@ fn a_task_is_told_all_its_faults_at_once() {
     check_faults(&as_meant, &["dynamodb:PutItems", "`creates`"]);
 }
 
+#[test]
+fn a_run_whose_task_is_wrong_ends_what_it_started() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (task, state) = (folder.path().join("task.toml"), folder.path().join("state"));
+    std::fs::write(&task, "schema = 1\n").expect("the folder is ours");
+    let (task, state_name) = (task.display().to_string(), state.display().to_string());
+    let ran = Cordon::without_serving(&[
+        "run",
+        "--listen",
+        "127.0.0.1:0",
+        "--state",
+        &state_name,
+        "--task",
+        &task,
+        "--",
+        "echo",
+        "the agent runs",
+    ]);
+    assert_ne!(ran.code, Some(0), "{}", ran.text());
+    assert!(!ran.text().contains("the agent runs"), "{}", ran.text());
+    assert!(state.exists(), "it served: {}", ran.text());
+    let address = state.join("ready.json");
+    assert!(!address.exists(), "it tells where nobody serves any more");
+}
+
 /// Spoils the task of the main job, and looks for each fault in what is said of it.
 fn check_faults(spoil: &[(&str, &str)], faults: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -47,15 +47,19 @@ impl Run {
                 }
                 Err(_) => {
                     let serving = Serving::start(&config).await?;
-                    let session = serving.launch(&self.launch).await?;
-                    let code = self
-                        .supervise(serving.ready(), serving.store(), &session)
-                        .await;
+                    let code = self.serve(&serving).await;
                     serving.stop().await?;
                     code
                 }
             }
         })
+    }
+
+    /// Launches the task on the Cordon that this process started, and runs the command.
+    async fn serve(&self, serving: &Serving) -> Result<ExitCode, Failure> {
+        let session = serving.launch(&self.launch).await?;
+        self.supervise(serving.ready(), serving.store(), &session)
+            .await
     }
 
     /// Runs the command and says at the end what happened.
