@@ -76,6 +76,11 @@ impl FromStr for Region {
 pub struct AccountId(Box<str>);
 
 impl AccountId {
+    /// Whether `text` is an account id: twelve ASCII digits.
+    pub(crate) fn accepts(text: &str) -> bool {
+        text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+    }
+
     /// The twelve digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -87,7 +92,7 @@ impl FromStr for AccountId {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        match text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        match Self::accepts(text) {
             true => Ok(Self(text.into())),
             false => Err(NameError::Account(text.to_owned())),
         }

@@ -8,6 +8,7 @@ use super::{
     Catalog, Operation, Service,
     layout::{self, host_prefix},
 };
+use crate::arn::AccountId;
 use crate::endpoint::HostForm;
 
 /// A host that AWS answers an API on, taken apart.
@@ -108,7 +109,7 @@ impl Catalog {
                             _ => return None,
                         }
                     }
-                    host_prefix::ACCOUNT if is_account(before) => before,
+                    host_prefix::ACCOUNT if AccountId::accepts(before) => before,
                     host_prefix::LABEL if is_label(before) => before,
                     host_prefix::BUCKET if is_bucket(before) => before,
                     _ => return None,
@@ -337,10 +338,6 @@ fn without_zone(pattern: String) -> String {
         true => format!("{mark}{{zone}}.{rest}"),
         false => pattern,
     }
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_label(text: &str) -> bool {

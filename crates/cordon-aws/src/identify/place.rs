@@ -7,7 +7,7 @@
 
 use super::error::shown;
 use super::{IdentifyError, Known, strange};
-use crate::arn::{Partition, Region};
+use crate::arn::{AccountId, Partition, Region};
 use crate::catalog::{Catalog, HostMatch, Operation, Service};
 use crate::endpoint::{AwsHost, Destination};
 use crate::protocol::{Name, ParseError};
@@ -255,8 +255,7 @@ fn may_precede(operation: Operation, prefix: &str, account: Option<&str>) -> boo
     if prefix.is_empty() || operation.service().name() == "s3" {
         return true;
     }
-    let is_account = prefix.len() == 12 && prefix.bytes().all(|byte| byte.is_ascii_digit());
-    if is_account {
+    if AccountId::accepts(prefix) {
         return account.is_none_or(|account| account == prefix);
     }
     !operation.service().operations().any(|other| {

@@ -14,6 +14,7 @@
 
 use super::IdentifyError;
 use super::place::Place;
+use crate::arn::AccountId;
 use crate::protocol::form;
 use std::borrow::Cow;
 
@@ -71,8 +72,7 @@ fn bucket_of<'r>(place: &Place<'r>, prefix: &'r str) -> Result<Cow<'r, str>, Ide
         _ => return Err(wrong()),
     };
     let (name, account) = label.rsplit_once('-').ok_or_else(wrong)?;
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    if name.is_empty() || !is_account {
+    if name.is_empty() || !AccountId::accepts(account) {
         return Err(wrong());
     }
     let region = host.region.as_ref().ok_or_else(wrong)?;
