@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 /// One IAM action.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Action {
     pub(super) catalog: &'static Catalog,
     pub(super) index: u32,
@@ -235,14 +235,6 @@ impl ResourceType {
         }
     }
 }
-
-impl PartialEq for Action {
-    fn eq(&self, other: &Self) -> bool {
-        self.index == other.index && std::ptr::eq(self.catalog, other.catalog)
-    }
-}
-
-impl Eq for Action {}
 
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

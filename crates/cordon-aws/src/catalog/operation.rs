@@ -7,7 +7,7 @@ use super::{
 use std::fmt;
 
 /// One operation of one service.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
     pub(super) catalog: &'static Catalog,
     pub(super) index: u32,
@@ -353,14 +353,6 @@ impl Segment {
         Self { part, transform }
     }
 }
-
-impl PartialEq for Operation {
-    fn eq(&self, other: &Self) -> bool {
-        self.index == other.index && std::ptr::eq(self.catalog, other.catalog)
-    }
-}
-
-impl Eq for Operation {}
 
 impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

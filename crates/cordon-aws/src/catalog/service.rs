@@ -5,7 +5,7 @@ use crate::call::Protocol;
 use std::fmt;
 
 /// One service, by botocore's name (`elbv2`, `logs`).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Service {
     pub(super) catalog: &'static Catalog,
     pub(super) index: u32,
@@ -125,14 +125,6 @@ impl Service {
         self.catalog.services.at(self.index)
     }
 }
-
-impl PartialEq for Service {
-    fn eq(&self, other: &Self) -> bool {
-        self.index == other.index && std::ptr::eq(self.catalog, other.catalog)
-    }
-}
-
-impl Eq for Service {}
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

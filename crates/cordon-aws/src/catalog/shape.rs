@@ -4,7 +4,7 @@ use super::{Catalog, layout, layout::member_flag, layout::shape_flag};
 use std::fmt;
 
 /// One shape of the models: what a value may be.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     pub(super) catalog: &'static Catalog,
     pub(super) index: u32,
@@ -296,14 +296,6 @@ impl Member {
         self.catalog.members.at(self.index)
     }
 }
-
-impl PartialEq for Shape {
-    fn eq(&self, other: &Self) -> bool {
-        self.index == other.index && std::ptr::eq(self.catalog, other.catalog)
-    }
-}
-
-impl Eq for Shape {}
 
 impl fmt::Debug for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
