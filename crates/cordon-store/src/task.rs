@@ -26,6 +26,14 @@ pub struct StoredTask {
     pub expires: Timestamp,
 }
 
+impl StoredTask {
+    /// Whether it was stopped or its time has run out, for good.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.state == TaskState::Stopped || self.expires <= now
+    }
+}
+
 /// Whether the calls of a task are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskState {

@@ -112,7 +112,7 @@ async fn resume(store: &dyn Store, policies: &Policies, id: &TaskId) -> Result<T
             .help("`cordon task list` shows the tasks of this state folder")
             .code(USAGE));
     };
-    if stored.state == TaskState::Stopped || stored.expires <= Timestamp::now() {
+    if stored.is_over(Timestamp::now()) {
         return Err(
             Failure::new(format!("task {id} is over")).help("launch its file again for a new task")
         );
@@ -161,16 +161,30 @@ fn now() -> Timestamp {
     Timestamp::new(Timestamp::now().as_second(), 0).unwrap_or_default()
 }
 
+/// Compiles a task file as if it were launched now, without launching it. `id` stands for the one
+/// that a launch would give.
+///
+/// # Errors
+/// When the file cannot be read; every fault, with its place.
+pub(crate) fn draft(id: &str, file: &Path, policies: &Policies) -> Result<Task, Failure> {
+    let (name, text) = read(file)?;
+    let launch = Launch {
+        id: id
+            .parse()
+            .map_err(|error| Failure::because("the draft's id cannot be used", &error))?,
+        sponsor: sponsor(None)?,
+        at: Timestamp::now(),
+        mode: None,
+        expires: None,
+    };
+    compile(&name, &text, policies, launch)
+}
+
 /// Parses and compiles the text of a task file.
 ///
 /// # Errors
 /// Every fault, with its place.
-pub(crate) fn compile(
-    name: &str,
-    text: &str,
-    policies: &Policies,
-    launch: Launch,
-) -> Result<Task, Failure> {
+fn compile(name: &str, text: &str, policies: &Policies, launch: Launch) -> Result<Task, Failure> {
     Written::parse(name, text)
         .and_then(|written| Task::compile(&written, policies, launch))
         .map_err(|faults| {
@@ -188,7 +202,7 @@ pub(crate) fn compile(
 ///
 /// # Errors
 /// When it cannot be read as text.
-pub(crate) fn read(path: &Path) -> Result<(String, String), Failure> {
+fn read(path: &Path) -> Result<(String, String), Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::because(format!("the task file `{name}` could not be read"), &error)
@@ -202,7 +216,7 @@ pub(crate) fn read(path: &Path) -> Result<(String, String), Failure> {
 ///
 /// # Errors
 /// When the name has characters that it must not have.
-pub(crate) fn sponsor(given: Option<&str>) -> Result<Sponsor, Failure> {
+fn sponsor(given: Option<&str>) -> Result<Sponsor, Failure> {
     let user = || {
         std::env::var("USER")
             .or_else(|_| std::env::var("LOGNAME"))

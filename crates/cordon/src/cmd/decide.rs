@@ -12,7 +12,6 @@ use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
 use cordon_core::authenticate::{Ingress, Received};
 use cordon_core::judge::{Judge, Judgement, Signatures};
 use cordon_core::session::{Session, SessionState};
-use cordon_core::task::Launch;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -67,19 +66,7 @@ impl Decide {
             None => Bundle::baseline(),
         };
         let policies = bundle.load()?;
-        let (name, text) = launch::read(&self.task)?;
-        let now = Timestamp::now();
-        let id = "T-decide"
-            .parse()
-            .map_err(|error| Failure::because("the task's id cannot be used", &error))?;
-        let launch = Launch {
-            id,
-            sponsor: launch::sponsor(None)?,
-            at: now,
-            mode: None,
-            expires: None,
-        };
-        let task = launch::compile(&name, &text, &policies, launch)?;
+        let task = launch::draft("T-decide", &self.task, &policies)?;
         let account = match (&self.reading.account, task.accounts()) {
             (Some(account), _) => account.clone(),
             (None, [first, ..]) => first.clone(),
@@ -95,11 +82,11 @@ impl Decide {
                 .first()
                 .cloned()
                 .unwrap_or_else(|| "agent".into()),
+            started: task.launched_at(),
             task: Arc::new(task),
             key_id,
             keys: SigningKeys::new(secret),
             account,
-            started: now,
             state: SessionState::Live,
         };
         let mut judge = Judge::new(

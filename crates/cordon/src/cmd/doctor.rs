@@ -10,7 +10,6 @@ use crate::output::{self, ERROR, Format, GOOD, WAIT};
 use crate::serving::Ready;
 use crate::{launch, wiring};
 use clap::Args;
-use cordon_store::TaskState;
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
@@ -226,9 +225,7 @@ async fn state(
     }];
     let tasks = store.tasks().await.map_err(wiring::store_failed)?;
     let now = Timestamp::now();
-    let live = tasks
-        .iter()
-        .filter(|task| task.state != TaskState::Stopped && task.expires > now);
+    let live = tasks.iter().filter(|task| !task.is_over(now));
     for task in live {
         if let Some(Err(failure)) = policies.map(|policies| launch::recompile(task, policies)) {
             findings.push(wrong(

@@ -9,7 +9,7 @@ use crate::wiring::{self, store_failed};
 use clap::{Args, Subcommand};
 use cordon_aws::arn::Arn;
 use cordon_core::names::TaskId;
-use cordon_core::task::{Launch, Mode, Task as Compiled};
+use cordon_core::task::{Mode, Task as Compiled};
 use cordon_store::{Store, StoredTask, TaskState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -161,7 +161,7 @@ impl List {
     async fn run(&self, store: &Arc<dyn Store>) -> Result<(), Failure> {
         let now = Timestamp::now();
         let mut tasks = store.tasks().await.map_err(store_failed)?;
-        tasks.retain(|task| self.all || !over(task, now));
+        tasks.retain(|task| self.all || !task.is_over(now));
         match self.format {
             Format::Json => tasks
                 .iter()
@@ -229,7 +229,7 @@ impl Extend {
     async fn run(&self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
         let mut stored = find(store, &self.task).await?;
         let now = Timestamp::now();
-        if over(&stored, now) {
+        if stored.is_over(now) {
             return Err(Failure::new(format!("task {} is over", stored.id))
                 .help("launch its file again for a new task"));
         }
@@ -289,29 +289,13 @@ async fn go(config: &Config, store: &Arc<dyn Store>, id: &TaskId) -> Result<(), 
     Ok(())
 }
 
-/// Compiles a task file as if it were launched now, without launching it.
+/// Compiles a task file against the configured bundle, without launching it.
 fn compile_file(config: &Config, file: &Path) -> Result<Compiled, Failure> {
-    let (name, text) = launch::read(file)?;
-    let policies = Bundle::of(config)?.load()?;
-    let draft = "T-draft"
-        .parse()
-        .map_err(|error| Failure::because("the draft's id cannot be used", &error))?;
-    let launch = Launch {
-        id: draft,
-        sponsor: launch::sponsor(None)?,
-        at: Timestamp::now(),
-        mode: None,
-        expires: None,
-    };
-    launch::compile(&name, &text, &policies, launch)
-}
-
-fn over(task: &StoredTask, now: Timestamp) -> bool {
-    task.state == TaskState::Stopped || task.expires <= now
+    launch::draft("T-draft", file, &Bundle::of(config)?.load()?)
 }
 
 fn state_word(task: &StoredTask, now: Timestamp) -> &'static str {
-    match over(task, now) && task.state != TaskState::Stopped {
+    match task.is_over(now) && task.state != TaskState::Stopped {
         true => "expired",
         false => task.state.as_str(),
     }
