@@ -3,7 +3,7 @@
 //! of Go and OpenSSL programs, `NODE_EXTRA_CA_CERTS` adds to Node's; a preset `AWS_CA_BUNDLE` or
 //! profile would win over ours, so each is always set or cleared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A script for `NODE_OPTIONS=--require`: Node's SDK does not read `HTTPS_PROXY` by itself.
@@ -45,8 +45,9 @@ pub struct AgentAccess<'a> {
 pub struct AgentEnvironment {
     /// Name to value.
     pub set: BTreeMap<&'static str, String>,
-    /// Names that must not be inherited: they would lead a tool to other credentials.
-    pub cleared: &'static [&'static str],
+    /// Names that must not be inherited: they would lead a tool to other credentials, or past
+    /// Cordon.
+    pub cleared: BTreeSet<String>,
 }
 
 /// Names that would win over what we set, or hand a tool another identity.
@@ -55,6 +56,8 @@ const CLEARED: &[&str] = &[
     "AWS_DEFAULT_PROFILE",
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ACCOUNT_ID",
     "AWS_ROLE_ARN",
     "AWS_ROLE_SESSION_NAME",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -63,6 +66,7 @@ const CLEARED: &[&str] = &[
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_BEARER_TOKEN_BEDROCK",
+    "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_STS",
     "AWS_ENDPOINT_URL_S3",
     "AWS_USE_DUALSTACK_ENDPOINT",
@@ -73,12 +77,24 @@ const CLEARED: &[&str] = &[
     "http_proxy",
 ];
 
+/// Whether a variable chooses an endpoint: `AWS_ENDPOINT_URL_DYNAMODB` and its like of the SDKs,
+/// `AWS_USE_FIPS_ENDPOINT`, `TF_AWS_S3_ENDPOINT` of Terraform. There is one for each service, so
+/// they are known by their form.
+fn chooses_endpoint(name: &str) -> bool {
+    let of_aws = name.strip_prefix("TF_").unwrap_or(name);
+    of_aws.starts_with("AWS_ENDPOINT_URL")
+        || (of_aws.starts_with("AWS_") && of_aws.ends_with("_ENDPOINT"))
+}
+
 const NOT_PROXIED: &str = "127.0.0.1,localhost,::1,169.254.169.254,169.254.170.2";
 
 impl AgentEnvironment {
-    /// The environment for `access`.
+    /// The environment for `access`, for an agent that would inherit the variables `inherited`.
     #[must_use]
-    pub fn new(access: &AgentAccess<'_>) -> Self {
+    pub fn new(
+        access: &AgentAccess<'_>,
+        inherited: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Self {
         let text = |path: &Path| path.display().to_string();
         let mut set = BTreeMap::from([
             ("AWS_ACCESS_KEY_ID", access.key_id.to_owned()),
@@ -108,10 +124,13 @@ impl AgentEnvironment {
             ]),
             Way::Endpoint => set.extend([("AWS_ENDPOINT_URL", access.url.to_owned())]),
         }
-        Self {
-            set,
-            cleared: CLEARED,
+        let mut cleared: BTreeSet<String> = CLEARED.iter().map(ToString::to_string).collect();
+        for name in inherited {
+            if chooses_endpoint(name.as_ref()) {
+                cleared.insert(name.as_ref().to_owned());
+            }
         }
+        Self { set, cleared }
     }
 
     /// The environment as lines for a POSIX shell's `eval`.
@@ -137,7 +156,11 @@ mod tests {
     use super::*;
 
     fn access(way: Way) -> AgentEnvironment {
-        AgentEnvironment::new(&AgentAccess {
+        inheriting(way, &[])
+    }
+
+    fn inheriting(way: Way, names: &[&str]) -> AgentEnvironment {
+        let access = AgentAccess {
             key_id: "AKIACORDON0000000001",
             secret: "it's a placeholder",
             region: "cn-north-1",
@@ -146,7 +169,8 @@ mod tests {
             ca_bundle: Path::new("/state/ca-bundle.pem"),
             node_proxy: Path::new("/state/node-proxy.cjs"),
             way,
-        })
+        };
+        AgentEnvironment::new(&access, names)
     }
 
     #[test]
@@ -156,10 +180,37 @@ mod tests {
             "AWS_PROFILE",
             "AWS_SESSION_TOKEN",
             "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CREDENTIAL_EXPIRATION",
         ] {
-            assert!(environment.cleared.contains(&name) && !environment.set.contains_key(name));
+            assert!(environment.cleared.contains(name) && !environment.set.contains_key(name));
         }
         assert_eq!(environment.set["AWS_SHARED_CREDENTIALS_FILE"], NULL_FILE);
+    }
+
+    #[test]
+    fn no_inherited_endpoint_leads_past_cordon() {
+        let names = [
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_S3",
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            "AWS_USE_FIPS_ENDPOINT",
+            "AWS_S3_ENDPOINT",
+            "TF_AWS_STS_ENDPOINT",
+        ];
+        for way in [Way::Proxy, Way::Endpoint] {
+            let environment = inheriting(way, &names);
+            for name in names {
+                assert!(environment.cleared.contains(name), "{name}");
+            }
+        }
+        let shell = inheriting(Way::Endpoint, &names).to_shell();
+        let (cleared, set) = (
+            shell.find("unset AWS_ENDPOINT_URL\n").unwrap(),
+            shell.find("export AWS_ENDPOINT_URL=").unwrap(),
+        );
+        assert!(cleared < set, "{shell}");
+        let kept = inheriting(Way::Proxy, &["PATH", "AWS_RETRY_MODE", "MY_ENDPOINT"]);
+        assert_eq!(kept.cleared, access(Way::Proxy).cleared);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub async fn launch(
     let name = || program.to_string_lossy().into_owned();
     let mut process = Command::new(program);
     process.args(arguments).kill_on_drop(true);
-    for name in environment.cleared {
+    for name in &environment.cleared {
         process.env_remove(name);
     }
     process.envs(&environment.set);

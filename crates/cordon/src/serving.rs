@@ -113,7 +113,7 @@ impl Ready {
             .first()
             .map(ToString::to_string)
             .unwrap_or_default();
-        AgentEnvironment::new(&AgentAccess {
+        let access = AgentAccess {
             key_id: session.key_id.as_str(),
             secret: session.keys.secret().expose(),
             region: &region,
@@ -125,7 +125,10 @@ impl Ready {
                 WayName::Proxy => Way::Proxy,
                 WayName::Endpoint => Way::Endpoint,
             },
-        })
+        };
+        // A name that is not text is none that a tool for AWS reads.
+        let inherited = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        AgentEnvironment::new(&access, inherited)
     }
 }
 
