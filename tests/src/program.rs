@@ -77,10 +77,16 @@ impl Cordon {
     /// Runs a subcommand where no Cordon serves.
     #[must_use]
     pub fn without_serving(arguments: &[&str]) -> Ran {
+        Self::without_serving_in(&[], arguments)
+    }
+
+    /// As [`Cordon::without_serving`], with these variables.
+    #[must_use]
+    pub fn without_serving_in(environment: &[(&'static str, String)], arguments: &[&str]) -> Ran {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
         process::run(
-            bare(folder.path(), &[])
+            bare(folder.path(), environment)
                 .env("CORDON_STATE", state)
                 .args(arguments),
         )

@@ -9,6 +9,7 @@ use cordon_tests::program::{Cordon, task};
 use cordon_tests::recorder::Recorder;
 use cordon_tests::signer::{Call, Keys, session_keys};
 use cordon_tests::wire::Message;
+use std::net::TcpListener;
 
 /// A word that the agent puts into every place that Cordon has no use for.
 const JUNK: &str = "smuggled-by-the-agent";
@@ -212,4 +213,36 @@ fn part<'a>(authorization: &'a str, start: &str, end: char) -> &'a str {
         .split_once(start)
         .expect("a signature of version 4");
     rest.split(end).next().unwrap_or_default().trim()
+}
+
+#[test]
+fn nothing_is_asked_before_the_first_call() {
+    let metadata = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = metadata.local_addr().expect("it is bound");
+    let environment = [(
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        format!("http://{address}"),
+    )];
+    let file = task("main-job").display().to_string();
+    let ran = Cordon::without_serving_in(
+        &environment,
+        &[
+            "run",
+            "--listen",
+            "127.0.0.1:0",
+            "--task",
+            &file,
+            "--",
+            "echo",
+            "it ran",
+        ],
+    );
+    assert!(ran.text().contains("it ran"), "{}", ran.text());
+    metadata.set_nonblocking(true).expect("a socket can be so");
+    let asked = metadata.accept();
+    assert!(
+        asked.is_err(),
+        "the metadata service was asked:\n{}",
+        ran.err
+    );
 }

@@ -1,6 +1,9 @@
 //! Minting: session credentials for one decision, shared by the calls that need the same.
 
 use crate::roles::Roles;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sts::config::Region;
 use aws_sdk_sts::config::retry::RetryConfig;
@@ -116,6 +119,7 @@ impl Broker {
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(client)
+            .region(region(&config.roles))
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(2));
         if let BaseIdentity::Keys { id, secret } = &config.base {
@@ -223,6 +227,15 @@ impl Broker {
         }
         aws_sdk_sts::Client::from_conf(config.build())
     }
+}
+
+/// The region in which the base identity itself is had, where that takes a call; each session is
+/// minted in the region of the call that it is for. The SDK's own chain would ask the instance
+/// metadata while it starts, which where there is none takes seconds of every start.
+fn region(roles: &Roles) -> RegionProviderChain {
+    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new())
+        .or_else(Region::from_static(roles.home_region()))
 }
 
 fn minted(credentials: &Credentials) -> Result<Minted, MintError> {

@@ -1,6 +1,7 @@
 //! Which role is assumed for a call: ordered rules, first match.
 
 use cordon_aws::arn::{AccountId, Arn};
+use cordon_aws::catalog::Catalog;
 use cordon_core::decide::Permit;
 use cordon_core::names::Environment;
 
@@ -24,6 +25,15 @@ impl Roles {
     #[must_use]
     pub fn new(roles: impl IntoIterator<Item = Role>) -> Self {
         Self(roles.into_iter().collect())
+    }
+
+    /// The region that serves what is global in the partition of the roles.
+    pub(crate) fn home_region(&self) -> &'static str {
+        let partition = self.0.first().map_or("aws", |role| role.arn.partition());
+        Catalog::embedded()
+            .partitions()
+            .find(|known| known.name() == partition)
+            .map_or("us-east-1", |known| known.global_region())
     }
 
     /// The role for a permitted call.
