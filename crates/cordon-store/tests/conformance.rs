@@ -44,6 +44,7 @@ conformance! {
     nothing_belongs_to_a_task_before_its_creation_succeeded
     a_refused_destruction_leaves_the_resource_to_its_task
     a_refund_does_not_forget_an_earlier_destruction
+    a_creation_that_ends_after_its_destruction_began_gives_no_ownership
     a_task_is_charged_for_its_own_calls_alone
     a_reference_is_used_once
     a_taken_reference_spoils_no_other_call
@@ -240,6 +241,22 @@ async fn a_refund_does_not_forget_an_earlier_destruction(store: Arc<dyn Store>) 
     let ledger = ledger(&*store, "T-1").await;
     assert!(ledger.recreates(TABLE));
     assert_eq!(ledger.used.destroys, 1);
+}
+
+async fn a_creation_that_ends_after_its_destruction_began_gives_no_ownership(
+    store: Arc<dyn Store>,
+) {
+    let made = recorded(&*store, creation("R1", "T-1", TABLE)).await;
+    let gone = recorded(&*store, destruction("R2", "T-1", TABLE)).await;
+    store.close(made, answered(200), TOOK).await.unwrap();
+    assert!(!owns(&ledger(&*store, "T-1").await, TABLE));
+    store.close(gone, answered(200), TOOK).await.unwrap();
+    assert!(!owns(&ledger(&*store, "T-1").await, TABLE));
+
+    // What is made again after it was gone belongs to the task.
+    done(&*store, creation("R3", "T-1", TABLE), 200).await;
+    let again = ledger(&*store, "T-1").await;
+    assert!(owns(&again, TABLE) && again.recreates(TABLE));
 }
 
 async fn a_task_is_charged_for_its_own_calls_alone(store: Arc<dyn Store>) {

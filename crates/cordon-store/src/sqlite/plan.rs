@@ -218,6 +218,11 @@ impl<'j> Plan<'j> {
             }
             CallResult::Answered { status, .. } if *status < 400 => {
                 ledger.confirm(&charge.changes);
+                // What the task destroyed as well may have gone before or after: the tables know.
+                let mut creates = charge.changes.creates.iter();
+                if creates.any(|arn| ledger.destroyed.contains(arn)) {
+                    self.reread.insert(charge.task.clone());
+                }
                 self.effects(sequence, charge, "created", &charge.changes.creates);
             }
             // It may or may not have happened: what was taken stays taken, nothing is owned.
