@@ -113,6 +113,27 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_read_that_was_let_go_while_the_store_ends_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = serve(folder.path()).await;
+    // On one thread, the end is asked for first and the writer runs only after both.
+    let (ended, (let_go, refused)) = tokio::join!(store.shut_down(), async {
+        tokio::join!(
+            store.record(read("R1", "T-1"), unlimited()),
+            store.record(change("R2", "T-1"), unlimited()),
+        )
+    });
+    ended.unwrap();
+    let _open = let_go.unwrap();
+    assert!(matches!(
+        refused,
+        Err(RecordError::Store(StoreError::ShutDown))
+    ));
+    let store = serve(folder.path()).await;
+    assert_eq!(references(&store).await, BTreeSet::from(["R1".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_call_that_was_under_way_is_reported_and_stays_charged() {
     let folder = tempfile::tempdir().unwrap();
     let store = serve(folder.path()).await;

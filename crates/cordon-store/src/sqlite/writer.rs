@@ -100,9 +100,15 @@ impl Writer {
                 continue;
             };
             queue.close();
-            // What came after is dropped, and its callers hear that the store is shut down.
-            jobs.truncate(end + 1);
-            let farewell = jobs.pop();
+            let mut late = jobs.split_off(end);
+            while let Ok(job) = queue.try_recv() {
+                late.push(job);
+            }
+            let mut late = late.into_iter();
+            let farewell = late.next();
+            // Who waits for what came after hears that the store is shut down. What nobody waits
+            // for was answered already, so it is kept.
+            jobs.extend(late.filter(|job| !job.is_awaited()));
             self.work(jobs).await;
             return self.end(farewell).await;
         }
