@@ -144,6 +144,17 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Every protocol.
+    pub const ALL: [Self; 7] = [
+        Self::Query,
+        Self::Ec2,
+        Self::Json10,
+        Self::Json11,
+        Self::RestJson,
+        Self::RestXml,
+        Self::RpcV2Cbor,
+    ];
+
     /// The protocol's name as botocore and `cordon classify` write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -171,6 +182,15 @@ pub enum AccessLevel {
 }
 
 impl AccessLevel {
+    /// Every level, least first.
+    pub const ALL: [Self; 5] = [
+        Self::List,
+        Self::Read,
+        Self::Tagging,
+        Self::Write,
+        Self::PermissionsManagement,
+    ];
+
     /// As the service authorization reference writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

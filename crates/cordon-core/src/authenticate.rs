@@ -37,6 +37,9 @@ pub enum Ingress {
 }
 
 impl Ingress {
+    /// Every way in.
+    pub const ALL: [Self; 4] = [Self::Connect, Self::Forward, Self::Endpoint, Self::Offline];
+
     /// `connect`, `forward`, `endpoint`, `offline`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -227,11 +227,7 @@ pub(crate) struct Blast {
 
 /// The context of a call, shared by all of its accesses.
 pub(crate) fn context(call: &Circumstance<'_>) -> Result<Context, AskError> {
-    let posture = match call.posture {
-        Posture::Normal => "normal",
-        Posture::Elevated => "elevated",
-        Posture::Freeze => "freeze",
-    };
+    let posture = call.posture.as_str();
     let facts = FACTS
         .iter()
         .filter(|(fact, _)| call.facts.contains(fact))

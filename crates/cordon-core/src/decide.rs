@@ -115,7 +115,33 @@ pub enum DenyReason {
     Paused,
 }
 
+impl Posture {
+    /// Every posture, least careful first.
+    pub const ALL: [Self; 3] = [Self::Normal, Self::Elevated, Self::Freeze];
+
+    /// `normal`, `elevated`, `freeze`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Elevated => "elevated",
+            Self::Freeze => "freeze",
+        }
+    }
+
+    /// The posture that [`Posture::as_str`] gives `word` for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|posture| posture.as_str() == word)
+    }
+}
+
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Allow, Self::Hold, Self::Preview, Self::Deny];
+
     /// `allow`, `hold`, `preview`, `deny`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

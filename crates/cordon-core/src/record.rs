@@ -78,6 +78,25 @@ pub enum RecordedOutcome {
 }
 
 impl RecordedOutcome {
+    /// `allow`, `hold`, `preview`, `deny`, `reject`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decided(outcome) => outcome.as_str(),
+            Self::Rejected => "reject",
+        }
+    }
+
+    /// The outcome that [`RecordedOutcome::as_str`] gives `word` for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Outcome::ALL
+            .map(Self::Decided)
+            .into_iter()
+            .chain([Self::Rejected])
+            .find(|outcome| outcome.as_str() == word)
+    }
+
     /// Whether the call was let go.
     #[must_use]
     pub fn allowed(self) -> bool {

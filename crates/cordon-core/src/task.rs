@@ -300,6 +300,9 @@ impl Task {
 }
 
 impl Mode {
+    /// Both modes.
+    pub const ALL: [Self; 2] = [Self::Preview, Self::Live];
+
     /// `preview` or `live`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -312,9 +315,7 @@ impl Mode {
     /// The mode that [`Mode::as_str`] gives `word` for.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Preview, Self::Live]
-            .into_iter()
-            .find(|mode| mode.as_str() == word)
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
     }
 }
 

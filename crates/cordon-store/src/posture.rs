@@ -26,19 +26,3 @@ impl Default for StandingPosture {
         }
     }
 }
-
-/// `normal`, `elevated`, `freeze`.
-pub(crate) fn word(posture: Posture) -> &'static str {
-    match posture {
-        Posture::Normal => "normal",
-        Posture::Elevated => "elevated",
-        Posture::Freeze => "freeze",
-    }
-}
-
-/// The posture that `word` names.
-pub(crate) fn named(text: &str) -> Option<Posture> {
-    [Posture::Normal, Posture::Elevated, Posture::Freeze]
-        .into_iter()
-        .find(|posture| word(*posture) == text)
-}

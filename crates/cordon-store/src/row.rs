@@ -1,8 +1,8 @@
 //! Calls as rows: the record's own JSON form, which no other part of the program knows.
 
 use crate::call::{Closed, StoredCall};
-use cordon_aws::call::{AccessLevel, Class};
-use cordon_core::decide::Outcome;
+use cordon_aws::call::{AccessLevel, Class, Protocol};
+use cordon_core::authenticate::Ingress;
 use cordon_core::fact::Fact;
 use cordon_core::ledger::{Changes, Used};
 use cordon_core::record::{AccessRecord, CallRecord, CallResult, RecordedOutcome};
@@ -183,14 +183,6 @@ fn environments(record: &CallRecord) -> String {
     format!(" {} ", names.join(" "))
 }
 
-/// `allow`, `hold`, `preview`, `deny`, `reject`.
-pub(crate) fn verdict(outcome: RecordedOutcome) -> &'static str {
-    match outcome {
-        RecordedOutcome::Decided(outcome) => outcome.as_str(),
-        RecordedOutcome::Rejected => "reject",
-    }
-}
-
 /// The columns that say what became of a call.
 pub(crate) fn outcome(result: &CallResult) -> (&'static str, Option<i64>, &str) {
     match result {
@@ -227,23 +219,10 @@ impl CallRow {
             session: self.session.into(),
             agent: text(body.agent),
             sponsor: text(body.sponsor),
-            ingress: known(
-                &body.ingress,
-                &["connect", "forward", "endpoint", "offline"],
-            ),
+            ingress: known(&body.ingress, Ingress::ALL.map(Ingress::as_str)),
             service: self.service.into(),
             operation: self.operation.into(),
-            protocol: known(
-                &body.protocol,
-                &[
-                    "query",
-                    "ec2",
-                    "json",
-                    "rest-json",
-                    "rest-xml",
-                    "smithy-rpc-v2-cbor",
-                ],
-            ),
+            protocol: known(&body.protocol, Protocol::ALL.map(Protocol::as_str)),
             partition: text(body.partition),
             region: text(body.region),
             account: text(body.account),
@@ -259,7 +238,7 @@ impl CallRow {
                         .find(|fact| fact == word)
                 })
                 .collect(),
-            outcome: outcome_named(&self.verdict)?,
+            outcome: RecordedOutcome::named(&self.verdict)?,
             policies: body
                 .policies
                 .into_iter()
@@ -308,19 +287,8 @@ impl CallRow {
 
 fn access_record(access: Access<'_>) -> AccessRecord {
     let text = |text: Cow<'_, str>| -> Box<str> { text.into_owned().into() };
-    const LEVELS: [AccessLevel; 5] = [
-        AccessLevel::List,
-        AccessLevel::Read,
-        AccessLevel::Tagging,
-        AccessLevel::Write,
-        AccessLevel::PermissionsManagement,
-    ];
     AccessRecord {
-        level: LEVELS
-            .iter()
-            .map(|level| level.as_str())
-            .find(|level| *level == access.level)
-            .unwrap_or_default(),
+        level: known(&access.level, AccessLevel::ALL.map(AccessLevel::as_str)),
         class: class(&access.class),
         action: text(access.action),
         resource: text(access.resource),
@@ -330,28 +298,13 @@ fn access_record(access: Access<'_>) -> AccessRecord {
 }
 
 fn class(word: &str) -> &'static str {
-    Class::ALL
-        .iter()
-        .map(|class| class.as_str())
-        .find(|class| *class == word)
-        .unwrap_or_default()
+    known(word, Class::ALL.map(Class::as_str))
 }
 
-fn known(word: &str, words: &[&'static str]) -> &'static str {
+/// The one of `words` that `word` is; empty where a newer version wrote another.
+fn known(word: &str, words: impl IntoIterator<Item = &'static str>) -> &'static str {
     words
-        .iter()
-        .copied()
+        .into_iter()
         .find(|known| *known == word)
         .unwrap_or_default()
-}
-
-fn outcome_named(word: &str) -> Option<RecordedOutcome> {
-    Some(match word {
-        "allow" => RecordedOutcome::Decided(Outcome::Allow),
-        "hold" => RecordedOutcome::Decided(Outcome::Hold),
-        "preview" => RecordedOutcome::Decided(Outcome::Preview),
-        "deny" => RecordedOutcome::Decided(Outcome::Deny),
-        "reject" => RecordedOutcome::Rejected,
-        _ => return None,
-    })
 }

@@ -523,54 +523,23 @@ fn read_test<'t>(
         let message = format!("the catalog knows no action `{}`", action.value);
         document.fault(action.offset, message, help.unwrap_or_default());
     }
-    let fact_words: Vec<&str> = Fact::ALL.iter().map(|fact| fact.as_str()).collect();
-    let facts = facts.iter().filter_map(|word| {
-        known(document, word, fact_words.iter().copied(), "fact");
-        Fact::ALL
-            .iter()
-            .copied()
-            .find(|fact| fact.as_str() == word.value)
-    });
-    let facts = facts.collect();
-    let outcome = |word: &str| {
-        [
-            Outcome::Allow,
-            Outcome::Hold,
-            Outcome::Preview,
-            Outcome::Deny,
-        ]
-        .into_iter()
-        .find(|outcome| outcome.as_str() == word)
-    };
-    let expect = expect.as_ref().and_then(|word| {
-        known(
-            document,
-            word,
-            ["allow", "hold", "preview", "deny"],
-            "outcome",
-        );
-        outcome(&word.value)
-    });
-    let mode = mode.as_ref().and_then(|word| {
-        known(document, word, ["preview", "live"], "mode");
-        [Mode::Preview, Mode::Live]
-            .into_iter()
-            .find(|mode| mode.as_str() == word.value)
-    });
-    let posture = posture.as_ref().map_or(Posture::Normal, |word| {
-        known(document, word, ["normal", "elevated", "freeze"], "posture");
-        match &*word.value {
-            "elevated" => Posture::Elevated,
-            "freeze" => Posture::Freeze,
-            _ => Posture::Normal,
-        }
-    });
-    let class = class.as_ref().and_then(|word| {
-        known(document, word, Class::ALL.map(Class::as_str), "class");
-        Class::ALL
-            .into_iter()
-            .find(|class| class.as_str() == word.value)
-    });
+    let facts = facts
+        .iter()
+        .filter_map(|word| worded(document, word, Fact::ALL, |fact| fact.as_str(), "fact"))
+        .collect();
+    let expect = expect
+        .as_ref()
+        .and_then(|word| worded(document, word, &Outcome::ALL, Outcome::as_str, "outcome"));
+    let mode = mode
+        .as_ref()
+        .and_then(|word| worded(document, word, &Mode::ALL, Mode::as_str, "mode"));
+    let posture = posture
+        .as_ref()
+        .and_then(|word| worded(document, word, &Posture::ALL, Posture::as_str, "posture"))
+        .unwrap_or_default();
+    let class = class
+        .as_ref()
+        .and_then(|word| worded(document, word, &Class::ALL, Class::as_str, "class"));
     let guardrails_only = layers.as_ref().is_some_and(|word| {
         known(document, word, ["guardrails", "all"], "layer");
         word.value == "guardrails"
@@ -607,6 +576,19 @@ fn read_test<'t>(
         by: by.map(|ids| ids.into_iter().map(|id| id.value).collect()),
         needs: needs.map(|needs| groups(document, needs)),
     })
+}
+
+/// The one of `all` that is written as `word`; a fault where none is.
+fn worded<T: Copy>(
+    document: &mut Document<'_>,
+    word: &Placed<String>,
+    all: &[T],
+    as_str: impl Fn(T) -> &'static str,
+    what: &str,
+) -> Option<T> {
+    let words = all.iter().map(|one| as_str(*one));
+    known(document, word, words, what);
+    all.iter().copied().find(|one| as_str(*one) == word.value)
 }
 
 fn known<'k>(

@@ -2,7 +2,6 @@
 
 use super::job::Change;
 use crate::error::StoreError;
-use crate::posture;
 use crate::session::state_word;
 use crate::task::TaskState;
 use sqlx::SqliteConnection;
@@ -105,7 +104,7 @@ fn statement(change: &Change) -> Statement<'_> {
             "INSERT OR REPLACE INTO posture (one, posture, message, by, since) \
              VALUES (1, ?, ?, ?, ?)",
         )
-        .bind(posture::word(standing.posture))
+        .bind(standing.posture.as_str())
         .bind(&*standing.message)
         .bind(&*standing.by)
         .bind(standing.since.as_microsecond()),

@@ -95,7 +95,7 @@ async fn calls(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<u64
                 .push_bind(&*call.operation)
                 .push_bind(call.class)
                 .push_bind(&*call.environments)
-                .push_bind(row::verdict(call.outcome))
+                .push_bind(call.outcome.as_str())
                 .push_bind(call.mutates)
                 .push_bind(&*call.body);
         },

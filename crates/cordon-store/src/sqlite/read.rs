@@ -4,13 +4,15 @@ use super::Sqlite;
 use super::account::Account;
 use crate::call::{CallFilter, StoredCall};
 use crate::error::StoreError;
-use crate::posture::{self, StandingPosture};
-use crate::row::{self, CallRow};
+use crate::posture::StandingPosture;
+use crate::row::CallRow;
 use crate::session::{StoredSession, state_named};
 use crate::task::{StoredTask, TaskState};
 use cordon_aws::sigv4::SecretKey;
+use cordon_core::decide::Posture;
 use cordon_core::ledger::{Ledger, Used};
 use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::record::RecordedOutcome;
 use cordon_core::task::Mode;
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection, SqlitePool};
@@ -140,7 +142,10 @@ pub(super) async fn search(
     let equal = [
         (" AND task = ", filter.task.as_ref().map(TaskId::as_str)),
         (" AND session = ", filter.session.as_deref()),
-        (" AND verdict = ", filter.verdict.map(row::verdict)),
+        (
+            " AND verdict = ",
+            filter.verdict.map(RecordedOutcome::as_str),
+        ),
         (" AND service = ", filter.service.as_deref()),
         (" AND operation = ", filter.operation.as_deref()),
         (" AND class = ", filter.class.as_deref()),
@@ -301,7 +306,7 @@ pub(super) async fn posture(store: &Sqlite) -> Result<StandingPosture, StoreErro
         id: word.clone(),
     };
     Ok(StandingPosture {
-        posture: posture::named(&word).ok_or_else(unreadable)?,
+        posture: Posture::named(&word).ok_or_else(unreadable)?,
         message: message.into(),
         by: by.into(),
         since: microseconds(since).ok_or_else(unreadable)?,

@@ -221,17 +221,11 @@ fn parse_filter(terms: &[String]) -> Result<CallFilter, Failure> {
 }
 
 fn parse_verdict(word: &str) -> Result<RecordedOutcome, Failure> {
-    let decided = RecordedOutcome::Decided;
-    match word {
-        "allow" => Ok(decided(Outcome::Allow)),
-        "hold" => Ok(decided(Outcome::Hold)),
-        "preview" => Ok(decided(Outcome::Preview)),
-        "deny" => Ok(decided(Outcome::Deny)),
-        "reject" => Ok(RecordedOutcome::Rejected),
-        _ => Err(Failure::new(format!("`{word}` is not a verdict"))
+    RecordedOutcome::named(word).ok_or_else(|| {
+        Failure::new(format!("`{word}` is not a verdict"))
             .help("use allow, hold, preview, deny or reject")
-            .code(USAGE)),
-    }
+            .code(USAGE)
+    })
 }
 
 fn parse_since(text: &str) -> Result<Timestamp, Failure> {
