@@ -217,6 +217,15 @@ impl<'a> Call<'a> {
         )
     }
 
+    /// The action of this call's own operation, on a resource. Where the policies know an operation
+    /// by another name, or ask for a second action beside it, the action is written out.
+    pub(crate) fn access(&self, resource: impl Into<String>) -> Access {
+        Access::new(
+            format!("{}:{}", self.service.name, self.operation),
+            resource,
+        )
+    }
+
     /// Asks the caller's policies.
     pub(crate) fn authorize(&self, estate: &Estate, access: &Access) -> Result<(), Fault> {
         self.authorize_as(self.caller, estate, access)
@@ -315,8 +324,5 @@ pub(crate) fn nothing(_: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
 
 /// `service:Operation` on everything, for operations without a resource of their own.
 pub(crate) fn on_everything(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
-    Ok(vec![Access::new(
-        format!("{}:{}", call.service.name, call.operation),
-        "*",
-    )])
+    Ok(vec![call.access("*")])
 }

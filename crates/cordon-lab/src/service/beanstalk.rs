@@ -358,23 +358,13 @@ fn environment_arn(call: &Call<'_>, application: &str, name: &str) -> String {
     call.arn(&format!("environment/{application}/{name}"))
 }
 
-fn action(call: &Call<'_>) -> String {
-    format!("elasticbeanstalk:{}", call.operation)
-}
-
 fn on_application(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let name = call.input().required("ApplicationName")?;
-    Ok(vec![Access::new(
-        action(call),
-        call.arn(&format!("application/{name}")),
-    )])
+    Ok(vec![call.access(call.arn(&format!("application/{name}")))])
 }
 
 fn on_arn(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
-    Ok(vec![Access::new(
-        action(call),
-        call.input().required("ResourceArn")?,
-    )])
+    Ok(vec![call.access(call.input().required("ResourceArn")?)])
 }
 
 /// Nothing of the lab's Beanstalk has tags.
@@ -391,10 +381,7 @@ fn on_new_environment(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault>
         input.required("ApplicationName")?,
         input.required("EnvironmentName")?,
     );
-    Ok(vec![Access::new(
-        action(call),
-        environment_arn(call, application, name),
-    )])
+    Ok(vec![call.access(environment_arn(call, application, name))])
 }
 
 /// The environment that the parameters name. One that does not exist is asked for under the name
@@ -415,7 +402,7 @@ fn on_environment(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault
                 .ok_or_else(|| Fault::missing("EnvironmentName"))?,
         ),
     };
-    Ok(vec![Access::new(action(call), arn)])
+    Ok(vec![call.access(arn)])
 }
 
 fn applications(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {

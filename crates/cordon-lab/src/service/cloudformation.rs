@@ -93,10 +93,7 @@ fn on_stack(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault> {
         || call.arn(&format!("stack/{name}/*")),
         |stack| stack.id.clone(),
     );
-    Ok(vec![Access::new(
-        format!("cloudformation:{}", call.operation),
-        arn,
-    )])
+    Ok(vec![call.access(arn)])
 }
 
 fn on_stack_and_role(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault> {

@@ -297,15 +297,12 @@ fn table_arn(call: &Call<'_>, name: &str) -> String {
 }
 
 fn on_table(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
-    Ok(vec![Access::new(
-        format!("dynamodb:{}", call.operation),
-        table_arn(call, table_name(call)?),
-    )])
+    Ok(vec![call.access(table_arn(call, table_name(call)?))])
 }
 
 fn on_arn(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let arn = call.input().required("ResourceArn")?;
-    Ok(vec![Access::new("dynamodb:ListTagsOfResource", arn)])
+    Ok(vec![call.access(arn)])
 }
 
 fn create_accesses(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault> {
@@ -323,12 +320,7 @@ fn batch_accesses(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     call.input()
         .entries("RequestItems")
         .into_iter()
-        .map(|(table, _)| {
-            Ok(Access::new(
-                "dynamodb:BatchWriteItem",
-                table_arn(call, name_in(call, table)?),
-            ))
-        })
+        .map(|(table, _)| Ok(call.access(table_arn(call, name_in(call, table)?))))
         .collect()
 }
 

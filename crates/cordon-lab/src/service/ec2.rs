@@ -161,10 +161,6 @@ fn specified_tags(input: Input<'_>, kind: &str) -> Result<BTreeMap<String, Strin
     Ok(tags)
 }
 
-fn action(call: &Call<'_>) -> String {
-    format!("ec2:{}", call.operation)
-}
-
 fn instance_ids<'a>(call: &'a Call<'_>) -> Result<Vec<&'a str>, Fault> {
     let ids = call.input().texts("InstanceId");
     match ids.is_empty() {
@@ -174,16 +170,13 @@ fn instance_ids<'a>(call: &'a Call<'_>) -> Result<Vec<&'a str>, Fault> {
 }
 
 fn on_instances(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
-    let access = |id: &str| Access::new(action(call), call.arn(&format!("instance/{id}")));
+    let access = |id: &str| call.access(call.arn(&format!("instance/{id}")));
     Ok(instance_ids(call)?.into_iter().map(access).collect())
 }
 
 fn on_instance(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let id = call.input().required("InstanceId")?;
-    Ok(vec![Access::new(
-        action(call),
-        call.arn(&format!("instance/{id}")),
-    )])
+    Ok(vec![call.access(call.arn(&format!("instance/{id}")))])
 }
 
 /// A launch touches more than instances: AWS asks for each of these.
@@ -214,7 +207,7 @@ fn run_accesses(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     );
     let mut accesses: Vec<Access> = resources
         .into_iter()
-        .map(|resource| Access::new("ec2:RunInstances", resource))
+        .map(|resource| call.access(resource))
         .collect();
     if !input.list("TagSpecification").is_empty() {
         accesses.push(Access::new("ec2:CreateTags", call.arn("instance/*")));
@@ -240,16 +233,13 @@ fn on_tagged(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
                     ));
                 }
             };
-            Ok(Access::new(
-                "ec2:CreateTags",
-                call.arn(&format!("{kind}/{id}")),
-            ))
+            Ok(call.access(call.arn(&format!("{kind}/{id}"))))
         })
         .collect()
 }
 
 fn on_any_vpc(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
-    let mut accesses = vec![Access::new(action(call), call.arn("vpc/*"))];
+    let mut accesses = vec![call.access(call.arn("vpc/*"))];
     if !call.input().list("TagSpecification").is_empty() {
         accesses.push(Access::new("ec2:CreateTags", call.arn("vpc/*")));
     }
@@ -258,10 +248,7 @@ fn on_any_vpc(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
 
 fn on_vpc(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let id = call.input().required("VpcId")?;
-    Ok(vec![Access::new(
-        action(call),
-        call.arn(&format!("vpc/{id}")),
-    )])
+    Ok(vec![call.access(call.arn(&format!("vpc/{id}")))])
 }
 
 /// One filter: a name and the values of which one must fit.

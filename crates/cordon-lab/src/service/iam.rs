@@ -64,7 +64,7 @@ fn find<'e>(call: &Call<'_>, estate: &'e mut Estate) -> Result<&'e mut Role, Fau
 
 fn on_roles(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let path = call.input().text("PathPrefix").unwrap_or("/");
-    Ok(vec![Access::new("iam:ListRoles", role_arn(call, path, ""))])
+    Ok(vec![call.access(role_arn(call, path, ""))])
 }
 
 fn on_role(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault> {
@@ -73,7 +73,7 @@ fn on_role(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault> {
         Some(role) => role.arn.clone(),
         None => role_arn(call, call.input().text("Path").unwrap_or("/"), &key.1),
     };
-    let mut access = Access::new(format!("iam:{}", call.operation), arn);
+    let mut access = call.access(arn);
     if let Some(policy) = call.input().text("PolicyArn") {
         access = access.key("iam:PolicyARN", policy);
     }

@@ -318,10 +318,7 @@ impl Target {
 
 fn on_function(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let target = Target::read(call)?;
-    Ok(vec![Access::new(
-        format!("lambda:{}", call.operation),
-        target.qualified_arn(call),
-    )])
+    Ok(vec![call.access(target.qualified_arn(call))])
 }
 
 fn invoke_access(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
@@ -341,10 +338,7 @@ fn create_accesses(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let input = Input(&body);
     let name = input.required("FunctionName")?;
     let mut accesses = vec![
-        Access::new(
-            "lambda:CreateFunction",
-            call.arn(&format!("function:{name}")),
-        ),
+        call.access(call.arn(&format!("function:{name}"))),
         pass_role(input.required("Role")?),
     ];
     accesses.extend(code_access(call, input.at("Code")));

@@ -48,24 +48,18 @@ fn group_arn(call: &Call<'_>, name: &str) -> String {
 
 fn on_group(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let name = call.input().required("logGroupName")?;
-    Ok(vec![Access::new(
-        format!("logs:{}", call.operation),
-        group_arn(call, name),
-    )])
+    Ok(vec![call.access(group_arn(call, name))])
 }
 
 fn on_groups(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let prefix = call.input().text("logGroupNamePrefix").unwrap_or_default();
-    Ok(vec![Access::new(
-        "logs:DescribeLogGroups",
-        group_arn(call, prefix),
-    )])
+    Ok(vec![call.access(group_arn(call, prefix))])
 }
 
 /// Tags are asked about by the ARN of the group itself, without its streams.
 fn on_arn(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let arn = call.input().required("resourceArn")?;
-    Ok(vec![Access::new("logs:ListTagsForResource", arn)])
+    Ok(vec![call.access(arn)])
 }
 
 fn tags(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {

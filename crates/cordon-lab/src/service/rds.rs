@@ -134,10 +134,6 @@ impl Snapshot {
     }
 }
 
-fn action(call: &Call<'_>) -> String {
-    format!("rds:{}", call.operation)
-}
-
 /// RDS keeps identifiers in lower case, whatever the caller wrote.
 fn id(input: Input<'_>, parameter: &str) -> Result<String, Fault> {
     Ok(input.required(parameter)?.to_ascii_lowercase())
@@ -149,7 +145,7 @@ fn on_database(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
         (None, "DescribeDBInstances") => "db:*".to_owned(),
         (None, _) => return Err(Fault::missing("DBInstanceIdentifier")),
     };
-    Ok(vec![Access::new(action(call), call.arn(&resource))])
+    Ok(vec![call.access(call.arn(&resource))])
 }
 
 /// The groups that a change names are resources of it too.
@@ -161,10 +157,7 @@ fn change_accesses(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Faul
         ("OptionGroupName", "og"),
     ] {
         if let Some(name) = call.input().text(parameter) {
-            accesses.push(Access::new(
-                action(call),
-                call.arn(&format!("{prefix}:{name}")),
-            ));
+            accesses.push(call.access(call.arn(&format!("{prefix}:{name}"))));
         }
     }
     Ok(accesses)
@@ -176,18 +169,12 @@ fn on_snapshots(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
         .text("DBSnapshotIdentifier")
         .unwrap_or("*")
         .to_ascii_lowercase();
-    Ok(vec![Access::new(
-        action(call),
-        call.arn(&format!("snapshot:{name}")),
-    )])
+    Ok(vec![call.access(call.arn(&format!("snapshot:{name}")))])
 }
 
 fn on_snapshot(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     let name = id(call.input(), "DBSnapshotIdentifier")?;
-    Ok(vec![Access::new(
-        action(call),
-        call.arn(&format!("snapshot:{name}")),
-    )])
+    Ok(vec![call.access(call.arn(&format!("snapshot:{name}")))])
 }
 
 fn on_both(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault> {

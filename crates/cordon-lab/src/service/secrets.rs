@@ -94,10 +94,7 @@ fn on_secret(call: &Call<'_>, estate: &Estate) -> Result<Vec<Access>, Fault> {
         None if given.starts_with("arn:") => given.to_owned(),
         None => call.arn(&format!("secret:{given}")),
     };
-    Ok(vec![Access::new(
-        format!("secretsmanager:{}", call.operation),
-        resource,
-    )])
+    Ok(vec![call.access(resource)])
 }
 
 fn describe(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {

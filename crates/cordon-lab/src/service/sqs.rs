@@ -181,17 +181,13 @@ fn queue_url(call: &Call<'_>, name: &str) -> String {
 }
 
 fn on_queue(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
-    Ok(vec![Access::new(
-        format!("sqs:{}", call.operation),
-        call.arn(queue_name(call)?),
-    )])
+    Ok(vec![call.access(call.arn(queue_name(call)?))])
 }
 
 fn on_named(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
-    Ok(vec![Access::new(
-        format!("sqs:{}", call.operation),
-        call.arn(call.input().required("QueueName")?),
-    )])
+    Ok(vec![
+        call.access(call.arn(call.input().required("QueueName")?)),
+    ])
 }
 
 /// `Attributes` as a JSON object, or `Attribute.1.Name` and `Attribute.1.Value` in a form.
