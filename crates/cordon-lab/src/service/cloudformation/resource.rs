@@ -201,113 +201,79 @@ impl Kind {
         accesses
     }
 
-    /// Makes the resource.
-    pub(super) fn create(
+    /// Takes a step: makes the resource, changes it in place, or deletes it with all that is in it.
+    pub(super) fn take(
         self,
+        step: Step,
         call: &Call<'_>,
         estate: &mut Estate,
         physical: &str,
         properties: &Value,
     ) -> Result<(), Fault> {
-        match self {
-            Self::Function => {
+        match (self, step) {
+            (Self::Function, Step::Create) => {
                 let code = code(estate, properties)?;
-                call.place(estate)
-                    .lambda
-                    .create(physical, properties, &code, lambda_time(call))
+                let functions = &mut call.place(estate).lambda;
+                functions.create(physical, properties, &code, lambda_time(call))
             }
-            Self::Table => call
-                .place(estate)
-                .dynamodb
-                .create(physical, properties, call.now),
-            Self::Queue => {
-                call.place(estate)
-                    .sqs
-                    .create(physical, &queue_attributes(properties), call.now)
-            }
-            Self::Bucket => {
-                estate
-                    .s3
-                    .create(physical, &call.caller.account, call.region, call.now)?;
-                self.update(call, estate, physical, properties)
-            }
-            Self::Application => call.place(estate).beanstalk.create_application(
-                physical,
-                description(properties),
-                call.now,
-            ),
-            Self::Environment => {
-                let options = options(properties);
-                call.place(estate).beanstalk.create_environment(
-                    application(properties),
-                    physical,
-                    options,
-                    call.now,
-                )
-            }
-        }
-    }
-
-    /// Changes it in place.
-    pub(super) fn update(
-        self,
-        call: &Call<'_>,
-        estate: &mut Estate,
-        physical: &str,
-        properties: &Value,
-    ) -> Result<(), Fault> {
-        match self {
-            Self::Function => {
+            (Self::Function, Step::Update) => {
                 let code = code(estate, properties)?;
                 let functions = &mut call.place(estate).lambda;
                 functions.configure(physical, properties, lambda_time(call))?;
                 functions.replace_code(physical, &code, lambda_time(call))
             }
-            Self::Table => call.place(estate).dynamodb.update(physical, properties),
-            Self::Queue => call
-                .place(estate)
-                .sqs
-                .set(physical, queue_attributes(properties)),
-            Self::Bucket => {
+            (Self::Function, Step::Delete) => call.place(estate).lambda.delete(physical),
+            (Self::Table, Step::Create) => {
+                let tables = &mut call.place(estate).dynamodb;
+                tables.create(physical, properties, call.now)
+            }
+            (Self::Table, Step::Update) => call.place(estate).dynamodb.update(physical, properties),
+            (Self::Table, Step::Delete) => call.place(estate).dynamodb.delete(physical),
+            (Self::Queue, Step::Create) => {
+                let queues = &mut call.place(estate).sqs;
+                queues.create(physical, &queue_attributes(properties), call.now)
+            }
+            (Self::Queue, Step::Update) => {
+                let queues = &mut call.place(estate).sqs;
+                queues.set(physical, queue_attributes(properties))
+            }
+            (Self::Queue, Step::Delete) => call.place(estate).sqs.delete(physical),
+            (Self::Bucket, Step::Create) => {
+                let account = &call.caller.account;
+                estate.s3.create(physical, account, call.region, call.now)?;
+                self.take(Step::Update, call, estate, physical, properties)
+            }
+            (Self::Bucket, Step::Update) => {
                 let status = properties
                     .pointer("/VersioningConfiguration/Status")
                     .and_then(Value::as_str);
                 estate.s3.set_versioning(physical, status)
             }
-            Self::Application => call
-                .place(estate)
-                .beanstalk
-                .describe_application(physical, description(properties)),
-            Self::Environment => {
-                let options = options(properties);
-                call.place(estate).beanstalk.set_options(
-                    application(properties),
-                    physical,
-                    options,
-                    call.now,
-                )
+            (Self::Bucket, Step::Delete) => estate.s3.delete(physical),
+            (Self::Application, Step::Create) => {
+                let beanstalk = &mut call.place(estate).beanstalk;
+                beanstalk.create_application(physical, description(properties), call.now)
             }
-        }
-    }
-
-    /// Deletes it, with all that is in it.
-    pub(super) fn delete(
-        self,
-        call: &Call<'_>,
-        estate: &mut Estate,
-        physical: &str,
-        properties: &Value,
-    ) -> Result<(), Fault> {
-        match self {
-            Self::Function => call.place(estate).lambda.delete(physical),
-            Self::Table => call.place(estate).dynamodb.delete(physical),
-            Self::Queue => call.place(estate).sqs.delete(physical),
-            Self::Bucket => estate.s3.delete(physical),
-            Self::Application => call.place(estate).beanstalk.delete_application(physical),
-            Self::Environment => {
-                call.place(estate)
-                    .beanstalk
-                    .terminate(application(properties), physical, call.now)
+            (Self::Application, Step::Update) => {
+                let beanstalk = &mut call.place(estate).beanstalk;
+                beanstalk.describe_application(physical, description(properties))
+            }
+            (Self::Application, Step::Delete) => {
+                call.place(estate).beanstalk.delete_application(physical)
+            }
+            (Self::Environment, Step::Create) => {
+                let (application, options) = (application(properties), options(properties));
+                let beanstalk = &mut call.place(estate).beanstalk;
+                beanstalk.create_environment(application, physical, options, call.now)
+            }
+            (Self::Environment, Step::Update) => {
+                let (application, options) = (application(properties), options(properties));
+                let beanstalk = &mut call.place(estate).beanstalk;
+                beanstalk.set_options(application, physical, options, call.now)
+            }
+            (Self::Environment, Step::Delete) => {
+                let beanstalk = &mut call.place(estate).beanstalk;
+                beanstalk.terminate(application(properties), physical, call.now)
             }
         }
     }

@@ -360,7 +360,7 @@ impl<'a, 'c> Work<'a, 'c> {
             );
         }
         for held in leftovers.iter().rev() {
-            self.delete(held)?;
+            self.take(held.kind, Step::Delete, &held.physical, &held.actual)?;
         }
         let outputs = template.outputs.iter().map(|(name, value)| {
             let value = self.resolve(value, Depth::Everything);
@@ -388,17 +388,11 @@ impl<'a, 'c> Work<'a, 'c> {
                 continue;
             };
             if !held.outlives_stack {
-                self.delete(&held)?;
+                self.take(held.kind, Step::Delete, &held.physical, &held.actual)?;
             }
             self.stack.resources.remove(&logical);
         }
         Ok(())
-    }
-
-    fn delete(&mut self, held: &Held) -> Result<(), Fault> {
-        self.ask(held.kind, Step::Delete, &held.physical, &held.actual)?;
-        held.kind
-            .delete(self.call, self.estate, &held.physical, &held.actual)
     }
 
     /// Creates, changes or replaces one resource; gives what its replacement left over.
@@ -425,9 +419,7 @@ impl<'a, 'c> Work<'a, 'c> {
                 false => Ok((!wanted.outlives_replacement).then_some(held)),
             };
         }
-        self.ask(held.kind, Step::Update, &held.physical, &actual)?;
-        held.kind
-            .update(self.call, self.estate, &held.physical, &actual)?;
+        self.take(held.kind, Step::Update, &held.physical, &actual)?;
         let changed = self.held(wanted, held.physical, actual, self.call.now);
         self.stack.resources.insert(logical.to_owned(), changed);
         Ok(None)
@@ -443,10 +435,7 @@ impl<'a, 'c> Work<'a, 'c> {
         {
             return Err(named_replacement(&physical));
         }
-        self.ask(wanted.kind, Step::Create, &physical, &actual)?;
-        wanted
-            .kind
-            .create(self.call, self.estate, &physical, &actual)?;
+        self.take(wanted.kind, Step::Create, &physical, &actual)?;
         let held = self.held(wanted, physical, actual, self.call.now);
         self.stack.resources.insert(logical.to_owned(), held);
         Ok(())
@@ -463,11 +452,18 @@ impl<'a, 'c> Work<'a, 'c> {
         }
     }
 
-    fn ask(&self, kind: Kind, step: Step, physical: &str, properties: &Value) -> Result<(), Fault> {
+    /// Takes a step once the actor may do all of it.
+    fn take(
+        &mut self,
+        kind: Kind,
+        step: Step,
+        physical: &str,
+        properties: &Value,
+    ) -> Result<(), Fault> {
         for access in kind.accesses(self.call, step, physical, properties) {
             self.call.authorize_as(&self.actor, self.estate, &access)?;
         }
-        Ok(())
+        kind.take(step, self.call, self.estate, physical, properties)
     }
 
     fn resolve(&self, value: &Value, depth: Depth) -> Value {
