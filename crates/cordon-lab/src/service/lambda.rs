@@ -329,7 +329,8 @@ fn invoke_access(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
     )])
 }
 
-fn pass_role(role: &str) -> Access {
+/// A function acts as its role, so whoever gives it one must be allowed to pass that role.
+pub(super) fn pass_role(role: &str) -> Access {
     Access::new("iam:PassRole", role).key("iam:PassedToService", "lambda.amazonaws.com")
 }
 
@@ -359,8 +360,8 @@ fn update_configuration_accesses(call: &Call<'_>, estate: &Estate) -> Result<Vec
     Ok(accesses)
 }
 
-/// Code that lies in S3 is read with the caller's permissions.
-fn code_access(call: &Call<'_>, code: Option<Input<'_>>) -> Option<Access> {
+/// Code that lies in S3 is read with the permissions of the caller, or of whom a stack acts for.
+pub(super) fn code_access(call: &Call<'_>, code: Option<Input<'_>>) -> Option<Access> {
     let code = code?;
     let (bucket, key) = (code.text("S3Bucket")?, code.text("S3Key")?);
     Some(Access::new(
@@ -589,6 +590,6 @@ fn invoke(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
 }
 
 /// Lambda's own way to write a time: `2026-07-29T10:00:00.000+0000`.
-fn modified(call: &Call<'_>) -> String {
+pub(super) fn modified(call: &Call<'_>) -> String {
     call.now.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string()
 }

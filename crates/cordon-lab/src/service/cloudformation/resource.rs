@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::template::plain;
 use crate::estate::Estate;
 use crate::identity::{Access, letters};
 use crate::reply::Fault;
 use crate::request::Input;
-use crate::service::Call;
+use crate::service::{Call, lambda};
 
 /// A type of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,21 +183,9 @@ impl Kind {
             .map(|action| Access::new(*action, arn.as_str()))
             .collect();
         if self == Self::Function && step != Step::Delete {
-            let role = properties.get("Role").and_then(Value::as_str);
-            accesses.extend(role.map(|role| {
-                Access::new("iam:PassRole", role).key("iam:PassedToService", "lambda.amazonaws.com")
-            }));
-            let code = |name: &str| {
-                properties
-                    .pointer(&format!("/Code/{name}"))
-                    .and_then(Value::as_str)
-            };
-            if let (Some(bucket), Some(key)) = (code("S3Bucket"), code("S3Key")) {
-                accesses.push(Access::new(
-                    "s3:GetObject",
-                    format!("arn:{}:s3:::{bucket}/{key}", call.partition),
-                ));
-            }
+            let input = Input(properties);
+            accesses.extend(input.text("Role").map(lambda::pass_role));
+            accesses.extend(lambda::code_access(call, input.at("Code")));
         }
         accesses
     }
@@ -214,13 +203,13 @@ impl Kind {
             (Self::Function, Step::Create) => {
                 let code = code(estate, properties)?;
                 let functions = &mut call.place(estate).lambda;
-                functions.create(physical, properties, &code, lambda_time(call))
+                functions.create(physical, properties, &code, lambda::modified(call))
             }
             (Self::Function, Step::Update) => {
                 let code = code(estate, properties)?;
                 let functions = &mut call.place(estate).lambda;
-                functions.configure(physical, properties, lambda_time(call))?;
-                functions.replace_code(physical, &code, lambda_time(call))
+                functions.configure(physical, properties, lambda::modified(call))?;
+                functions.replace_code(physical, &code, lambda::modified(call))
             }
             (Self::Function, Step::Delete) => call.place(estate).lambda.delete(physical),
             (Self::Table, Step::Create) => {
@@ -343,12 +332,7 @@ fn queue_attributes(properties: &Value) -> BTreeMap<String, String> {
         .into_iter()
         .flatten()
         .filter(|(name, _)| is_attribute(name))
-        .map(|(name, value)| {
-            let text = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            (name.clone(), text)
-        })
+        .map(|(name, value)| (name.clone(), plain(value)))
         .collect()
 }
 
@@ -370,8 +354,4 @@ fn code(estate: &Estate, properties: &Value) -> Result<Vec<u8>, Fault> {
             }),
         _ => Err(Fault::invalid("Please provide a source for function code.")),
     }
-}
-
-fn lambda_time(call: &Call<'_>) -> String {
-    call.now.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string()
 }

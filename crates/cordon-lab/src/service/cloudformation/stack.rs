@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::change::Change;
 use super::resource::{Kind, Step};
-use super::template::{Template, Wanted, resolve};
+use super::template::{Template, Wanted, plain, resolve};
 use crate::estate::Estate;
 use crate::identity::{Principal, PrincipalKind, Session};
 use crate::reply::Fault;
@@ -364,12 +364,7 @@ impl<'a, 'c> Work<'a, 'c> {
         }
         let outputs = template.outputs.iter().map(|(name, value)| {
             let value = self.resolve(value, Depth::Everything);
-            (
-                name.clone(),
-                value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned),
-            )
+            (name.clone(), plain(&value))
         });
         Ok(outputs.collect())
     }

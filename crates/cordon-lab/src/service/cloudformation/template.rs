@@ -166,7 +166,7 @@ impl Template {
             for (name, wanted) in self
                 .resources
                 .iter()
-                .filter(|(name, _)| !order.iter().any(|(known, _)| known == name))
+                .filter(|(name, _)| !done.contains(name.as_str()))
                 .collect::<Vec<_>>()
             {
                 let needed = wanted.needs()?;
@@ -222,8 +222,8 @@ impl Wanted {
     }
 }
 
-/// A parameter's value is text, whatever its default was written as.
-fn plain(value: &Value) -> String {
+/// The values of parameters, outputs and attributes are text, whatever they were written as.
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         value => value.to_string(),
