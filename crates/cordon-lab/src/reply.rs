@@ -110,6 +110,12 @@ impl Fault {
         Self::of(Kind::Invalid, message)
     }
 
+    /// The code that several services give a wrong value, whatever the protocol;
+    /// [`Fault::invalid`] gives it the code of the protocol.
+    pub(crate) fn invalid_value(message: impl Into<String>) -> Self {
+        Self::new(400, "InvalidParameterValue", message)
+    }
+
     pub(crate) fn missing(parameter: &str) -> Self {
         Self::of(
             Kind::Missing,

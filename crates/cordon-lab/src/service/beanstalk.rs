@@ -96,11 +96,9 @@ impl Beanstalk {
         now: Timestamp,
     ) -> Result<(), Fault> {
         if self.applications.contains_key(name) {
-            return Err(Fault::new(
-                400,
-                "InvalidParameterValue",
-                format!("Application {name} already exists."),
-            ));
+            return Err(Fault::invalid_value(format!(
+                "Application {name} already exists."
+            )));
         }
         let application = Application {
             description: description.to_owned(),
@@ -155,11 +153,9 @@ impl Beanstalk {
             return Err(no_application(application));
         }
         if self.live(application, name).is_some() {
-            return Err(Fault::new(
-                400,
-                "InvalidParameterValue",
-                format!("Environment {name} already exists."),
-            ));
+            return Err(Fault::invalid_value(format!(
+                "Environment {name} already exists."
+            )));
         }
         self.environments.push(Environment {
             application: application.to_owned(),
@@ -327,11 +323,7 @@ impl Environment {
 }
 
 fn no_application(name: &str) -> Fault {
-    Fault::new(
-        400,
-        "InvalidParameterValue",
-        format!("No Application named '{name}' found."),
-    )
+    Fault::invalid_value(format!("No Application named '{name}' found."))
 }
 
 fn domain(partition: &str) -> &'static str {
@@ -347,11 +339,9 @@ fn instance_id() -> String {
 }
 
 fn absent(name: &str) -> Fault {
-    Fault::new(
-        400,
-        "InvalidParameterValue",
-        format!("No Environment found for EnvironmentName = '{name}'."),
-    )
+    Fault::invalid_value(format!(
+        "No Environment found for EnvironmentName = '{name}'."
+    ))
 }
 
 fn environment_arn(call: &Call<'_>, application: &str, name: &str) -> String {
@@ -564,11 +554,7 @@ fn read_options(input: Input<'_>) -> Result<BTreeMap<(String, String), String>, 
         );
         let value = member.text("Value").unwrap_or_default().to_owned();
         if options.insert(key, value).is_some() {
-            return Err(Fault::new(
-                400,
-                "InvalidParameterValue",
-                "An option setting is given twice.",
-            ));
+            return Err(Fault::invalid_value("An option setting is given twice."));
         }
     }
     Ok(options)

@@ -73,17 +73,13 @@ impl Queues {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let stem = name.strip_suffix(".fifo").unwrap_or(name);
         if !(1..=80).contains(&name.len()) || !stem.chars().all(is_allowed) {
-            return Err(Fault::new(
-                400,
-                "InvalidParameterValue",
+            return Err(Fault::invalid_value(
                 "Can only include alphanumeric characters, hyphens, or \
                  underscores. 1 to 80 in length",
             ));
         }
         if name.ends_with(".fifo") != (given.get("FifoQueue").map(String::as_str) == Some("true")) {
-            return Err(Fault::new(
-                400,
-                "InvalidParameterValue",
+            return Err(Fault::invalid_value(
                 "The name of a FIFO queue can only include alphanumeric \
                  characters, hyphens, or underscores, must end with .fifo suffix",
             ));
@@ -307,9 +303,7 @@ fn tags(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
 fn send(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     let body = call.input().required("MessageBody")?;
     if body.len() > MESSAGE_LIMIT {
-        return Err(Fault::new(
-            400,
-            "InvalidParameterValue",
+        return Err(Fault::invalid_value(
             "One or more parameters are invalid. Reason: Message must be \
              shorter than 1048576 bytes.",
         ));
@@ -342,9 +336,7 @@ fn later(now: Timestamp, seconds: i64) -> Result<Timestamp, Fault> {
         0..=43_200 => now
             .checked_add(SignedDuration::from_secs(seconds))
             .map_err(|_| Fault::invalid("the time is out of range")),
-        _ => Err(Fault::new(
-            400,
-            "InvalidParameterValue",
+        _ => Err(Fault::invalid_value(
             "a number of seconds must be between 0 and 43200",
         )),
     }
@@ -358,11 +350,7 @@ fn receive(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
         .ok()
         .filter(|count| (1..=10).contains(count))
         .ok_or_else(|| {
-            Fault::new(
-                400,
-                "InvalidParameterValue",
-                "MaxNumberOfMessages must be between 1 and 10, if provided.",
-            )
+            Fault::invalid_value("MaxNumberOfMessages must be between 1 and 10, if provided.")
         })?;
     let queue = call.place(estate).sqs.find(name)?;
     let default: i64 = queue

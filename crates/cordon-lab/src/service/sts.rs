@@ -175,15 +175,11 @@ fn assume_role(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     }
     let (mut tags, mut transitive) = inherited_tags(call.caller);
     if let Some(key) = request.tags.keys().find(|key| transitive.contains(*key)) {
-        return Err(Fault::new(
-            400,
-            "InvalidParameterValue",
-            format!(
-                "One of the specified transitive tag keys can't be set because \
-                 it conflicts with a transitive tag key from the calling \
-                 session: {key}"
-            ),
-        ));
+        return Err(Fault::invalid_value(format!(
+            "One of the specified transitive tag keys can't be set because \
+             it conflicts with a transitive tag key from the calling \
+             session: {key}"
+        )));
     }
     tags.extend(request.tags.clone());
     transitive.extend(request.transitive.clone());
@@ -347,9 +343,7 @@ fn read_tags(call: &Call<'_>) -> Result<(BTreeMap<String, String>, BTreeSet<Stri
         }
         // Keys that differ only in case are the same key.
         if !keys.insert(key.to_lowercase()) {
-            return Err(Fault::new(
-                400,
-                "InvalidParameterValue",
+            return Err(Fault::invalid_value(
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
             ));
         }
@@ -362,11 +356,9 @@ fn read_tags(call: &Call<'_>) -> Result<(BTreeMap<String, String>, BTreeSet<Stri
         .map(str::to_owned)
         .collect();
     match transitive.iter().find(|key| !tags.contains_key(*key)) {
-        Some(key) => Err(Fault::new(
-            400,
-            "InvalidParameterValue",
-            format!("The transitive tag key {key} is not among the tags."),
-        )),
+        Some(key) => Err(Fault::invalid_value(format!(
+            "The transitive tag key {key} is not among the tags."
+        ))),
         None => Ok((tags, transitive)),
     }
 }
