@@ -199,6 +199,13 @@ impl Buckets {
         self.kept = self.kept.saturating_sub(length);
     }
 
+    /// Makes room again where versions are no more.
+    fn release_versions(&mut self, gone: Vec<Version>) {
+        for object in gone.into_iter().filter_map(|version| version.object) {
+            self.release(object.body.as_ref());
+        }
+    }
+
     /// The policy of the bucket that an ARN names, itself or by one of its objects.
     pub(crate) fn policy_for(&self, arn: &str) -> Option<&Policy> {
         let (_, path) = arn.split_once(":s3:::")?;

@@ -174,14 +174,7 @@ pub(super) fn store(
         modified: call.now,
         object,
     });
-    for version in replaced {
-        estate.s3.release(
-            version
-                .object
-                .as_ref()
-                .and_then(|object| object.body.as_ref()),
-        );
-    }
+    estate.s3.release_versions(replaced);
     Ok(id)
 }
 
@@ -415,14 +408,7 @@ fn remove(
             known.objects.insert(key.to_owned(), rest);
         }
         let is_marker = gone.iter().any(|version| version.object.is_none());
-        for version in gone {
-            estate.s3.release(
-                version
-                    .object
-                    .as_ref()
-                    .and_then(|object| object.body.as_ref()),
-            );
-        }
+        estate.s3.release_versions(gone);
         return Ok(Deleted {
             version: Some(id.to_owned()),
             is_marker,
@@ -430,14 +416,8 @@ fn remove(
     }
     match known.versioning {
         Versioning::Never => {
-            for version in known.objects.remove(key).unwrap_or_default() {
-                estate.s3.release(
-                    version
-                        .object
-                        .as_ref()
-                        .and_then(|object| object.body.as_ref()),
-                );
-            }
+            let gone = known.objects.remove(key).unwrap_or_default();
+            estate.s3.release_versions(gone);
             Ok(Deleted {
                 version: None,
                 is_marker: false,
