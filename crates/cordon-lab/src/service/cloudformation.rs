@@ -262,11 +262,7 @@ fn create_stack(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
         .input()
         .boolean("EnableTerminationProtection")?
         .unwrap_or(false);
-    stack.role = call.input().text("RoleARN").map(str::to_owned);
-    let id = stack.id.clone();
-    stack::apply(call, estate, &mut stack, given.template, given.parameters);
-    call.place(estate).cloudformation.insert(stack);
-    Ok(Answer::fields(json!({"StackId": id})))
+    run(call, estate, stack, given.template, given.parameters)
 }
 
 fn new_stack(call: &Call<'_>, name: &str) -> Stack {
@@ -288,7 +284,7 @@ fn update_stack(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
     run(call, estate, stack, given.template, given.parameters)
 }
 
-/// Applies to a known stack and puts it back.
+/// Applies a template to a stack, new or known, and puts the stack in its place.
 fn run(
     call: &Call<'_>,
     estate: &mut Estate,
