@@ -65,31 +65,18 @@ pub(crate) const SERVICE: Service = Service {
     ],
 };
 
-/// Query keys that choose the operation.
-const SUBRESOURCES: [&str; 24] = [
-    "accelerate",
-    "acl",
-    "cors",
+/// Query keys that choose the operation, beside the settings of a bucket.
+const SUBRESOURCES: [&str; 11] = [
     "delete",
-    "encryption",
-    "lifecycle",
     "list-type",
     "location",
-    "logging",
-    "notification",
-    "object-lock",
-    "ownershipControls",
     "partNumber",
     "policy",
     "publicAccessBlock",
-    "replication",
-    "requestPayment",
-    "tagging",
     "uploadId",
     "uploads",
     "versioning",
     "versions",
-    "website",
     "attributes",
 ];
 
@@ -361,7 +348,8 @@ fn route(head: &Head) -> Result<(&'static str, Value), Fault> {
         let known = PARAMETERS.contains(&name.as_str())
             || name.starts_with("X-Amz-")
             || name.starts_with("response-");
-        match SUBRESOURCES.contains(&name.as_str()) {
+        let chooses = SUBRESOURCES.contains(&name.as_str()) || bucket::is_configuration(name);
+        match chooses {
             true if chosen.contains(&name.as_str()) => {
                 return Err(Fault::invalid(format!("{name} is given twice")));
             }
