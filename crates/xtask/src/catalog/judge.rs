@@ -51,7 +51,7 @@ impl Writer {
             .tables
             .stateful
             .iter()
-            .find(|kind| !types.contains_key(&kind.to_ascii_lowercase()))
+            .find(|kind| !sorted.iter().any(|(known, ..)| known == *kind))
         {
             return Err(format!("stateful.tsv: no resource type `{kind}`").into());
         }

@@ -60,7 +60,7 @@ fn gather(
     if depth == 0 {
         return Ok(());
     }
-    for (name, member) in &service.shape(shape)?.members.0 {
+    'members: for (name, member) in &service.shape(shape)?.members.0 {
         let mut path = match before {
             "" => name.clone(),
             _ => format!("{before}.{name}"),
@@ -77,7 +77,7 @@ fn gather(
             path.push_str(mark);
             target = next.clone();
             if path.len() > 200 {
-                return Ok(());
+                continue 'members;
             }
         }
         let kind = service.shape(&target)?.kind.clone();

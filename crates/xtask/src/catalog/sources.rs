@@ -122,6 +122,10 @@ fn unpack(
     let target = folder.join(name);
     if !target.exists() {
         let partial = folder.join("partial");
+        // What an interrupted unpacking left may be of another version.
+        if partial.exists() {
+            std::fs::remove_dir_all(&partial)?;
+        }
         std::fs::create_dir_all(&partial)?;
         run(&mut command(&partial))?;
         std::fs::rename(&partial, &target)?;
