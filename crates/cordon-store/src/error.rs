@@ -148,6 +148,14 @@ pub enum RecordError {
 }
 
 impl StoreError {
+    /// A folder, or a file in it, that the operating system does not give.
+    pub(crate) fn folder(path: &Path, error: io::Error) -> Self {
+        Self::Folder {
+            path: path.to_owned(),
+            source: Arc::new(error),
+        }
+    }
+
     /// What a fault of SQLite means. Codes: <https://www.sqlite.org/rescode.html>.
     pub(crate) fn of(path: &Path, error: sqlx::Error) -> Self {
         let path = path.to_owned();

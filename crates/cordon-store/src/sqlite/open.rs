@@ -1,7 +1,7 @@
 //! Opening the file: folder, lock, pragmas, migrations, calls that a crash left open.
 
 use super::account::Ledgers;
-use super::writer::{Shared, Writer};
+use super::writer::{Shared, Writer, tell};
 use super::{Purpose, Sqlite, SqliteOptions, read};
 use crate::error::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -92,11 +92,7 @@ async fn watch_others(path: PathBuf, reads: SqlitePool, changed: watch::Sender<u
         beat.tick().await;
         // A version that cannot be read now is read at the next beat.
         if let Ok(number) = read::version(&path, &reads).await {
-            changed.send_if_modified(|known| {
-                let newer = number > *known;
-                *known = number.max(*known);
-                newer
-            });
+            tell(&changed, number);
         }
     }
 }
@@ -126,10 +122,6 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), S
 
 /// The folder, private to its owner.
 fn make_folder(folder: &Path) -> Result<(), StoreError> {
-    let failed = |source: std::io::Error| StoreError::Folder {
-        path: folder.to_owned(),
-        source: Arc::new(source),
-    };
     if folder.is_dir() {
         return refuse_exposed(folder);
     }
@@ -137,7 +129,9 @@ fn make_folder(folder: &Path) -> Result<(), StoreError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(failed)
+    builder
+        .create(folder)
+        .map_err(|error| StoreError::folder(folder, error))
 }
 
 /// A folder that others may write to could get another database put in place.
@@ -145,11 +139,10 @@ fn refuse_exposed(folder: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        let failed = |source: std::io::Error| StoreError::Folder {
-            path: folder.to_owned(),
-            source: Arc::new(source),
-        };
-        if folder.metadata().map_err(failed)?.mode() & 0o022 != 0 {
+        let details = folder
+            .metadata()
+            .map_err(|error| StoreError::folder(folder, error))?;
+        if details.mode() & 0o022 != 0 {
             return Err(StoreError::Exposed(folder.to_owned()));
         }
     }
@@ -160,10 +153,7 @@ fn refuse_exposed(folder: &Path) -> Result<(), StoreError> {
 fn make_file(path: &Path) -> Result<(), StoreError> {
     private(path)
         .map(drop)
-        .map_err(|source| StoreError::Folder {
-            path: path.to_owned(),
-            source: Arc::new(source),
-        })
+        .map_err(|error| StoreError::folder(path, error))
 }
 
 fn private(path: &Path) -> std::io::Result<File> {
@@ -178,10 +168,7 @@ fn private(path: &Path) -> std::io::Result<File> {
 /// ends, however it ends.
 fn take_lock(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join("cordon.lock");
-    let failed = |source: std::io::Error| StoreError::Folder {
-        path: path.clone(),
-        source: Arc::new(source),
-    };
+    let failed = |error| StoreError::folder(&path, error);
     let mut file = private(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}

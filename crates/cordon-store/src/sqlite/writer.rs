@@ -227,10 +227,7 @@ impl Writer {
                 Ok(refusals)
             }
             Err(fault) => {
-                for task in plan.touched.keys() {
-                    self.accounts.remove(task);
-                    self.ledgers.forget(task);
-                }
+                plan.touched.keys().for_each(|task| self.forget(task));
                 Err(fault)
             }
         }
@@ -297,26 +294,34 @@ impl Writer {
                 Some(account) if !plan.reread.contains(task) => {
                     self.ledgers.show(task, account, moments);
                 }
-                _ => {
-                    self.accounts.remove(task);
-                    self.ledgers.forget(task);
-                }
+                _ => self.forget(task),
             }
         }
         for (_, change) in &plan.changes {
             if let Change::TaskState(task, TaskState::Stopped) = change {
-                self.accounts.remove(task);
-                self.ledgers.forget(task);
+                self.forget(task);
             }
         }
         if let Some(version) = version {
-            self.changed.send_if_modified(|known| {
-                let newer = version > *known;
-                *known = version.max(*known);
-                newer
-            });
+            tell(&self.changed, version);
         }
     }
+
+    /// Leaves the account of `task` to be read again by whoever needs it next.
+    fn forget(&mut self, task: &TaskId) {
+        self.accounts.remove(task);
+        self.ledgers.forget(task);
+    }
+}
+
+/// Tells those who follow that the state of tasks, sessions and posture has this number, unless
+/// they know.
+pub(super) fn tell(changed: &watch::Sender<u64>, number: u64) {
+    changed.send_if_modified(|known| {
+        let newer = number > *known;
+        *known = number.max(*known);
+        newer
+    });
 }
 
 /// The refusal of a job whose call has the reference of another.
