@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::client::Environment;
 use crate::program::{Cordon, Way};
-use crate::signer::{Call, Keys};
+use crate::signer::{Call, Keys, target};
 use crate::wire::Message;
 
 /// Somebody with keys, and where they use them.
@@ -55,12 +55,8 @@ impl Agent {
     /// Sends a call of DynamoDB, with further headers.
     #[must_use]
     pub fn dynamodb(&self, operation: &str, body: &str, more: &[(&str, &str)]) -> Message {
-        let target = format!("DynamoDB_20120810.{operation}");
-        let mut headers = vec![
-            ("content-type", "application/x-amz-json-1.0"),
-            ("x-amz-target", &target),
-        ];
-        headers.extend(more);
+        let operation = format!("DynamoDB_20120810.{operation}");
+        let headers = [&target(&operation), more].concat();
         self.call(&Call::json("dynamodb", &headers, body))
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::lab::FUNCTION_ROLE;
 use crate::process::Background;
 use crate::recorder::Recorder;
-use crate::signer::{self, Call, Keys};
+use crate::signer::{self, Call, Keys, target};
 use crate::wire::{Exchange, Message};
 use crate::{ACCOUNT, lab, tool};
 
@@ -158,11 +158,8 @@ impl Cloud {
                     "AttributeDefinitions":[{{"AttributeName":"id","AttributeType":"S"}}],
                     "KeySchema":[{{"AttributeName":"id","KeyType":"HASH"}}]}}"#
             );
-            let target = [
-                ("content-type", "application/x-amz-json-1.0"),
-                ("x-amz-target", "DynamoDB_20120810.CreateTable"),
-            ];
-            made(Call::json("dynamodb", &target, &body));
+            let headers = target("DynamoDB_20120810.CreateTable");
+            made(Call::json("dynamodb", &headers, &body));
         }
         let bucket = format!("/{BUCKET}");
         let object = format!("/{BUCKET}/reports/old.txt");
@@ -180,13 +177,9 @@ impl Cloud {
         };
         made(put(&bucket, location.as_bytes()));
         made(put(&object, b"last month"));
-        let target = [
-            ("content-type", "application/x-amz-json-1.0"),
-            ("x-amz-target", "AmazonSQS.CreateQueue"),
-        ];
         made(Call::json(
             "sqs",
-            &target,
+            &target("AmazonSQS.CreateQueue"),
             &format!(r#"{{"QueueName":"{QUEUE}"}}"#),
         ));
         if kind == Kind::Moto {

@@ -39,8 +39,17 @@ pub struct Call<'a> {
     pub body: &'a [u8],
 }
 
+/// The headers of a JSON protocol that name the operation: `DynamoDB_20120810.PutItem`.
+#[must_use]
+pub fn target(operation: &str) -> [(&str, &str); 2] {
+    [
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-target", operation),
+    ]
+}
+
 impl<'a> Call<'a> {
-    /// A call of a JSON protocol, by the value of its `x-amz-target` header.
+    /// A call of a JSON protocol, by the headers of [`target`] and others.
     #[must_use]
     pub fn json(service: &'a str, headers: &'a [(&'a str, &'a str)], body: &'a str) -> Self {
         Self {

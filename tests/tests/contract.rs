@@ -8,7 +8,7 @@
 use cordon_tests::agent::Agent;
 use cordon_tests::cloud::{BUCKET, Cloud, FUNCTION, Kind, QUEUE, TABLE};
 use cordon_tests::lab::ADMIN_ROLE;
-use cordon_tests::signer::Call;
+use cordon_tests::signer::{Call, target};
 use cordon_tests::wire::Message;
 use cordon_tests::{ACCOUNT, REGION};
 use serde_json::Value;
@@ -56,12 +56,8 @@ struct Answer {
 
 fn answer(agent: &Agent, case: &Case) -> Answer {
     let message = match &case.ask {
-        Ask::Json(service, target, body) => {
-            let headers = [
-                ("content-type", "application/x-amz-json-1.0"),
-                ("x-amz-target", target),
-            ];
-            agent.call(&Call::json(service, &headers, body))
+        Ask::Json(service, operation, body) => {
+            agent.call(&Call::json(service, &target(operation), body))
         }
         Ask::Rest(service, method, path, body) => agent.call(&Call {
             service,
