@@ -367,6 +367,12 @@ fn by_route<'r>(
             headers: &request.headers,
         };
         for found in routes::of(catalog, *service).find(head) {
+            if !is_s3(service) && hides_slash(&found) {
+                not_canonical = Some(IdentifyError::Path(
+                    "an encoded slash where a plain one says the same",
+                ));
+                continue;
+            }
             let labels = found
                 .labels
                 .iter()
@@ -472,6 +478,21 @@ fn check_path(path: &str, s3: bool) -> Result<(), IdentifyError> {
         true => refuse("an encoded character that needs no encoding"),
         false => Ok(()),
     }
+}
+
+/// Whether a label that may hold slashes has an encoded one. It is written back as a plain slash,
+/// and the path that then leaves could be that of another operation: the routes saw one segment.
+/// S3 keeps the whole of a path behind the bucket as the key, whatever its slashes.
+fn hides_slash(found: &routes::Match<'_>) -> bool {
+    found.labels.iter().any(|(name, text)| {
+        let encoded = |after: &str| {
+            after
+                .get(..2)
+                .is_some_and(|digits| digits.eq_ignore_ascii_case("2f"))
+        };
+        text.split('%').skip(1).any(encoded)
+            && found.operation.uri().contains(&format!("{{{name}+}}"))
+    })
 }
 
 /// Whether letters, digits, `-`, `.`, `_` or `~` are percent-encoded, which no client does and

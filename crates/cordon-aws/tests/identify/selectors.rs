@@ -358,6 +358,25 @@ fn o11_headers_that_select_are_part_of_the_match() {
 }
 
 #[test]
+fn o13_an_encoded_slash_leads_to_no_other_path() {
+    let host = "https://iot.eu-west-1.amazonaws.com";
+    for (path, expected) in [
+        // Written out, each of these is the path of another operation or of another resource.
+        ("/destinations/..%2Fthings%2Fprod", "path-not-canonical"),
+        ("/destinations/..%2fthings%2fprod", "path-not-canonical"),
+        ("/destinations/a%2F%2Fb", "path-not-canonical"),
+        ("/destinations/a%2Fb", "path-not-canonical"),
+        ("/destinations/a/b", "iot:DeleteTopicRuleDestination"),
+        // A label of one segment is written with its slash encoded.
+        ("/things/a%2Fb", "iot:DeleteThing"),
+    ] {
+        check("iot", &format!("DELETE {host}{path}"), expected);
+    }
+    let key = "DELETE https://bucket.s3.eu-west-1.amazonaws.com/a%2Fb";
+    check("s3", key, "s3:DeleteObject");
+}
+
+#[test]
 fn o13_a_path_has_one_spelling() {
     let host = "https://lambda.eu-west-1.amazonaws.com";
     for path in [
