@@ -18,6 +18,7 @@ use crate::catalog::{Member, Service, Shape, ShapeKind, TimestampFormat};
 use crate::value::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Which of the two ways of naming.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +82,10 @@ pub(crate) fn parse(
     dialect: Dialect,
 ) -> Result<Value, ParseError> {
     let mut root = Node::default();
+    // Of their own: a name has more segments than it has values.
+    let mut nodes = Budget::new();
     for pair in pairs {
-        root.add(pair)?;
+        root.add(pair, &mut nodes)?;
     }
     let mut reader = Reader {
         dialect,
@@ -107,14 +110,22 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    fn add(&mut self, pair: &'a Pair<'_>) -> Result<(), ParseError> {
+    /// Adds what a pair gives, and spends one of `nodes` for each segment that is new: a few bytes
+    /// of a name become as many nodes as it has dots.
+    fn add(&mut self, pair: &'a Pair<'_>, nodes: &mut Budget) -> Result<(), ParseError> {
         let mut node = self;
         for (depth, segment) in pair.name.split('.').enumerate() {
             // Each level of nesting takes at most three segments: `Name.entry.1`.
             if depth >= 3 * MAX_DEPTH {
                 return Err(ParseError::TooDeep);
             }
-            node = node.children.entry(segment).or_default();
+            node = match node.children.entry(segment) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    nodes.spend()?;
+                    new.insert(Node::default())
+                }
+            };
         }
         let value = pair
             .value

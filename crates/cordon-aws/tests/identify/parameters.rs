@@ -406,3 +406,18 @@ fn a_body_that_streams_is_never_needed_to_know_the_call() {
     tagging.request.body = cordon_aws::request::Body::Streamed;
     assert_eq!(super::outcome(&tagging), "body-needed");
 }
+
+#[test]
+fn names_of_many_segments_are_bounded_together() {
+    // 1,500 names of 190 segments: few bytes, no two of them below the same name.
+    let dots = ".".repeat(189);
+    let names: String = (0..1_500).map(|name| format!("&{name}{dots}=")).collect();
+    check(
+        "sts",
+        &format!(
+            "POST https://sts.eu-west-1.amazonaws.com/\nContent-Type: application/x-www-form-urlencoded\n\n\
+             Action=GetCallerIdentity&Version=2011-06-15{names}"
+        ),
+        "body-too-large",
+    );
+}
