@@ -19,6 +19,7 @@ use crate::http1::{Connection, Reply, ReplyBody};
 use crate::line::Line;
 use crate::meter::Stage;
 use crate::payload;
+use crate::replay::Signature;
 use crate::rescue;
 use cordon_aws::error_shape::{ErrorShape, shape_of};
 use cordon_core::assess::assess;
@@ -61,7 +62,8 @@ async fn carry(
         Ok(authenticated) => authenticated,
         Err((received, error)) => return Err(stop::nobody(line, &received, &error).await),
     };
-    let verified = authenticated.verified().clone();
+    let verified = authenticated.verified();
+    let signature = Signature::of(verified);
     let guessed = shape_of(authenticated.request(), Some(&verified.scope().service));
 
     let identified = match identify(authenticated, line.catalog) {
@@ -78,7 +80,7 @@ async fn carry(
     let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
     let decided = line.meter.took(Stage::Decide, began);
 
-    let (permit, recorded) = record::record(line, decision, &verified, shape, now).await?;
+    let (permit, recorded) = record::record(line, decision, &signature, shape, now).await?;
     let departure = depart::Departure::of(&permit, shape, decided);
     let outcome = depart::depart(line, client, permit, &recorded, &departure).await;
     depart::close(line, recorded, &departure, outcome).await

@@ -1,14 +1,18 @@
-//! No signed change is taken twice: AWS has no nonce, so within the clock window whoever saw a
-//! request could send it again.
+//! No signed change is taken twice: AWS has no nonce, so for as long as a signature holds whoever
+//! saw a request could send it again.
 //!
-//! Signatures of changes that are about to leave are remembered for as long as they could be
-//! valid, for each access key apart, so that one agent cannot make another's be forgotten. When a
-//! key has used up its room, its changes are refused rather than its memory shortened.
+//! Signatures of changes that are about to leave are remembered for as long as they hold, for each
+//! access key apart, so that one agent cannot make another's be forgotten. When a key has used up
+//! its room, its changes are refused rather than its memory shortened.
 
 use cordon_aws::sigv4::{AccessKeyId, DEFAULT_SKEW, Verified};
-use jiff::Timestamp;
-use std::collections::{HashMap, HashSet};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+
+/// How often what holds no longer is forgotten: as long as a signature in a header can hold, from
+/// its date less the skew to its date plus the skew.
+const SWEEP: SignedDuration = SignedDuration::from_secs(2 * DEFAULT_SKEW.as_secs());
 
 /// The signatures of recent changes.
 #[derive(Debug)]
@@ -17,12 +21,21 @@ pub(crate) struct Replays {
     most: usize,
 }
 
-/// Two generations, each as long as a signature lives: what is in neither is no longer valid.
+/// One request's signature, by which it is known again.
+#[derive(Debug, Clone)]
+pub(crate) struct Signature {
+    key_id: AccessKeyId,
+    signature: [u8; 32],
+    until: Timestamp,
+}
+
+/// The signatures of one key, each with the end of its life.
 #[derive(Debug)]
 struct Seen {
-    current: HashSet<[u8; 32]>,
-    previous: HashSet<[u8; 32]>,
-    began: Timestamp,
+    signatures: HashMap<[u8; 32], Timestamp>,
+    /// The end of the longest life.
+    last: Timestamp,
+    swept: Timestamp,
 }
 
 /// What is known of a signature.
@@ -34,6 +47,17 @@ pub(crate) enum Sighting {
     NoRoom,
 }
 
+impl Signature {
+    /// That of a request that was verified.
+    pub(crate) fn of(verified: &Verified) -> Self {
+        Self {
+            key_id: verified.key_id().clone(),
+            signature: *verified.signature(),
+            until: verified.claim().holds_until(DEFAULT_SKEW),
+        }
+    }
+}
+
 impl Replays {
     pub(crate) fn new(most: usize) -> Self {
         Self {
@@ -42,17 +66,13 @@ impl Replays {
         }
     }
 
-    /// Remembers the signature of `verified`.
-    pub(crate) fn see(&self, verified: &Verified, now: Timestamp) -> Sighting {
-        self.note(verified.key_id(), *verified.signature(), now)
-    }
-
-    fn note(&self, key_id: &AccessKeyId, signature: [u8; 32], now: Timestamp) -> Sighting {
+    /// Remembers `signature`.
+    pub(crate) fn see(&self, signature: &Signature, now: Timestamp) -> Sighting {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !seen.contains_key(key_id) {
-            seen.retain(|_, seen| !seen.is_over(now));
+        if !seen.contains_key(&signature.key_id) {
+            seen.retain(|_, seen| seen.last >= now);
         }
-        seen.entry(key_id.clone())
+        seen.entry(signature.key_id.clone())
             .or_insert_with(|| Seen::begin(now))
             .note(signature, now, self.most)
     }
@@ -61,41 +81,27 @@ impl Replays {
 impl Seen {
     fn begin(now: Timestamp) -> Self {
         Self {
-            current: HashSet::new(),
-            previous: HashSet::new(),
-            began: now,
+            signatures: HashMap::new(),
+            last: now,
+            swept: now,
         }
     }
 
-    fn note(&mut self, signature: [u8; 32], now: Timestamp, most: usize) -> Sighting {
-        if is_after(self.began, now, 1) {
-            // After two lifetimes what is current is no longer valid either.
-            self.previous = match is_after(self.began, now, 2) {
-                true => HashSet::new(),
-                false => std::mem::take(&mut self.current),
-            };
-            self.current.clear();
-            self.began = now;
+    fn note(&mut self, signature: &Signature, now: Timestamp, most: usize) -> Sighting {
+        if now.duration_since(self.swept) > SWEEP {
+            self.signatures.retain(|_, until| *until >= now);
+            self.swept = now;
         }
-        if self.previous.contains(&signature) || self.current.contains(&signature) {
+        if self.signatures.contains_key(&signature.signature) {
             return Sighting::Again;
         }
-        if self.current.len() + self.previous.len() >= most {
+        if self.signatures.len() >= most {
             return Sighting::NoRoom;
         }
-        self.current.insert(signature);
+        self.last = self.last.max(signature.until);
+        self.signatures.insert(signature.signature, signature.until);
         Sighting::First
     }
-
-    fn is_over(&self, now: Timestamp) -> bool {
-        is_after(self.began, now, 2)
-    }
-}
-
-/// Whether `lifetimes` of a signature have passed since `began`. It lives from its date less the
-/// skew to its date plus the skew.
-fn is_after(began: Timestamp, now: Timestamp, lifetimes: i32) -> bool {
-    now.duration_since(began) > DEFAULT_SKEW * 2 * lifetimes
 }
 
 #[cfg(test)]
@@ -111,11 +117,36 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// A signature of `key` that holds for `life` from `second` on.
+    fn signature(key_id: &AccessKeyId, byte: u8, second: i64, life: i64) -> Signature {
+        Signature {
+            key_id: key_id.clone(),
+            signature: [byte; 32],
+            until: at(second + life),
+        }
+    }
+
+    #[test]
+    fn a_presigned_change_is_taken_once_in_all_of_its_days() {
+        const DAY: i64 = 86_400;
+        let replays = Replays::new(100);
+        let ours = key("AKIAAAAAAAAAAAAAAAAA");
+        let presigned = signature(&ours, 1, 0, 7 * DAY);
+        assert_eq!(replays.see(&presigned, at(0)), Sighting::First);
+        for (byte, second) in [(3, 1_201), (4, DAY), (5, 7 * DAY)] {
+            let other = signature(&key("AKIABBBBBBBBBBBBBBBB"), byte, second, 300);
+            assert_eq!(replays.see(&other, at(second)), Sighting::First);
+            let next = signature(&ours, byte, second, 300);
+            assert_eq!(replays.see(&next, at(second)), Sighting::First);
+            assert_eq!(replays.see(&presigned, at(second)), Sighting::Again);
+        }
+    }
+
     #[test]
     fn a_signature_is_taken_once_for_as_long_as_it_is_valid() {
         let replays = Replays::new(100);
         let ours = key("AKIAAAAAAAAAAAAAAAAA");
-        let see = |signature: u8, second| replays.note(&ours, [signature; 32], at(second));
+        let see = |byte: u8, second| replays.see(&signature(&ours, byte, second, 600), at(second));
         assert_eq!(see(1, 0), Sighting::First);
         assert_eq!(see(1, 0), Sighting::Again);
         for second in [1, 299, 599, 600] {
@@ -130,16 +161,16 @@ mod tests {
     fn one_key_cannot_make_another_be_forgotten() {
         let replays = Replays::new(3);
         let (ours, theirs) = (key("AKIAAAAAAAAAAAAAAAAA"), key("AKIABBBBBBBBBBBBBBBB"));
-        assert_eq!(replays.note(&ours, [1; 32], at(0)), Sighting::First);
+        let see = |key_id: &AccessKeyId, byte: u8, second| {
+            replays.see(&signature(key_id, byte, second, 600), at(second))
+        };
+        assert_eq!(see(&ours, 1, 0), Sighting::First);
         for signature in 10..13 {
-            assert_eq!(
-                replays.note(&theirs, [signature; 32], at(0)),
-                Sighting::First
-            );
+            assert_eq!(see(&theirs, signature, 0), Sighting::First);
         }
-        assert_eq!(replays.note(&theirs, [13; 32], at(0)), Sighting::NoRoom);
-        assert_eq!(replays.note(&theirs, [10; 32], at(1)), Sighting::Again);
-        assert_eq!(replays.note(&ours, [1; 32], at(1)), Sighting::Again);
-        assert_eq!(replays.note(&theirs, [13; 32], at(3_000)), Sighting::First);
+        assert_eq!(see(&theirs, 13, 0), Sighting::NoRoom);
+        assert_eq!(see(&theirs, 10, 1), Sighting::Again);
+        assert_eq!(see(&ours, 1, 1), Sighting::Again);
+        assert_eq!(see(&theirs, 13, 3_000), Sighting::First);
     }
 }

@@ -129,6 +129,16 @@ impl Claim {
         self.moment
     }
 
+    /// Until when the signature holds, where clocks may be `skew` apart.
+    #[must_use]
+    pub fn holds_until(&self, skew: SignedDuration) -> Timestamp {
+        let life = match self.form {
+            Form::Header => skew,
+            Form::Presigned { expires } => expires,
+        };
+        self.moment.saturating_add(life).unwrap_or(Timestamp::MAX)
+    }
+
     /// The session token, which is signed with the rest.
     #[must_use]
     pub fn token(&self) -> Option<&SecretKey> {

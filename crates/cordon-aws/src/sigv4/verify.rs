@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq;
 pub const DEFAULT_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Proof that the signature over the request's head held, and over a body held whole.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Verified {
     claim: Claim,
     key: DerivedKey,
@@ -192,14 +192,13 @@ pub(super) fn payload_text(mode: &PayloadMode) -> Cow<'static, str> {
 }
 
 fn check_clock(claim: &Claim, now: Timestamp, skew: SignedDuration) -> Result<(), VerifyError> {
-    let age = now.duration_since(claim.moment);
-    if age < -skew {
+    if now.duration_since(claim.moment) < -skew {
         return Err(VerifyError::FromTheFuture);
     }
-    match claim.form {
-        Form::Header if age > skew => Err(VerifyError::TooOld),
-        Form::Presigned { expires } if age > expires => Err(VerifyError::Expired),
-        Form::Header | Form::Presigned { .. } => Ok(()),
+    match (now > claim.holds_until(skew), claim.form) {
+        (false, _) => Ok(()),
+        (true, Form::Header) => Err(VerifyError::TooOld),
+        (true, Form::Presigned { .. }) => Err(VerifyError::Expired),
     }
 }
 

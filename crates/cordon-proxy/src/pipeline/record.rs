@@ -2,10 +2,9 @@
 
 use super::stop::{Stopped, stop};
 use crate::line::Line;
-use crate::replay::Sighting;
+use crate::replay::{Sighting, Signature};
 use crate::trace::chain;
 use cordon_aws::error_shape::ErrorShape;
-use cordon_aws::sigv4::Verified;
 use cordon_core::decide::{Decision, Outcome, Permit};
 use cordon_core::names::Reference;
 use cordon_core::record::{CallRecord, RecordedOutcome};
@@ -18,7 +17,7 @@ use jiff::Timestamp;
 pub(super) async fn record(
     line: &Line,
     decision: Decision,
-    verified: &Verified,
+    signature: &Signature,
     shape: ErrorShape,
     now: Timestamp,
 ) -> Result<(Permit, Recorded), Stopped> {
@@ -31,7 +30,7 @@ pub(super) async fn record(
             return Err(stop(line, record, refusal, reference, shape).await);
         }
     };
-    if let Some(failure) = seen_before(line, &permit, verified, now) {
+    if let Some(failure) = seen_before(line, &permit, signature, now) {
         let refusal = Refusal::of_failure(failure, &reference);
         return Err(stop(line, rejected(record), refusal, reference, shape).await);
     }
@@ -46,13 +45,13 @@ pub(super) async fn record(
 fn seen_before(
     line: &Line,
     permit: &Permit,
-    verified: &Verified,
+    signature: &Signature,
     now: Timestamp,
 ) -> Option<Failure> {
     if !permit.assessed().call().mutates() {
         return None;
     }
-    match line.replays.see(verified, now) {
+    match line.replays.see(signature, now) {
         Sighting::First => None,
         Sighting::Again => Some(Failure::Replayed),
         Sighting::NoRoom => Some(Failure::Overloaded),
