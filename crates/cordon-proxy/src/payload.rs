@@ -78,7 +78,7 @@ pub(crate) async fn read<'l>(
     }
     let claim = somebody(request, sessions).map_err(|error| PayloadFault::Nobody(error.into()))?;
     if streams(request, &claim) {
-        return match announced.is_some_and(|length| length > line.bounds.limits.streamed_body) {
+        return match exceeds(announced, &claim, line.bounds.limits.streamed_body) {
             true => Err(PayloadFault::Body(BodyError::TooLarge)),
             false => Ok(Held {
                 body: Body::Streamed,
@@ -130,6 +130,15 @@ fn somebody(request: &Request, sessions: &Sessions) -> Result<Claim, Authenticat
     }
 }
 
+/// Whether a body that streams is longer than `most`: as it comes, or without its framing, which
+/// is all that tells of one that comes in pieces.
+fn exceeds(announced: Option<u64>, claim: &Claim, most: u64) -> bool {
+    [announced, claim.decoded_length()]
+        .into_iter()
+        .flatten()
+        .any(|length| length > most)
+}
+
 /// Whether the body is an S3 object: `PUT` of a key that is not one of its settings. A wrong
 /// guess is harmless: identification refuses a call whose body it needs and does not have.
 fn streams(request: &Request, claim: &Claim) -> bool {
@@ -167,6 +176,66 @@ impl Held<'_> {
         Self {
             body: Body::Whole(bytes),
             _room: None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use cordon_aws::endpoint::OwnHosts;
+
+    /// The claim of an upload in chunks whose content is said to have this length.
+    fn upload_of(length: &str) -> Claim {
+        let signed =
+            "content-encoding;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length";
+        let own = OwnHosts::new(["cordon.test"]).unwrap();
+        let mut request = Request {
+            method: Method::PUT,
+            path: "/bucket/key".to_owned(),
+            query: None,
+            destination: Destination::parse("cordon.test", &own).unwrap(),
+            headers: http::HeaderMap::new(),
+            body: Body::Streamed,
+        };
+        for (name, value) in [
+            ("host", "cordon.test"),
+            ("content-encoding", "aws-chunked"),
+            ("x-amz-date", "20261125T093000Z"),
+            ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+            ("x-amz-decoded-content-length", length),
+            (
+                "authorization",
+                &format!(
+                    "AWS4-HMAC-SHA256 Credential=AKIAAAAAAAAAAAAAAAAA/20261125/eu-west-1/s3/aws4_request, \
+                     SignedHeaders={signed}, Signature={}",
+                    "0".repeat(64)
+                ),
+            ),
+        ] {
+            let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers.insert(name, value.parse().unwrap());
+        }
+        Claim::of(&request).unwrap()
+    }
+
+    #[test]
+    fn a_streamed_body_is_bounded_however_its_length_is_told() {
+        let most = 5 << 30;
+        for (announced, decoded, expected) in [
+            (Some(most), "1", false),
+            (Some(most + 1), "1", true),
+            (None, "5368709120", false),
+            (None, "5368709121", true),
+            (Some(100), "40000000000000", true),
+        ] {
+            let claim = upload_of(decoded);
+            assert_eq!(
+                exceeds(announced, &claim, most),
+                expected,
+                "{announced:?} {decoded}"
+            );
         }
     }
 }

@@ -145,6 +145,12 @@ impl Claim {
         self.token.as_ref()
     }
 
+    /// The length that the content is said to have without its framing.
+    #[must_use]
+    pub fn decoded_length(&self) -> Option<u64> {
+        self.decoded_length
+    }
+
     /// What the signature covers of the payload.
     #[must_use]
     pub fn payload(&self) -> &ClaimedPayload {
