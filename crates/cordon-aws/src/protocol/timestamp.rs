@@ -65,7 +65,8 @@ pub(crate) fn write(canonical: &str, format: TimestampFormat) -> String {
 fn split(canonical: &str) -> Option<(Timestamp, String)> {
     let (whole, fraction) = canonical.split_once('.').unwrap_or((canonical, ""));
     let seconds: i64 = whole.parse().ok()?;
-    if fraction.len() > 9 {
+    // Canonical text that is very long or very small has an exponent.
+    if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let (seconds, fraction) = match canonical.starts_with('-') && !fraction.is_empty() {
@@ -255,6 +256,9 @@ mod tests {
             (Epoch, "99999999999999"),
             (Epoch, "NaN"),
             (Epoch, "1.0000000001"),
+            (Epoch, "1e30"),
+            (Epoch, "1.5e30"),
+            (Epoch, "1.5e-30"),
         ] {
             assert_eq!(parse(text, format), None, "{text}");
         }
