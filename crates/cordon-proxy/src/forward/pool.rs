@@ -101,7 +101,8 @@ impl Pool {
     /// A connection to `target`: a kept one if there is one that looks alive, else a new one.
     pub(super) async fn lease(self: &Arc<Self>, target: &Target) -> Result<Lease, DialError> {
         while let Some(mut sender) = self.take(target) {
-            if sender.ready().await {
+            // An upstream that answered before it read the whole of a body may never take another.
+            if timeout(self.connect, sender.ready()).await == Ok(true) {
                 return Ok(self.leased(sender, target, Origin::Kept));
             }
         }
@@ -150,6 +151,9 @@ impl Pool {
                 kept.retain(|one| one.since.elapsed() <= KEPT && !one.sender.is_closed());
                 !kept.is_empty()
             });
+            if idle.len() >= TARGETS {
+                return;
+            }
         }
         let kept = idle.entry(target).or_default();
         if matches!(sender, Sender::Http2(_)) {
