@@ -196,6 +196,11 @@ fn assemble(
     if let (None, "s3", Some(bucket)) = (&place.host, operation.service().name(), bucket) {
         host = s3::host_of(bucket, &host);
     }
+    if let Some(path) = selection.queue_path
+        && queue_path(&parameters) != Some(path)
+    {
+        return Err(IdentifyError::Path("it is not that of `QueueUrl`"));
+    }
     let accesses = resource::accesses(
         operation,
         &parameters,
@@ -223,4 +228,12 @@ fn assemble(
             queue_path: selection.queue_path.map(Into::into),
         },
     })
+}
+
+/// The path of the queue that an SQS request names. The service goes by the path that a request is
+/// posted to, policy by the parameter: a request that has both must mean one queue.
+fn queue_path(parameters: &Value) -> Option<&str> {
+    let url = parameters.get("QueueUrl").and_then(Value::as_str)?;
+    let (_, rest) = url.split_once("://")?;
+    rest.find('/').and_then(|at| rest.get(at..))
 }

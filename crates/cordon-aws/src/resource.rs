@@ -383,19 +383,35 @@ impl<'v> Filling<'v> {
                 return self.fill(next, draft);
             }
         }
-        if let Some(text) = transform::apply(transform, text) {
+        if let Some(name) = transform::apply(transform, text) {
+            Self::relocate(&mut draft.arn, &transform::site(transform, text));
             // An ARN inside of a longer name gives its last part.
-            let text = match text.starts_with("arn:") {
-                true => text
+            let name = match name.starts_with("arn:") {
+                true => name
                     .rsplit(['/', ':'])
                     .next()
                     .unwrap_or_default()
                     .to_owned(),
-                false => text.into_owned(),
+                false => name.into_owned(),
             };
-            draft.arn.push_str(&text);
+            draft.arn.push_str(&name);
             self.fill(next, draft);
         }
+    }
+
+    /// Moves what is drafted of an ARN to the place that a value names: the service acts there,
+    /// so that is where the call is weighed.
+    fn relocate(arn: &mut String, site: &transform::Site<'_>) {
+        if site.region.is_none() && site.account.is_none() {
+            return;
+        }
+        let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
+        for (at, named) in [(3, site.region), (4, site.account)] {
+            if let (Some(part), Some(named)) = (parts.get_mut(at), named) {
+                *part = named;
+            }
+        }
+        *arn = parts.join(":");
     }
 
     /// The kind of an ARN by the patterns of the action's types; that of the template else.

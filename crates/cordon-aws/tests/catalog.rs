@@ -604,6 +604,64 @@ fn an_arn_in_a_parameter_wins() {
 }
 
 #[test]
+fn a_value_that_names_another_account_is_a_resource_of_that_account() {
+    let queue = |url: &str, queue: &str| {
+        check(
+            "sqs",
+            "DeleteQueue",
+            json!({ "QueueUrl": url }),
+            &[&format!(
+                "sqs:DeleteQueue on arn:aws:sqs:{queue} is destroy"
+            )],
+        );
+    };
+    let host = "https://sqs.eu-west-1.amazonaws.com";
+    queue(
+        &format!("{host}/111122223333/jobs"),
+        "eu-west-1:111122223333:jobs",
+    );
+    queue(
+        &format!("{host}/666666666666/jobs"),
+        "eu-west-1:666666666666:jobs",
+    );
+    queue("jobs", "eu-west-1:111122223333:jobs");
+    queue("666666666666/jobs", "eu-west-1:666666666666:jobs");
+
+    let function = |name: &str, function: &str| {
+        check(
+            "lambda",
+            "DeleteFunction",
+            json!({ "FunctionName": name }),
+            &[&format!(
+                "lambda:DeleteFunction on arn:aws:lambda:{function} is destroy"
+            )],
+        );
+    };
+    for (name, expected) in [
+        ("ce", "eu-west-1:111122223333:function:ce"),
+        ("function:ce", "eu-west-1:111122223333:function:ce"),
+        (
+            "ce-api-1:live",
+            "eu-west-1:111122223333:function:ce-api-1:live",
+        ),
+        (
+            "666666666666:function:ce",
+            "eu-west-1:666666666666:function:ce",
+        ),
+        (
+            "666666666666:ce:live",
+            "eu-west-1:666666666666:function:ce:live",
+        ),
+        (
+            "us-west-2:666666666666:function:ce",
+            "us-west-2:666666666666:function:ce",
+        ),
+    ] {
+        function(name, expected);
+    }
+}
+
+#[test]
 fn a_role_that_is_handed_on_must_be_passable() {
     check(
         "lambda",

@@ -235,6 +235,10 @@ fn by_action<'r>(
     place: &Place<'r>,
     mut url: Vec<Pair<'r>>,
 ) -> Result<Selection<'r>, IdentifyError> {
+    let queue_path = (request.path != "/").then_some(&*request.path);
+    if let Some(path) = queue_path {
+        check_path(path, false)?;
+    }
     let query_by_get = request.method == "GET";
     let mut pairs = match query_by_get {
         true if !body.is_empty() => {
@@ -276,7 +280,7 @@ fn by_action<'r>(
             pairs,
             query_by_get,
             bucket_in_host: false,
-            queue_path: (request.path != "/").then_some(&*request.path),
+            queue_path,
             modelled: Modelled::Nothing,
             body_in_query: false,
         },

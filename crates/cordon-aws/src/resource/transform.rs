@@ -1,5 +1,6 @@
 //! What is done with a parameter's value before it goes into an ARN.
 
+use crate::arn::AccountId;
 use crate::catalog::Transform;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
@@ -12,7 +13,7 @@ pub(super) fn apply(transform: Transform, text: &str) -> Option<Cow<'_, str>> {
         Transform::AfterSlash | Transform::Queue => after('/'),
         Transform::AfterColon => after(':'),
         Transform::Family => after('/').split(':').next()?,
-        Transform::Function => function(text),
+        Transform::Function => function(text).name,
         Transform::Qualifier => return Some(qualifier(text)),
         Transform::Path => text.trim_start_matches('/'),
         Transform::Key => key(text),
@@ -27,13 +28,60 @@ pub(super) fn apply(transform: Transform, text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(taken))
 }
 
-/// `name`, `name:alias`, `111122223333:function:name` or `function:name`, without what stands
-/// around the name; a qualifier in the name stays, since it belongs to the resource.
-fn function(text: &str) -> &str {
-    match text.split_once("function:") {
-        Some((_, name)) => name,
-        None => text,
+/// Where a value itself says that the resource lies, which no other parameter tells.
+#[derive(Debug, Default)]
+pub(super) struct Site<'t> {
+    pub(super) region: Option<&'t str>,
+    pub(super) account: Option<&'t str>,
+}
+
+/// The site that a value names beside the resource.
+pub(super) fn site(transform: Transform, text: &str) -> Site<'_> {
+    match transform {
+        Transform::Queue => Site {
+            region: None,
+            account: text.rsplit('/').nth(1).filter(|it| AccountId::accepts(it)),
+        },
+        Transform::Function => function(text).site,
+        _ => Site::default(),
     }
+}
+
+/// A function as calls name it.
+#[derive(Debug)]
+struct Function<'t> {
+    site: Site<'t>,
+    name: &'t str,
+}
+
+/// `name`, `name:alias`, `function:name`, `111122223333:function:name`, and what Lambda's own
+/// pattern takes beside these; a qualifier in the name stays, since it belongs to the resource.
+/// The pattern: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
+fn function(text: &str) -> Function<'_> {
+    if text.starts_with("arn:") {
+        let name = text.split_once(":function:").map_or(text, |(_, name)| name);
+        let site = Site::default();
+        return Function { site, name };
+    }
+    let (region, rest) = match text.split_once(':') {
+        // Without an account a name may look like a region: `ce-api-1:live`.
+        Some((region, rest)) if account_first(rest).is_some() => (Some(region), rest),
+        _ => (None, text),
+    };
+    let (account, rest) = match account_first(rest) {
+        Some((account, rest)) => (Some(account), rest),
+        None => (None, rest),
+    };
+    Function {
+        site: Site { region, account },
+        name: rest.strip_prefix("function:").unwrap_or(rest),
+    }
+}
+
+/// An account and what follows it.
+fn account_first(text: &str) -> Option<(&str, &str)> {
+    text.split_once(':')
+        .filter(|(account, _)| AccountId::accepts(account))
 }
 
 /// `$LATEST` is the function itself.

@@ -358,6 +358,41 @@ fn o11_headers_that_select_are_part_of_the_match() {
 }
 
 #[test]
+fn o08_a_queue_is_named_by_its_path_as_by_its_url() {
+    let post = |path: &str, pairs: &str, expected| {
+        let text = format!(
+            "POST https://sqs.eu-west-1.amazonaws.com{path}\n\
+             Content-Type: application/x-www-form-urlencoded\n\n\
+             Version=2012-11-05&{pairs}"
+        );
+        check("sqs", &text, expected);
+    };
+    let purge =
+        "Action=PurgeQueue&QueueUrl=https%3A%2F%2Fsqs.eu-west-1.amazonaws.com%2F111122223333%2Fdev";
+    post("/", purge, "sqs:PurgeQueue");
+    post("/111122223333/dev", purge, "sqs:PurgeQueue");
+    for path in [
+        "/111122223333/prod",
+        "/666666666666/dev",
+        "/111122223333/dev/",
+        "/111122223333/%64ev",
+        "//111122223333/dev",
+    ] {
+        post(path, purge, "path-not-canonical");
+    }
+    post(
+        "/111122223333/dev",
+        "Action=PurgeQueue",
+        "path-not-canonical",
+    );
+    post(
+        "/111122223333/dev",
+        "Action=ListQueues",
+        "path-not-canonical",
+    );
+}
+
+#[test]
 fn o13_an_encoded_slash_leads_to_no_other_path() {
     let host = "https://iot.eu-west-1.amazonaws.com";
     for (path, expected) in [
