@@ -32,13 +32,13 @@ use crate::arn::{AccountId, Region};
 use crate::call::{Call, Route};
 use crate::catalog::{Catalog, Operation};
 use crate::protocol::{Name, ParseError};
-use crate::request::Request;
+use crate::request::{Body, Request};
 use crate::resource;
 use crate::value::Value;
+use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use place::Place;
 use select::{Candidate, Selection};
-use std::borrow::Cow;
 use std::io::Read as _;
 
 /// What the request itself cannot tell.
@@ -79,21 +79,24 @@ pub fn identify(
 }
 
 /// The body, uncompressed.
-fn content(request: &Request) -> Result<Cow<'_, [u8]>, IdentifyError> {
-    let bytes = request.whole_body();
+fn content(request: &Request) -> Result<Bytes, IdentifyError> {
+    let bytes = match &request.body {
+        Body::Whole(bytes) => bytes.clone(),
+        Body::Streamed => Bytes::new(),
+    };
     let gzip = request.single("content-encoding")? == Some("gzip");
     let typed = request.single("content-type")?.unwrap_or_default();
     // S3 objects may be compressed; that is theirs. Only the formats of CloudWatch, whose
     // `PutMetricData` alone may be, are undone. Whether the operation is it is checked later.
     let structured = typed.starts_with("application/x-") || typed == "application/cbor";
     if !gzip || !structured {
-        return Ok(bytes.into());
+        return Ok(bytes);
     }
     let refuse = || IdentifyError::ContentEncoding("gzip".to_owned());
     let most = (bytes.len() as u64)
         .saturating_mul(100)
         .min(MOST_UNCOMPRESSED);
-    let mut decoder = GzDecoder::new(bytes);
+    let mut decoder = GzDecoder::new(&*bytes);
     let mut out = Vec::new();
     decoder
         .by_ref()
@@ -113,7 +116,7 @@ fn content(request: &Request) -> Result<Cow<'_, [u8]>, IdentifyError> {
 /// request is its twin: clients write an empty required list as nothing.
 fn read_first<'s>(
     request: &Request,
-    body: &[u8],
+    body: &Bytes,
     selection: &'s Selection<'_>,
 ) -> Result<(&'s Candidate, Value), IdentifyError> {
     let mut chosen: Option<(&Candidate, Value)> = None;

@@ -12,12 +12,13 @@ use crate::protocol::rest::{self, BodyPlan};
 use crate::protocol::{Name, ParseError, Placement, cbor, json, query, xml};
 use crate::request::{Body, Request};
 use crate::value::Value;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// Reads the parameters of `candidate`.
 pub(super) fn parameters(
     request: &Request,
-    body: &[u8],
+    body: &Bytes,
     selection: &Selection<'_>,
     candidate: &Candidate,
 ) -> Result<Value, IdentifyError> {
@@ -27,8 +28,9 @@ pub(super) fn parameters(
         protocol: candidate.protocol,
         source,
     };
+    let no_bytes = Bytes::new();
     let whole = match (&request.body, candidate.protocol) {
-        _ if selection.body_in_query => &[],
+        _ if selection.body_in_query => &no_bytes,
         (Body::Streamed, Protocol::RestJson | Protocol::RestXml) => body,
         (Body::Streamed, _) => return Err(IdentifyError::BodyNeeded(operation.name())),
         (Body::Whole(_), _) => body,
@@ -72,7 +74,7 @@ fn nothing() -> Value {
 
 fn rest_members(
     request: &Request,
-    body: &[u8],
+    body: &Bytes,
     url: &[Pair<'_>],
     candidate: &Candidate,
 ) -> Result<Value, IdentifyError> {
@@ -218,7 +220,7 @@ type Part = Option<(Option<&'static str>, Value)>;
 
 fn read_body(
     request: &Request,
-    body: &[u8],
+    body: &Bytes,
     plan: BodyPlan,
     candidate: &Candidate,
 ) -> Result<Part, IdentifyError> {
@@ -270,12 +272,12 @@ fn read_body(
     }
 }
 
-fn raw(body: &[u8], member: Member) -> Result<Part, ParseError> {
+fn raw(body: &Bytes, member: Member) -> Result<Part, ParseError> {
     if body.is_empty() {
         return Ok(None);
     }
     let value = match member.shape().kind() {
-        crate::catalog::ShapeKind::Blob => Value::Blob(bytes::Bytes::copy_from_slice(body)),
+        crate::catalog::ShapeKind::Blob => Value::Blob(body.clone()),
         _ => {
             let text = std::str::from_utf8(body)
                 .map_err(|_| ParseError::malformed("body", "invalid UTF-8"))?;
