@@ -30,10 +30,8 @@ pub(crate) struct Watch {
 /// What is looked for at one moment.
 pub(crate) struct Needles {
     automaton: Option<AhoCorasick>,
-    /// For the end of a piece: could a needle begin here?
+    /// For the end of a piece: could a needle begin here? Sorted.
     texts: Vec<Zeroizing<Vec<u8>>>,
-    /// Which bytes needles begin with.
-    begins: [bool; 256],
     longest: usize,
     known: std::collections::HashSet<Box<str>>,
 }
@@ -121,16 +119,11 @@ impl Secrets {
 
 impl Needles {
     fn of(all: &HashMap<Box<str>, Secrets>) -> Self {
-        let texts: Vec<_> = all
+        let mut texts: Vec<_> = all
             .values()
             .flat_map(|secrets| secrets.texts.clone())
             .collect();
-        let mut begins = [false; 256];
-        for first in texts.iter().filter_map(|text| text.first()) {
-            if let Some(begin) = begins.get_mut(usize::from(*first)) {
-                *begin = true;
-            }
-        }
+        texts.sort_unstable_by(|one, other| one.as_slice().cmp(other.as_slice()));
         Self {
             // The needles are few and short: building fails only for sizes far beyond.
             automaton: AhoCorasick::builder()
@@ -140,7 +133,6 @@ impl Needles {
                 .filter(|_| !texts.is_empty()),
             longest: texts.iter().map(|text| text.len()).max().unwrap_or(0),
             texts,
-            begins,
             known: all.keys().cloned().collect(),
         }
     }
@@ -159,13 +151,9 @@ impl Needles {
             .rev()
             .find(|length| {
                 let end = bytes.get(bytes.len() - length..).unwrap_or_default();
-                let begins = end.first().is_some_and(|first| {
-                    self.begins
-                        .get(usize::from(*first))
-                        .copied()
-                        .unwrap_or(true)
-                });
-                begins && self.texts.iter().any(|text| text.starts_with(end))
+                // Texts that begin with it come first among those that are not before it.
+                let at = self.texts.partition_point(|text| text.as_slice() < end);
+                self.texts.get(at).is_some_and(|text| text.starts_with(end))
             })
             .unwrap_or(0)
     }
