@@ -6,7 +6,6 @@
 
 use crate::call::{Call, Protocol};
 use crate::catalog::{Location, Operation};
-use crate::identify::static_query;
 use crate::protocol::query::Dialect;
 use crate::protocol::rest::{self, BodyPlan};
 use crate::protocol::{Placement, cbor, form, json, query, xml};
@@ -151,10 +150,7 @@ fn by_cbor_path(call: &Call, mut emission: Emission) -> Emission {
 fn by_route(call: &Call, style: HostStyle, mut emission: Emission) -> Emission {
     let operation = call.operation();
     let parameters = call.parameters();
-    let (path, fixed) = operation
-        .uri()
-        .split_once('?')
-        .unwrap_or((operation.uri(), ""));
+    let path = operation.path();
     let in_host = call.route().bucket_in_host && style == HostStyle::Aws;
     emission.method = operation.method().parse().unwrap_or(Method::POST);
     emission.path = match in_host.then(|| path.strip_prefix("/{Bucket}")).flatten() {
@@ -162,7 +158,7 @@ fn by_route(call: &Call, style: HostStyle, mut emission: Emission) -> Emission {
         Some(rest) => rest::write_path(rest, parameters, operation.input()),
         None => rest::write_path(path, parameters, operation.input()),
     };
-    emission.query = query_string(operation, fixed, parameters);
+    emission.query = query_string(operation, parameters);
     let body = body(call);
     if let Some(shape) = operation.input() {
         rest::write_headers(&mut emission.headers, parameters, shape);
@@ -174,9 +170,9 @@ fn by_route(call: &Call, style: HostStyle, mut emission: Emission) -> Emission {
     emission
 }
 
-fn query_string(operation: Operation, fixed: &'static str, parameters: &Value) -> Option<String> {
+fn query_string(operation: Operation, parameters: &Value) -> Option<String> {
     let mut query = String::new();
-    for (name, value) in static_query(fixed) {
+    for (name, value) in operation.static_query() {
         match value {
             Some(value) => form::push_pair(&mut query, name, value),
             None => {

@@ -26,7 +26,6 @@ mod select;
 mod strange;
 
 pub use error::IdentifyError;
-pub(crate) use routes::static_query;
 
 use crate::arn::{AccountId, Region};
 use crate::call::{Call, Route};

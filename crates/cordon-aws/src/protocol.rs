@@ -86,6 +86,14 @@ impl ParseError {
     pub(crate) fn malformed(format: &'static str, reason: &'static str) -> Self {
         Self::Malformed { format, reason }
     }
+
+    /// What stands at `at` is not of this kind.
+    pub(crate) fn wrong_type(kind: ShapeKind, at: &str) -> Self {
+        Self::Type {
+            at: Name::new(at),
+            expected: kind_name(kind),
+        }
+    }
 }
 
 /// A parameter's name as a request wrote it, cut to a length and rid of control characters so
@@ -174,7 +182,7 @@ pub(crate) fn timestamp_format(member: Member, default: TimestampFormat) -> Time
 }
 
 /// What a value of a kind is called in a message.
-pub(crate) fn kind_name(kind: ShapeKind) -> &'static str {
+fn kind_name(kind: ShapeKind) -> &'static str {
     match kind {
         ShapeKind::Structure => "a structure",
         ShapeKind::Union => "a union with exactly one member",

@@ -159,6 +159,30 @@ impl Operation {
     pub fn uri(self) -> &'static str {
         self.catalog.text(self.record().uri)
     }
+    /// The template of the path alone: `/{Bucket}/{Key+}`.
+    #[must_use]
+    pub(crate) fn path(self) -> &'static str {
+        self.uri()
+            .split_once('?')
+            .map_or(self.uri(), |(path, _)| path)
+    }
+
+    /// The keys of the template's own query, without `x-id`, which services ignore.
+    #[must_use]
+    pub(crate) fn static_query(self) -> Vec<(&'static str, Option<&'static str>)> {
+        self.uri()
+            .split_once('?')
+            .map_or("", |(_, query)| query)
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| match pair.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (pair, None),
+            })
+            .filter(|(name, _)| *name != "x-id")
+            .collect()
+    }
+
     /// The host prefix template: `{AccountId}.`, `api.`; empty for none.
     #[must_use]
     pub fn host_prefix(self) -> &'static str {

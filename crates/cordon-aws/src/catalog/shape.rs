@@ -211,6 +211,13 @@ impl Member {
     pub fn wire_name(self) -> &'static str {
         self.catalog.text(self.record().wire_name)
     }
+    /// Its `locationName`, or `default` where the model gives none.
+    pub(crate) fn wire_name_or(self, default: &'static str) -> &'static str {
+        match self.has_wire_name() {
+            true => self.wire_name(),
+            false => default,
+        }
+    }
     /// Whether the model gives a `locationName` of its own.
     #[must_use]
     pub fn has_wire_name(self) -> bool {

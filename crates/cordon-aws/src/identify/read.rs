@@ -129,9 +129,8 @@ fn rest_members(
 
 /// The URL's pairs without those of the path template.
 fn without_static<'p>(url: &[Pair<'p>], operation: Operation) -> Result<Vec<Pair<'p>>, ParseError> {
-    let (_, query) = operation.uri().split_once('?').unwrap_or(("", ""));
     let mut pairs = url.to_vec();
-    for (name, _) in super::routes::static_query(query) {
+    for (name, _) in operation.static_query() {
         let before = pairs.len();
         pairs.retain(|pair| pair.name != name);
         if before - pairs.len() != 1 {

@@ -88,10 +88,7 @@ impl Routes {
     }
 
     fn add(&mut self, operation: Operation) {
-        let (path, query) = operation
-            .uri()
-            .split_once('?')
-            .unwrap_or((operation.uri(), ""));
+        let path = operation.path();
         let trimmed = path.trim_start_matches('/');
         let trailing_slash = trimmed.ends_with('/');
         let mut labels = Vec::new();
@@ -119,7 +116,7 @@ impl Routes {
             method: operation.method(),
             labels,
             trailing_slash,
-            query: static_query(query),
+            query: operation.static_query(),
             required_query: required(operation, Location::QueryString),
             required_headers: required(operation, Location::Header),
         };
@@ -310,18 +307,5 @@ fn required(operation: Operation, location: Location) -> Vec<&'static str> {
         // A required map of free query keys may be empty.
         .filter(|member| member.shape().entry().is_none())
         .map(|member| member.wire_name())
-        .collect()
-}
-
-/// The keys of a template's own query, without `x-id`, which services ignore.
-pub(crate) fn static_query(query: &'static str) -> Vec<(&'static str, Option<&'static str>)> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| match pair.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (pair, None),
-        })
-        .filter(|(name, _)| *name != "x-id")
         .collect()
 }

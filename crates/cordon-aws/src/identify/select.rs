@@ -318,8 +318,7 @@ fn query_protocol(service: Service) -> Option<Protocol> {
 }
 
 fn has_static_query(operation: Operation, url: &[Pair<'_>]) -> bool {
-    let (_, query) = operation.uri().split_once('?').unwrap_or(("", ""));
-    let wanted = routes::static_query(query);
+    let wanted = operation.static_query();
     url.is_empty()
         || wanted.len() == url.len()
             && wanted.iter().all(|(name, value)| {
@@ -495,7 +494,7 @@ fn hides_slash(found: &routes::Match<'_>) -> bool {
                 .is_some_and(|digits| digits.eq_ignore_ascii_case("2f"))
         };
         text.split('%').skip(1).any(encoded)
-            && found.operation.uri().contains(&format!("{{{name}+}}"))
+            && found.operation.path().contains(&format!("{{{name}+}}"))
     })
 }
 

@@ -4,7 +4,7 @@
 //! length, because AWS's Java and Rust SDKs write them so; text and byte strings may not, and
 //! neither may keys repeat, tags other than 1 (seconds since the epoch) occur, or bytes trail.
 
-use super::{Budget, Name, ParseError, Placement, kind_name, member_on_wire, scalar, timestamp};
+use super::{Budget, Name, ParseError, Placement, member_on_wire, scalar, timestamp};
 use crate::catalog::{Member, Shape, ShapeKind};
 use crate::value::Value;
 use minicbor::data::{Tag, Type};
@@ -83,14 +83,14 @@ impl<'b> Reader<'b> {
             }
             (ShapeKind::Integer, _) => match is_integer(data) {
                 true => self.integer().map(Value::Integer),
-                false => Err(wrong_type(ShapeKind::Integer, at)),
+                false => Err(ParseError::wrong_type(ShapeKind::Integer, at)),
             },
             (ShapeKind::Float, _) => self
                 .float(data)?
                 .map(Value::Float)
-                .ok_or_else(|| wrong_type(ShapeKind::Float, at)),
+                .ok_or_else(|| ParseError::wrong_type(ShapeKind::Float, at)),
             (ShapeKind::Timestamp, Type::Tag) => self.timestamp(at),
-            (kind, _) => Err(wrong_type(kind, at)),
+            (kind, _) => Err(ParseError::wrong_type(kind, at)),
         }
     }
 
@@ -114,7 +114,7 @@ impl<'b> Reader<'b> {
             .filter(|value| **value != Value::Null)
             .count();
         match shape.kind() == ShapeKind::Union && set != 1 {
-            true => Err(wrong_type(ShapeKind::Union, at)),
+            true => Err(ParseError::wrong_type(ShapeKind::Union, at)),
             false => Ok(Value::Structure(members)),
         }
     }
@@ -122,7 +122,7 @@ impl<'b> Reader<'b> {
     fn list(&mut self, shape: Shape, at: &str) -> Result<Value, ParseError> {
         let item = shape
             .item()
-            .ok_or_else(|| wrong_type(ShapeKind::List, at))?;
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::List, at))?;
         self.budget.enter()?;
         let length = self.decoder.array().map_err(malformed)?;
         let mut items = Vec::new();
@@ -137,7 +137,7 @@ impl<'b> Reader<'b> {
     fn map(&mut self, shape: Shape, at: &str) -> Result<Value, ParseError> {
         let (_, value) = shape
             .entry()
-            .ok_or_else(|| wrong_type(ShapeKind::Map, at))?;
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::Map, at))?;
         self.budget.enter()?;
         let length = self.decoder.map().map_err(malformed)?;
         let mut entries = BTreeMap::new();
@@ -210,7 +210,7 @@ impl<'b> Reader<'b> {
         number
             .and_then(|text| timestamp::epoch(&text))
             .map(Value::Timestamp)
-            .ok_or_else(|| wrong_type(ShapeKind::Timestamp, at))
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::Timestamp, at))
     }
 }
 
@@ -227,13 +227,6 @@ fn is_integer(data: Type) -> bool {
             | Type::I64
             | Type::Int
     )
-}
-
-fn wrong_type(kind: ShapeKind, at: &str) -> ParseError {
-    ParseError::Type {
-        at: Name::new(at),
-        expected: kind_name(kind),
-    }
 }
 
 fn malformed(error: Error) -> ParseError {

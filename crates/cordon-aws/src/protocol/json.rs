@@ -122,9 +122,10 @@ impl<'j> Reader<'j> {
             }
             (ShapeKind::String | ShapeKind::Blob | ShapeKind::Float, Peek::String) => {
                 let text = self.jiter.known_str().map_err(malformed)?;
-                from_text(text, shape.kind()).ok_or_else(|| wrong_type(shape.kind(), at))
+                from_text(text, shape.kind())
+                    .ok_or_else(|| ParseError::wrong_type(shape.kind(), at))
             }
-            (kind, _) if is_json(peek) => Err(wrong_type(kind, at)),
+            (kind, _) if is_json(peek) => Err(ParseError::wrong_type(kind, at)),
             _ => Err(ParseError::malformed("JSON body", "a syntax error")),
         }
     }
@@ -157,14 +158,14 @@ impl<'j> Reader<'j> {
             .count()
         {
             1 => Ok(value),
-            _ => Err(wrong_type(ShapeKind::Union, at)),
+            _ => Err(ParseError::wrong_type(ShapeKind::Union, at)),
         }
     }
 
     fn list(&mut self, shape: Shape, at: &str) -> Result<Value, ParseError> {
         let item = shape
             .item()
-            .ok_or_else(|| wrong_type(ShapeKind::List, at))?;
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::List, at))?;
         self.budget.enter()?;
         let mut items = Vec::new();
         let mut next = self.jiter.known_array().map_err(malformed)?;
@@ -179,7 +180,7 @@ impl<'j> Reader<'j> {
     fn map(&mut self, shape: Shape) -> Result<Value, ParseError> {
         let (_, value) = shape
             .entry()
-            .ok_or_else(|| wrong_type(ShapeKind::Map, shape.name()))?;
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::Map, shape.name()))?;
         self.budget.enter()?;
         let mut entries = BTreeMap::new();
         let mut key = self.jiter.known_object().map_err(malformed)?;
@@ -201,7 +202,7 @@ impl<'j> Reader<'j> {
             ShapeKind::Integer => scalar::integer(text).map(Value::Integer),
             _ => scalar::decimal(text).map(Value::Float),
         }
-        .ok_or_else(|| wrong_type(kind, at))
+        .ok_or_else(|| ParseError::wrong_type(kind, at))
     }
 
     fn timestamp(
@@ -223,7 +224,7 @@ impl<'j> Reader<'j> {
         };
         canonical
             .map(Value::Timestamp)
-            .ok_or_else(|| wrong_type(ShapeKind::Timestamp, at))
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::Timestamp, at))
     }
 
     fn document(&mut self, peek: Peek, out: &mut String) -> Result<(), ParseError> {
@@ -323,13 +324,6 @@ fn from_text(text: &str, kind: ShapeKind) -> Option<Value> {
             matches!(text, "NaN" | "Infinity" | "-Infinity").then(|| Value::Float(text.into()))
         }
         _ => Some(Value::String(text.into())),
-    }
-}
-
-fn wrong_type(kind: ShapeKind, at: &str) -> ParseError {
-    ParseError::Type {
-        at: Name::new(at),
-        expected: super::kind_name(kind),
     }
 }
 

@@ -12,7 +12,7 @@
 //! | map | `Name.entry.1.key`, `Name.entry.1.value` | none in the model |
 
 use super::form::{Pair, push_pair};
-use super::{Budget, MAX_DEPTH, Name, ParseError, kind_name, scalar, timestamp, timestamp_format};
+use super::{Budget, MAX_DEPTH, Name, ParseError, scalar, timestamp, timestamp_format};
 use crate::call::Protocol;
 use crate::catalog::{Member, Service, Shape, ShapeKind, TimestampFormat};
 use crate::value::Value;
@@ -177,7 +177,7 @@ impl Reader {
         self.budget.leave();
         let many = members.len() != 1;
         match shape.kind() == ShapeKind::Union && many {
-            true => Err(wrong_type(ShapeKind::Union, shape.name())),
+            true => Err(ParseError::wrong_type(ShapeKind::Union, shape.name())),
             false => Ok(Value::Structure(members)),
         }
     }
@@ -214,9 +214,10 @@ impl Reader {
             kind => {
                 let text = node
                     .text(member.name())?
-                    .ok_or_else(|| wrong_type(kind, member.name()))?;
+                    .ok_or_else(|| ParseError::wrong_type(kind, member.name()))?;
                 let format = timestamp_format(member, TimestampFormat::Iso8601);
-                scalar_value(text, kind, format).ok_or_else(|| wrong_type(kind, member.name()))
+                scalar_value(text, kind, format)
+                    .ok_or_else(|| ParseError::wrong_type(kind, member.name()))
             }
         }
     }
@@ -225,12 +226,12 @@ impl Reader {
         let item = member
             .shape()
             .item()
-            .ok_or_else(|| wrong_type(ShapeKind::List, member.name()))?;
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::List, member.name()))?;
         if node.value.is_some() {
             let empty = self.dialect != Dialect::Ec2 && node.text(member.name())? == Some("");
             return match empty {
                 true => Ok(Value::List(Vec::new())),
-                false => Err(wrong_type(ShapeKind::List, member.name())),
+                false => Err(ParseError::wrong_type(ShapeKind::List, member.name())),
             };
         }
         self.budget.enter()?;
@@ -250,7 +251,7 @@ impl Reader {
         let (key, value) = member
             .shape()
             .entry()
-            .ok_or_else(|| wrong_type(ShapeKind::Map, member.name()))?;
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::Map, member.name()))?;
         self.budget.enter()?;
         let numbered = match is_flat(member, self.dialect) {
             true => node,
@@ -263,7 +264,7 @@ impl Reader {
             let value_node = entry.children.remove(value_name);
             entry.used_up(member.name())?;
             let (Some(key_node), Some(value_node)) = (key_node, value_node) else {
-                return Err(wrong_type(ShapeKind::Map, member.name()));
+                return Err(ParseError::wrong_type(ShapeKind::Map, member.name()));
             };
             let key = key_node.text(member.name())?.unwrap_or_default();
             let value = self.value(value_node, value)?;
@@ -280,13 +281,13 @@ impl Reader {
 fn sole_child<'a>(mut node: Node<'a>, name: &str, at: &str) -> Result<Node<'a>, ParseError> {
     let child = node.children.remove(name);
     node.used_up(at)?;
-    child.ok_or_else(|| wrong_type(ShapeKind::List, at))
+    child.ok_or_else(|| ParseError::wrong_type(ShapeKind::List, at))
 }
 
 /// The children of a numbered node, 1 to n without gaps, in order.
 fn in_order<'a>(mut node: Node<'a>, at: &str) -> Result<Vec<Node<'a>>, ParseError> {
     if node.value.is_some() {
-        return Err(wrong_type(ShapeKind::List, at));
+        return Err(ParseError::wrong_type(ShapeKind::List, at));
     }
     (1..=node.children.len())
         .map(|index| {
@@ -306,13 +307,6 @@ fn scalar_value(text: &str, kind: ShapeKind, format: TimestampFormat) -> Option<
         ShapeKind::Blob => scalar::base64(text).map(|bytes| Value::Blob(bytes.into())),
         ShapeKind::Timestamp => timestamp::parse(text, format).map(Value::Timestamp),
         _ => None,
-    }
-}
-
-fn wrong_type(kind: ShapeKind, at: &str) -> ParseError {
-    ParseError::Type {
-        at: Name::new(at),
-        expected: kind_name(kind),
     }
 }
 
@@ -364,14 +358,7 @@ fn is_flat(member: Member, dialect: Dialect) -> bool {
 }
 
 fn item_name(item: Member) -> &'static str {
-    entry_name(item, "member")
-}
-
-fn entry_name(member: Member, default: &'static str) -> &'static str {
-    match member.has_wire_name() {
-        true => member.wire_name(),
-        false => default,
-    }
+    item.wire_name_or("member")
 }
 
 /// What key and value of a map's entries are called.
@@ -383,7 +370,7 @@ fn entry_names(
 ) -> (&'static str, &'static str) {
     match sqs_row(map).filter(|_| dialect == Dialect::Sqs) {
         Some((_, _, key, value)) => (key, value),
-        None => (entry_name(key, "key"), entry_name(value, "value")),
+        None => (key.wire_name_or("key"), value.wire_name_or("value")),
     }
 }
 
@@ -488,5 +475,5 @@ pub(crate) fn parse_scalar(
 ) -> Result<Value, ParseError> {
     let kind = member.shape().kind();
     scalar_value(text, kind, timestamp_format(member, default))
-        .ok_or_else(|| wrong_type(kind, member.name()))
+        .ok_or_else(|| ParseError::wrong_type(kind, member.name()))
 }

@@ -5,7 +5,7 @@
 
 use super::form::{self, Pair, Plus};
 use super::query::{parse_scalar, scalar_text};
-use super::{Name, ParseError, json, kind_name, scalar, xml};
+use super::{Name, ParseError, json, scalar, xml};
 use crate::catalog::{Location, Member, Operation, Shape, ShapeKind, TimestampFormat};
 use crate::value::Value;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -380,10 +380,7 @@ fn insert(members: &mut Members, member: Member, value: Value) -> Result<(), Par
 }
 
 fn wrong_type(member: Member) -> ParseError {
-    ParseError::Type {
-        at: Name::new(member.wire_name()),
-        expected: kind_name(member.shape().kind()),
-    }
+    ParseError::wrong_type(member.shape().kind(), member.wire_name())
 }
 
 /// What the body of an operation is.
@@ -418,10 +415,7 @@ impl BodyPlan {
 
 /// The root element of a payload in XML.
 pub(crate) fn payload_root(operation: Operation, member: Member) -> xml::Root<'static> {
-    let name = match member.has_wire_name() {
-        true => member.wire_name(),
-        false => member.shape().name(),
-    };
+    let name = member.wire_name_or(member.shape().name());
     let own = member.xml_namespace().map(|(_, uri)| uri);
     let namespace = own.unwrap_or_else(|| operation.service().xml_namespace());
     xml::Root { name, namespace }

@@ -7,7 +7,7 @@
 //! names once.
 
 use super::query::{parse_scalar, scalar_text};
-use super::{Budget, Name, ParseError, Placement, kind_name, timestamp_format};
+use super::{Budget, Name, ParseError, Placement, timestamp_format};
 use crate::catalog::{Member, Shape, ShapeKind, TimestampFormat};
 use crate::value::Value;
 use quick_xml::Reader;
@@ -152,7 +152,7 @@ impl Walker<'_> {
         }
         self.budget.leave();
         match shape.kind() == ShapeKind::Union && members.len() != 1 {
-            true => Err(wrong_type(ShapeKind::Union, shape.name())),
+            true => Err(ParseError::wrong_type(ShapeKind::Union, shape.name())),
             false => Ok(Value::Structure(members)),
         }
     }
@@ -172,7 +172,7 @@ impl Walker<'_> {
                     .or_insert_with(|| Value::List(Vec::new()))
                 {
                     Value::List(items) => items.push(item),
-                    _ => return Err(wrong_type(ShapeKind::List, member.name())),
+                    _ => return Err(ParseError::wrong_type(ShapeKind::List, member.name())),
                 }
                 Ok(())
             }
@@ -183,7 +183,7 @@ impl Walker<'_> {
                     .or_insert_with(|| Value::Map(BTreeMap::new()));
                 match map {
                     Value::Map(entries) => insert(entries, key, value),
-                    _ => Err(wrong_type(ShapeKind::Map, member.name())),
+                    _ => Err(ParseError::wrong_type(ShapeKind::Map, member.name())),
                 }
             }
             _ => {
@@ -212,12 +212,12 @@ impl Walker<'_> {
         let item = member
             .shape()
             .item()
-            .ok_or_else(|| wrong_type(ShapeKind::List, member.name()))?;
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::List, member.name()))?;
         self.only_namespaces(&open, member)?;
         self.budget.enter()?;
         let mut items = Vec::new();
         while let Some(child) = self.child_of(&open)? {
-            if child.name != name_or(item, "member") {
+            if child.name != item.wire_name_or("member") {
                 return Err(ParseError::Unknown(Name::new(&child.name)));
             }
             items.push(self.value(child, item)?);
@@ -231,7 +231,7 @@ impl Walker<'_> {
         let item = member
             .shape()
             .item()
-            .ok_or_else(|| wrong_type(ShapeKind::List, member.name()))?;
+            .ok_or_else(|| ParseError::wrong_type(ShapeKind::List, member.name()))?;
         self.value(open, item)
     }
 
@@ -252,15 +252,15 @@ impl Walker<'_> {
 
     /// `<key>..</key><value>..</value>`, in either order, each once.
     fn entry(&mut self, open: Open, member: Member) -> Result<(Box<str>, Value), ParseError> {
-        let wrong = || wrong_type(ShapeKind::Map, member.name());
+        let wrong = || ParseError::wrong_type(ShapeKind::Map, member.name());
         let (key_member, value_member) = member.shape().entry().ok_or_else(wrong)?;
         let (mut key, mut value) = (None, None);
         while let Some(child) = self.child_of(&open)? {
             let repeated = match &child.name {
-                name if name == name_or(key_member, "key") => {
+                name if name == key_member.wire_name_or("key") => {
                     key.replace(self.text(&child)?).is_some()
                 }
-                name if name == name_or(value_member, "value") => {
+                name if name == value_member.wire_name_or("value") => {
                     value.replace(self.value(child, value_member)?).is_some()
                 }
                 name => return Err(ParseError::Unknown(Name::new(name))),
@@ -399,22 +399,8 @@ fn insert(
     }
 }
 
-fn name_or(member: Member, default: &'static str) -> &'static str {
-    match member.has_wire_name() {
-        true => member.wire_name(),
-        false => default,
-    }
-}
-
 fn malformed(reason: &'static str) -> ParseError {
     ParseError::malformed(FORMAT, reason)
-}
-
-fn wrong_type(kind: ShapeKind, at: &str) -> ParseError {
-    ParseError::Type {
-        at: Name::new(at),
-        expected: kind_name(kind),
-    }
 }
 
 fn write_structure(
@@ -483,7 +469,7 @@ fn write_value(out: &mut String, name: &str, value: &Value, member: Member) {
         Value::List(items) => {
             begin(out, name, &attributes);
             if let Some(item) = member.shape().item() {
-                let item_name = name_or(item, "member");
+                let item_name = item.wire_name_or("member");
                 items
                     .iter()
                     .for_each(|value| write_value(out, item_name, value, item));
@@ -513,10 +499,10 @@ fn write_entry(out: &mut String, name: &str, (key, value): (&str, &Value), membe
         return;
     };
     begin(out, name, "");
-    begin(out, name_or(key_member, "key"), "");
+    begin(out, key_member.wire_name_or("key"), "");
     push_text(out, key);
-    close(out, name_or(key_member, "key"));
-    write_value(out, name_or(value_member, "value"), value, value_member);
+    close(out, key_member.wire_name_or("key"));
+    write_value(out, value_member.wire_name_or("value"), value, value_member);
     close(out, name);
 }
 
