@@ -34,7 +34,9 @@ impl Actions {
     /// The actions of `catalog`.
     #[must_use]
     pub fn of(catalog: &'static Catalog) -> Self {
-        let known = catalog.actions().map(|rule| KnownAction {
+        // A guess is nothing that a task or a policy can rest on.
+        let sure = catalog.actions().filter(|rule| rule.handle().known());
+        let known = sure.map(|rule| KnownAction {
             action: rule.action,
             level: rule.level,
             class: rule.class,

@@ -113,6 +113,8 @@ pub enum DenyReason {
     Evaluation,
     /// The session is paused to reads.
     Paused,
+    /// No reference names the IAM action that the operation needs.
+    UnknownAction,
 }
 
 impl Posture {
@@ -223,6 +225,10 @@ fn verdict(policies: &Policies, assessed: &Assessed, circumstances: &Circumstanc
     let session = assessed.session();
     if session.state != SessionState::Live && assessed.call().mutates() {
         return Finding::denied(DenyReason::Paused).verdict(policies);
+    }
+    // Whatever the policies say of a guess, they say it of something else than AWS will ask for.
+    if assessed.call().operation().assumed_action() {
+        return Finding::denied(DenyReason::UnknownAction).verdict(policies);
     }
     let context = cedar::context(&Circumstance {
         now: circumstances.now,
@@ -569,6 +575,7 @@ impl DenyReason {
             Self::Guardrail => 2,
             Self::Paused => 3,
             Self::Evaluation => 4,
+            Self::UnknownAction => 5,
         }
     }
 
@@ -581,6 +588,7 @@ impl DenyReason {
             Self::AboveCeiling => "above-ceiling",
             Self::Evaluation => "evaluation",
             Self::Paused => "paused",
+            Self::UnknownAction => "unknown-action",
         }
     }
 }

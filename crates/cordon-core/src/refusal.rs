@@ -152,6 +152,12 @@ impl Refusal {
                  This is a fault in Cordon or its policies, not in the request. Do not retry. Stop \
                  and report this to your sponsor. Ref {reference}."
             )),
+            (_, Some(DenyReason::UnknownAction)) => Self::denied(format!(
+                "Cordon knows this operation, but no reference says which IAM action guards it, so \
+                 no policy can speak about it and it was not sent to AWS. This is a gap in Cordon's \
+                 catalog, not a fault in the request. Do not retry. Next: do without the operation, \
+                 or stop and report this to your sponsor. Ref {reference}."
+            )),
             (_, Some(DenyReason::Guardrail)) => Self::denied(guardrail(
                 policy.unwrap_or("unknown"),
                 hint,

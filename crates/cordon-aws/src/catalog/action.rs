@@ -63,8 +63,7 @@ pub struct ResourceType {
 }
 
 impl Catalog {
-    /// Every action that the reference knows under an IAM prefix, for wildcards and the schema.
-    /// Sorted by name, letter case aside.
+    /// Every action, guesses among them, sorted by name, letter case aside.
     pub fn actions(&'static self) -> impl Iterator<Item = ActionRule> {
         (0..self.actions.len()).map(move |index| {
             Action {
@@ -157,10 +156,11 @@ impl Action {
         let class = usize::from(self.record().class);
         Class::ALL.get(class).copied().unwrap_or(Class::Destroy)
     }
-    /// Whether the service authorization reference names it.
+    /// Whether the service authorization reference names it, or a table of ours; otherwise it is a
+    /// guess from the name of an operation ([`super::Operation::assumed_action`]).
     #[must_use]
-    pub fn referenced(self) -> bool {
-        self.record().flags & action_flag::REFERENCED != 0
+    pub fn known(self) -> bool {
+        self.record().flags & action_flag::KNOWN != 0
     }
     /// Whether its class was decided; an action that changes something and whose effect nobody
     /// has judged counts as destroying.

@@ -443,8 +443,9 @@ record! {
 
 /// Bits of [`Action::flags`].
 pub mod action_flag {
-    /// The service authorization reference names it.
-    pub const REFERENCED: u8 = 1;
+    /// The service authorization reference names it, or our own table; otherwise it is a guess
+    /// from the name of an operation.
+    pub const KNOWN: u8 = 1;
     /// The class was decided by hand or by a verb of the table, not by default.
     pub const CLASSED: u8 = 2;
 }

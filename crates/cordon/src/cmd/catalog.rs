@@ -43,15 +43,27 @@ fn info(format: Format) {
         .services()
         .map(|service| service.operations().count())
         .sum();
-    let actions = catalog.actions().count();
+    let actions = catalog
+        .actions()
+        .filter(|rule| rule.handle().known())
+        .count();
+    let refused = catalog
+        .services()
+        .flat_map(Service::operations)
+        .filter(|operation| operation.assumed_action())
+        .count();
     match format {
         Format::Json => output::json(&json!({
             "version": catalog.version(), "services": services, "operations": operations, "iam_actions": actions,
+            "operations_without_known_action": refused,
         })),
         Format::Human => {
             output::line(format_args!("{}", catalog.version()));
             output::line(format_args!(
                 "{services} services, {operations} operations, {actions} IAM actions"
+            ));
+            output::line(format_args!(
+                "{refused} operations are refused: no reference names the action that guards them"
             ));
         }
     }
@@ -116,6 +128,7 @@ fn operation_value(operation: Operation) -> Value {
         "operation": operation.name(),
         "method": operation.method(),
         "uri": operation.uri(),
+        "action_known": !operation.assumed_action(),
         "actions": actions.collect::<Vec<_>>(),
         "resources": resources.collect::<Vec<_>>(),
         "parameters": operation.input().into_iter().flat_map(|input| input.members())

@@ -12,7 +12,7 @@ use cordon_aws::call::Class;
 use cordon_aws::catalog::layout::{
     self, NO_CLASS, action_flag, operation_flag, template_flag, type_flag,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Writer {
     /// Every action of the reference, and every guess.
@@ -70,6 +70,12 @@ impl Writer {
                 .entry(rule.action.to_ascii_lowercase())
                 .or_insert_with(|| rule.action.clone());
         }
+        let tables: BTreeSet<String> = authorizations
+            .iter()
+            .filter(|authorization| !authorization.assumed)
+            .flat_map(|authorization| &authorization.rules)
+            .map(|rule| rule.action.to_ascii_lowercase())
+            .collect();
         let classes = Classes::new(&input.tables.classes, &input.tables.grades);
         if let Some(name) = classes.named().find(|name| !names.contains_key(*name)) {
             return Err(format!("classes.tsv: no action `{name}`").into());
@@ -98,8 +104,8 @@ impl Writer {
                 type_count: u8::try_from(self.action_types.len() - first)?,
                 level,
                 class: class as u8,
-                flags: if entry.is_some() {
-                    action_flag::REFERENCED
+                flags: if entry.is_some() || tables.contains(&lower) {
+                    action_flag::KNOWN
                 } else {
                     0
                 } | if classed { action_flag::CLASSED } else { 0 },

@@ -1,14 +1,5 @@
 //! The baseline bundle and the example tasks against the catalog that this build carries.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::disallowed_macros,
-    clippy::print_stdout,
-    reason = "a test reads the bundle from the disk and prints what it measures"
-)]
-
 use cordon_aws::catalog::Catalog;
 use cordon_core::action::Actions;
 use cordon_core::policy::{BundleFile, Policies, trial};
