@@ -49,10 +49,11 @@ pub fn accesses(
     region: &Region,
     account: Option<&AccountId>,
 ) -> Result<Vec<Access>, &'static str> {
+    let named = named_account(operation, parameters);
     let place = Place {
         partition,
         region,
-        account,
+        account: named.as_ref().or(account),
     };
     let mut accesses: Vec<Access> = resources(operation, parameters, place)?
         .into_iter()
@@ -69,6 +70,17 @@ pub fn accesses(
     directory_bucket::rename(operation, parameters, place, &mut accesses);
     crate::classify::raise(operation, parameters, &mut accesses);
     Ok(accesses)
+}
+
+/// The account that a parameter names for the call to act in: whole, or before the name of a
+/// catalog (`111122223333:s3tablescatalog/orders`).
+fn named_account(operation: Operation, parameters: &Value) -> Option<AccountId> {
+    let member = operation.account_member();
+    if member.is_empty() {
+        return None;
+    }
+    let texts = parameter::texts(parameters, member);
+    texts.first()?.split(':').next()?.parse().ok()
 }
 
 /// Every action that the call needs with each resource that it needs it on.

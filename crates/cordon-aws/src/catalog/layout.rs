@@ -156,7 +156,7 @@ pub mod name_kind {
     /// The prefix of `X-Amz-Target`.
     pub const TARGET: u8 = 1;
     /// The `Version` of query and ec2 requests.
-    pub const VERSION: u8 = 2;
+    pub const VERSION: u8 = 3;
     /// The service shape of RPC v2 paths.
     pub const RPC: u8 = 3;
 }
@@ -180,6 +180,8 @@ record! {
         wrapper_namespace: Text,
         /// The member that names the checksum algorithm.
         checksum_member: Text,
+        /// The member that names the account in which it acts.
+        account_member: Text,
         /// First action rule.
         rules: u32,
         /// First resource template.

@@ -278,6 +278,12 @@ impl Operation {
     pub fn checksum_algorithm_member(self) -> &'static str {
         self.catalog.text(self.record().checksum_member)
     }
+    /// The input member that names the account in which the call acts, where that may be another
+    /// than the caller's own; empty for none.
+    #[must_use]
+    pub fn account_member(self) -> &'static str {
+        self.catalog.text(self.record().account_member)
+    }
     /// Whether the service demands a checksum of the body (`httpChecksumRequired`, or
     /// `requestChecksumRequired` of `httpChecksum`).
     #[must_use]

@@ -8,7 +8,7 @@ use super::Fault;
 use super::models::{OperationModel, ServiceModel};
 use super::parameters;
 use super::reference::Reference;
-use super::tables::{ConditionRow, OperationRow, ResourceRow, Tables};
+use super::tables::{AccountRow, ConditionRow, OperationRow, ResourceRow, Tables};
 use super::templates::{self, Template};
 use cordon_aws::catalog::layout::condition;
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ pub(super) struct Authorization {
     pub templates: Vec<Named>,
     pub assumed: bool,
     pub none: bool,
+    /// The member that names the account in which the call acts; empty for none.
+    pub account: String,
 }
 
 /// An action under a condition.
@@ -46,6 +48,7 @@ pub(super) struct Authorizer<'a> {
     operations: BTreeMap<(&'a str, &'a str), &'a OperationRow>,
     conditions: BTreeMap<(&'a str, &'a str), Vec<&'a ConditionRow>>,
     resources: BTreeMap<(&'a str, &'a str), Vec<&'a ResourceRow>>,
+    accounts: &'a [AccountRow],
     ids: &'a str,
 }
 
@@ -78,6 +81,7 @@ impl<'a> Authorizer<'a> {
                 .collect(),
             conditions,
             resources,
+            accounts: &tables.accounts,
             ids: &tables.id_prefixes,
         }
     }
@@ -116,7 +120,10 @@ impl<'a> Authorizer<'a> {
         name: &'a str,
         operation: &OperationModel,
     ) -> Result<Authorization, Fault> {
-        let mut found = Authorization::default();
+        let mut found = Authorization {
+            account: self.account(service, name, operation)?,
+            ..Authorization::default()
+        };
         let key = (service.name.as_str(), name);
         let own = format!("{prefix}:{name}");
         let gateway = prefix == "apigateway" && self.reference.action(&own).is_none();
@@ -160,6 +167,25 @@ impl<'a> Authorizer<'a> {
         self.created_tags(service, operation, &mut found)?;
         self.templates(service, name, operation, gateway, &mut found)?;
         Ok(found)
+    }
+
+    /// The member that names the account in which the operation acts.
+    fn account(
+        &self,
+        service: &ServiceModel,
+        name: &str,
+        operation: &OperationModel,
+    ) -> Result<String, Fault> {
+        let Some(input) = &operation.input else {
+            return Ok(String::new());
+        };
+        let members = &service.shape(&input.shape)?.members;
+        let row = self.accounts.iter().find(|row| {
+            row.service == service.name
+                && (row.operation == "*" || row.operation == name)
+                && members.0.iter().any(|(member, _)| *member == row.member)
+        });
+        Ok(row.map(|row| row.member.clone()).unwrap_or_default())
     }
 
     /// `iam:PassRole` for each parameter that is a role, where the reference says that the action

@@ -121,6 +121,7 @@ impl Writer {
         record: &mut layout::Operation,
         authorization: &Authorization,
     ) -> Result<(), Fault> {
+        record.account_member = self.strings.number(&authorization.account)?;
         record.rules = u32::try_from(self.action_rules.len())?;
         record.rule_count = u8::try_from(authorization.rules.len())?;
         record.templates = u32::try_from(self.templates.len())?;

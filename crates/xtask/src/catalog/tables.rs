@@ -26,6 +26,7 @@ pub(super) struct Tables {
     pub stateful: Vec<String>,
     /// `service:Operation` that hands out credentials.
     pub credentials: Vec<String>,
+    pub accounts: Vec<AccountRow>,
     /// EC2's id prefixes as one list `i-=instance,...`, longest prefix first.
     pub id_prefixes: String,
 }
@@ -80,6 +81,14 @@ pub(super) struct EffectRow {
     pub class: Option<Class>,
 }
 
+/// A row of `accounts.tsv`.
+pub(super) struct AccountRow {
+    pub service: String,
+    /// `*` for every operation that has the member.
+    pub operation: String,
+    pub member: String,
+}
+
 /// A row of `hosts.tsv`.
 pub(super) struct HostRow {
     pub services: String,
@@ -120,6 +129,7 @@ impl Tables {
             credentials: rows(folder, "credentials.tsv", |[operation, _]| {
                 Ok(operation.to_owned())
             })?,
+            accounts: rows(folder, "accounts.tsv", account_row)?,
             id_prefixes: prefixes.join(","),
         })
     }
@@ -213,6 +223,14 @@ fn effect_row(
             "-" => None,
             word => Some(class(word)?),
         },
+    })
+}
+
+fn account_row([service, operation, member, _]: [&str; 4]) -> Result<AccountRow, Fault> {
+    Ok(AccountRow {
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        member: member.to_owned(),
     })
 }
 

@@ -1,0 +1,396 @@
+//! Which actions a call needs, on which resources.
+
+use crate::harness::{call, check, value};
+use cordon_aws::arn::{Partition, Region};
+use cordon_aws::call::Class;
+use cordon_aws::catalog::{Catalog, Member, Shape, ShapeKind};
+use cordon_aws::classify::{destructive, effects};
+use cordon_aws::resource::accesses;
+use cordon_aws::value::Value;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+#[test]
+fn every_call_has_an_access_whatever_its_parameters() {
+    let region: Region = "eu-west-1".parse().unwrap();
+    let partition = Partition::of_region(&region);
+    let mut calls = 0;
+    for service in Catalog::embedded().services() {
+        for operation in service.operations() {
+            for text in ["", "name", "arn:aws:s3:::x/y", "*", "é/:?#", "arn:"] {
+                let parameters = operation
+                    .input()
+                    .map_or(Value::Null, |shape| filled(shape, text, 4));
+                for value in [
+                    &parameters,
+                    &Value::Null,
+                    &Value::Structure(BTreeMap::new()),
+                ] {
+                    let found = accesses(operation, value, &partition, &region, None).unwrap();
+                    assert!(!found.is_empty(), "{operation:?}");
+                    for access in &found {
+                        assert!(
+                            !access.action.is_empty() && !access.resource.arn.is_empty(),
+                            "{operation:?}"
+                        );
+                        assert!(
+                            !access.resource.arn.contains("${"),
+                            "{operation:?}: {}",
+                            access.resource.arn
+                        );
+                    }
+                    let _ = (
+                        effects(operation, value, &found),
+                        destructive(operation, &found),
+                    );
+                }
+                calls += 1;
+            }
+        }
+    }
+    assert!(calls > 6 * 20_000);
+}
+
+/// A value of the shape with every member there, to a depth.
+fn filled(shape: Shape, text: &str, depth: usize) -> Value {
+    let next = |member: Member| filled(member.shape(), text, depth - 1);
+    match shape.kind() {
+        _ if depth == 0 => Value::Null,
+        ShapeKind::Structure | ShapeKind::Union => Value::Structure(
+            shape
+                .members()
+                .map(|member| (member.name().into(), next(member)))
+                .collect(),
+        ),
+        ShapeKind::List => Value::List(vec![next(shape.item().unwrap()); 2]),
+        ShapeKind::Map => {
+            let (_, value) = shape.entry().unwrap();
+            Value::Map(BTreeMap::from([(text.into(), next(value))]))
+        }
+        ShapeKind::Boolean => Value::Bool(true),
+        ShapeKind::Integer | ShapeKind::Float | ShapeKind::Timestamp => Value::Integer("0".into()),
+        ShapeKind::Blob => Value::Blob(bytes::Bytes::copy_from_slice(text.as_bytes())),
+        ShapeKind::String | ShapeKind::Document => Value::String(text.into()),
+    }
+}
+
+#[test]
+fn a_call_that_names_too_much_is_refused() {
+    let delete = |count: u32| {
+        let operation = Catalog::embedded()
+            .service("s3")
+            .unwrap()
+            .operation("DeleteObjects")
+            .unwrap();
+        let keys: Vec<Json> = (0..count)
+            .map(|key| json!({"Key": key.to_string()}))
+            .collect();
+        let parameters = json!({"Bucket": "b", "Delete": {"Objects": keys}});
+        let parameters = value(operation.input().unwrap(), &parameters);
+        let region: Region = "eu-west-1".parse().unwrap();
+        accesses(
+            operation,
+            &parameters,
+            &Partition::of_region(&region),
+            &region,
+            None,
+        )
+    };
+    assert_eq!(delete(10_000).unwrap().len(), 10_000);
+    assert!(delete(10_001).is_err());
+}
+
+#[test]
+fn a_copy_reads_its_source_and_writes_its_destination() {
+    check(
+        "s3",
+        "CopyObject",
+        json!({"Bucket": "to", "Key": "k", "CopySource": "/from/a%20b/c?versionId=v1"}),
+        &[
+            "s3:PutObject on arn:aws:s3:::to/k is update",
+            "s3:GetObjectVersion on arn:aws:s3:::from/a b/c is data",
+        ],
+    );
+    check(
+        "s3",
+        "CopyObject",
+        json!({"Bucket": "to", "Key": "k", "CopySource": "from/x", "Tagging": "a=b"}),
+        &[
+            "s3:PutObject on arn:aws:s3:::to/k is update",
+            "s3:PutObjectTagging on arn:aws:s3:::to/k is update",
+            "s3:GetObject on arn:aws:s3:::from/x is data",
+        ],
+    );
+}
+
+#[test]
+fn every_item_of_a_list_is_a_resource_of_its_own() {
+    check(
+        "ec2",
+        "TerminateInstances",
+        json!({"InstanceIds": ["i-0a", "i-0b"]}),
+        &[
+            "ec2:TerminateInstances on arn:aws:ec2:eu-west-1:111122223333:instance/i-0a is destroy",
+            "ec2:TerminateInstances on arn:aws:ec2:eu-west-1:111122223333:instance/i-0b is destroy",
+        ],
+    );
+    check(
+        "s3",
+        "DeleteObjects",
+        json!({"Bucket": "b", "Delete": {"Objects": [{"Key": "x"}, {"Key": "y", "VersionId": "1"}]}}),
+        &[
+            "s3:DeleteObject on arn:aws:s3:::b/x is destroy",
+            "s3:DeleteObject on arn:aws:s3:::b/y is destroy",
+            "s3:DeleteObjectVersion on arn:aws:s3:::b/x is destroy",
+            "s3:DeleteObjectVersion on arn:aws:s3:::b/y is destroy",
+        ],
+    );
+    check(
+        "ec2",
+        "CreateTags",
+        json!({"Resources": ["i-0a", "vol-0b", "odd"], "Tags": []}),
+        &[
+            "ec2:CreateTags on arn:aws:ec2:eu-west-1:111122223333:instance/i-0a is update",
+            "ec2:CreateTags on arn:aws:ec2:eu-west-1:111122223333:volume/vol-0b is update",
+            "ec2:CreateTags on arn:aws:ec2:eu-west-1:111122223333:*/odd is update",
+        ],
+    );
+    check(
+        "dynamodb",
+        "BatchWriteItem",
+        json!({"RequestItems": {"a": [{"DeleteRequest": {"Key": {}}}], "b": [{"PutRequest": {"Item": {}}}]}}),
+        &[
+            "dynamodb:BatchWriteItem on arn:aws:dynamodb:eu-west-1:111122223333:table/a is destroy",
+            "dynamodb:BatchWriteItem on arn:aws:dynamodb:eu-west-1:111122223333:table/b is destroy",
+        ],
+    );
+    check(
+        "dynamodb",
+        "TransactWriteItems",
+        json!({"TransactItems": [{"Put": {"TableName": "a", "Item": {}}}, {"Update": {"TableName": "b", "Key": {}}}]}),
+        &[
+            "dynamodb:PutItem on arn:aws:dynamodb:eu-west-1:111122223333:table/a is update",
+            "dynamodb:UpdateItem on arn:aws:dynamodb:eu-west-1:111122223333:table/b is update",
+        ],
+    );
+}
+
+#[test]
+fn an_arn_in_a_parameter_wins() {
+    check(
+        "dynamodb",
+        "GetItem",
+        json!({"TableName": "arn:aws:dynamodb:us-west-2:444455556666:table/t", "Key": {}}),
+        &["dynamodb:GetItem on arn:aws:dynamodb:us-west-2:444455556666:table/t is data"],
+    );
+    check(
+        "lambda",
+        "Invoke",
+        json!({"FunctionName": "111122223333:function:ce", "Qualifier": "live"}),
+        &[
+            "lambda:InvokeFunction on arn:aws:lambda:eu-west-1:111122223333:function:ce:live is create",
+        ],
+    );
+    check(
+        "ssm",
+        "SendCommand",
+        json!({"DocumentName": "d", "InstanceIds": ["i-0a", "mi-0b"]}),
+        &[
+            "ssm:SendCommand on arn:aws:ssm:eu-west-1:111122223333:document/d is disrupt",
+            "ssm:SendCommand on arn:aws:ec2:eu-west-1:111122223333:instance/i-0a is disrupt",
+            "ssm:SendCommand on arn:aws:ssm:eu-west-1:111122223333:managed-instance/mi-0b is disrupt",
+        ],
+    );
+    check(
+        "ecs",
+        "DescribeServices",
+        json!({"cluster": "arn:aws:ecs:eu-west-1:111122223333:cluster/c", "services": ["s"]}),
+        &["ecs:DescribeServices on arn:aws:ecs:eu-west-1:111122223333:service/c/s is observe"],
+    );
+}
+
+#[test]
+fn a_value_that_names_another_account_is_a_resource_of_that_account() {
+    let queue = |url: &str, queue: &str| {
+        check(
+            "sqs",
+            "DeleteQueue",
+            json!({ "QueueUrl": url }),
+            &[&format!(
+                "sqs:DeleteQueue on arn:aws:sqs:{queue} is destroy"
+            )],
+        );
+    };
+    let host = "https://sqs.eu-west-1.amazonaws.com";
+    queue(
+        &format!("{host}/111122223333/jobs"),
+        "eu-west-1:111122223333:jobs",
+    );
+    queue(
+        &format!("{host}/666666666666/jobs"),
+        "eu-west-1:666666666666:jobs",
+    );
+    queue("jobs", "eu-west-1:111122223333:jobs");
+    queue("666666666666/jobs", "eu-west-1:666666666666:jobs");
+
+    let function = |name: &str, function: &str| {
+        check(
+            "lambda",
+            "DeleteFunction",
+            json!({ "FunctionName": name }),
+            &[&format!(
+                "lambda:DeleteFunction on arn:aws:lambda:{function} is destroy"
+            )],
+        );
+    };
+    for (name, expected) in [
+        ("ce", "eu-west-1:111122223333:function:ce"),
+        ("function:ce", "eu-west-1:111122223333:function:ce"),
+        (
+            "ce-api-1:live",
+            "eu-west-1:111122223333:function:ce-api-1:live",
+        ),
+        (
+            "666666666666:function:ce",
+            "eu-west-1:666666666666:function:ce",
+        ),
+        (
+            "666666666666:ce:live",
+            "eu-west-1:666666666666:function:ce:live",
+        ),
+        (
+            "us-west-2:666666666666:function:ce",
+            "us-west-2:666666666666:function:ce",
+        ),
+    ] {
+        function(name, expected);
+    }
+}
+
+#[test]
+fn a_role_that_is_handed_on_must_be_passable() {
+    check(
+        "lambda",
+        "CreateFunction",
+        json!({"FunctionName": "f", "Role": "arn:aws:iam::111122223333:role/r", "Code": {}}),
+        &[
+            "lambda:CreateFunction on arn:aws:lambda:eu-west-1:111122223333:function:f is create",
+            "iam:PassRole on arn:aws:iam::111122223333:role/r is identity",
+        ],
+    );
+    check(
+        "iam",
+        "CreateRole",
+        json!({"Path": "/team/", "RoleName": "r", "AssumeRolePolicyDocument": "{}"}),
+        &["iam:CreateRole on arn:aws:iam::111122223333:role/team/r is identity"],
+    );
+}
+
+#[test]
+fn a_call_acts_in_the_account_that_it_names() {
+    let check = |service: &str, operation: &str, parameters: Json, wanted: &str| {
+        let (_, _, found) = call(service, operation, &parameters, "eu-west-1");
+        let arns: Vec<&str> = found.iter().map(|access| &*access.resource.arn).collect();
+        assert_eq!(arns, [wanted], "{operation} {parameters}");
+    };
+    check(
+        "ecr",
+        "BatchDeleteImage",
+        json!({"registryId": "999988887777", "repositoryName": "api", "imageIds": []}),
+        "arn:aws:ecr:eu-west-1:999988887777:repository/api",
+    );
+    check(
+        "ecr",
+        "DescribeRepositories",
+        json!({"registryId": "999988887777"}),
+        "arn:aws:ecr:eu-west-1:999988887777:repository/*",
+    );
+    check(
+        "sqs",
+        "GetQueueUrl",
+        json!({"QueueName": "orders", "QueueOwnerAWSAccountId": "999988887777"}),
+        "arn:aws:sqs:eu-west-1:999988887777:orders",
+    );
+    check(
+        "quicksight",
+        "DeleteDashboard",
+        json!({"AwsAccountId": "999988887777", "DashboardId": "sales"}),
+        "arn:aws:quicksight:eu-west-1:999988887777:dashboard/sales",
+    );
+    // `-` is the caller's own.
+    check(
+        "glacier",
+        "DeleteVault",
+        json!({"accountId": "-", "vaultName": "old"}),
+        "arn:aws:glacier:eu-west-1:111122223333:vaults/old",
+    );
+    let tables = |catalog: &str| {
+        let parameters = json!({"CatalogId": catalog, "DatabaseName": "sales", "Name": "orders"});
+        call("glue", "DeleteTable", &parameters, "eu-west-1").2
+    };
+    for catalog in ["999988887777", "999988887777:s3tablescatalog/sales"] {
+        let found = tables(catalog);
+        assert!(
+            !found.is_empty()
+                && found
+                    .iter()
+                    .all(|access| access.resource.arn.contains(":999988887777:")),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn beanstalk_environments_are_named_whatever_their_application() {
+    let (_, _, found) = call(
+        "elasticbeanstalk",
+        "RebuildEnvironment",
+        &json!({"EnvironmentName": "ce-prod"}),
+        "cn-north-1",
+    );
+    let [access] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(
+        (
+            access.resource.arn.as_ref(),
+            access.resource.source.as_ref(),
+            access.class
+        ),
+        (
+            "arn:aws-cn:elasticbeanstalk:cn-north-1:111122223333:environment/*/ce-prod",
+            "EnvironmentName",
+            Class::Destroy
+        ),
+    );
+}
+
+#[test]
+fn what_the_request_does_not_name_is_a_pattern() {
+    check(
+        "ec2",
+        "DescribeInstances",
+        json!({}),
+        &["ec2:DescribeInstances on * is observe"],
+    );
+    check(
+        "s3",
+        "ListBuckets",
+        json!({}),
+        &["s3:ListAllMyBuckets on * is observe"],
+    );
+    check(
+        "elasticbeanstalk",
+        "TerminateEnvironment",
+        json!({"EnvironmentId": "e-abc"}),
+        &[
+            "elasticbeanstalk:TerminateEnvironment on arn:aws:elasticbeanstalk:eu-west-1:111122223333:environment/*/* is destroy",
+        ],
+    );
+    check(
+        "sqs",
+        "SendMessage",
+        json!({"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/q", "MessageBody": "m"}),
+        &["sqs:SendMessage on arn:aws:sqs:eu-west-1:111122223333:q is create"],
+    );
+}

@@ -1,0 +1,155 @@
+//! What parameters make of a call.
+
+use crate::harness::{call, facts};
+use cordon_aws::call::Class;
+use serde_json::{Value as Json, json};
+
+#[test]
+fn parameters_raise_the_class() {
+    let class = |service, name, parameters: Json| {
+        let (_, _, found) = call(service, name, &parameters, "eu-west-1");
+        found.iter().map(|access| access.class).max().unwrap()
+    };
+    let records = |action: &str| {
+        json!({"HostedZoneId": "Z1", "ChangeBatch": {"Changes": [
+            {"Action": action, "ResourceRecordSet": {"Name": "a", "Type": "A"}}]}})
+    };
+    for (service, name, parameters, expected) in [
+        (
+            "route53",
+            "ChangeResourceRecordSets",
+            records("DELETE"),
+            Class::Destroy,
+        ),
+        (
+            "route53",
+            "ChangeResourceRecordSets",
+            records("CREATE"),
+            Class::Update,
+        ),
+        (
+            "ecs",
+            "UpdateService",
+            json!({"service": "s", "desiredCount": 0}),
+            Class::Disrupt,
+        ),
+        (
+            "ecs",
+            "UpdateService",
+            json!({"service": "s", "desiredCount": 2}),
+            Class::Update,
+        ),
+        (
+            "s3",
+            "PutBucketVersioning",
+            json!({"Bucket": "b", "VersioningConfiguration": {"Status": "Suspended"}}),
+            Class::Weaken,
+        ),
+        (
+            "s3",
+            "PutBucketVersioning",
+            json!({"Bucket": "b", "VersioningConfiguration": {"Status": "Enabled"}}),
+            Class::Update,
+        ),
+        (
+            "s3",
+            "PutBucketLifecycleConfiguration",
+            json!({"Bucket": "b", "LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "Expiration": {"Days": 1}}]}}),
+            Class::Destroy,
+        ),
+        (
+            "rds",
+            "ModifyDBInstance",
+            json!({"DBInstanceIdentifier": "d", "BackupRetentionPeriod": 0}),
+            Class::Destroy,
+        ),
+        (
+            "rds",
+            "ModifyDBInstance",
+            json!({"DBInstanceIdentifier": "d", "DeletionProtection": false}),
+            Class::Weaken,
+        ),
+        (
+            "ec2",
+            "ModifyInstanceAttribute",
+            json!({"InstanceId": "i-0a", "DisableApiTermination": {"Value": false}}),
+            Class::Weaken,
+        ),
+        (
+            "dynamodb",
+            "BatchWriteItem",
+            json!({"RequestItems": {"t": [{"DeleteRequest": {"Key": {}}}]}}),
+            Class::Destroy,
+        ),
+        (
+            "dynamodb",
+            "BatchWriteItem",
+            json!({"RequestItems": {"t": [{"PutRequest": {"Item": {}}}]}}),
+            Class::Update,
+        ),
+        (
+            "rds-data",
+            "ExecuteStatement",
+            json!({"sql": "DROP TABLE x", "resourceArn": "arn:aws:rds:eu-west-1:111122223333:cluster:c"}),
+            Class::Destroy,
+        ),
+        (
+            "sts",
+            "AssumeRole",
+            json!({"RoleArn": "arn:aws:iam::111122223333:role/r"}),
+            Class::Identity,
+        ),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            json!({"SecretId": "s"}),
+            Class::Data,
+        ),
+        (
+            "elasticbeanstalk",
+            "TerminateEnvironment",
+            json!({"EnvironmentName": "e"}),
+            Class::Destroy,
+        ),
+        (
+            "elasticbeanstalk",
+            "UpdateEnvironment",
+            json!({"EnvironmentName": "e"}),
+            Class::Update,
+        ),
+    ] {
+        assert_eq!(
+            class(service, name, parameters.clone()),
+            expected,
+            "{service}:{name} {parameters}"
+        );
+    }
+}
+
+#[test]
+fn effects_are_told_by_parameters() {
+    assert_eq!(
+        facts(
+            "rds",
+            "DeleteDBInstance",
+            json!({"DBInstanceIdentifier": "d", "SkipFinalSnapshot": true})
+        ),
+        ["deletes", "skips-final-snapshot", "stateful"],
+    );
+    assert_eq!(
+        facts(
+            "s3",
+            "PutBucketPolicy",
+            json!({"Bucket": "b", "Policy": "{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":[\"*\"]}}}"})
+        ),
+        ["opens-public-access"],
+    );
+    assert_eq!(
+        facts("s3", "GetObject", json!({"Bucket": "b", "Key": "k"})),
+        [""; 0]
+    );
+    assert_eq!(
+        facts("ec2", "TerminateInstances", json!({"InstanceIds": ["i-*"]})),
+        ["deletes", "wildcard-target"],
+    );
+}

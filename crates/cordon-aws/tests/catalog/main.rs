@@ -1,0 +1,14 @@
+//! What the catalog says: counts, hosts, and the accesses of calls that people know.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod accesses;
+mod effects;
+mod harness;
+mod hosts;
+mod known;
