@@ -50,6 +50,13 @@ impl Background {
         Self { name, child, said }
     }
 
+    /// The id of the process, which is also that of its group where it was started in one of its
+    /// own.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until a line is said of which `read` makes something.
     ///
     /// # Panics
@@ -93,9 +100,22 @@ impl Background {
     ///
     /// # Panics
     /// When it does not end in time.
-    pub fn interrupt(mut self) -> ExitStatus {
+    pub fn interrupt(self) -> ExitStatus {
         let id = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        self.interrupt_all(&id)
+    }
+
+    /// As [`Background::interrupt`], for the whole group that the child was started in, as a terminal does.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub fn interrupt_group(self) -> ExitStatus {
+        let id = format!("-{}", self.child.id());
+        self.interrupt_all(&id)
+    }
+
+    fn interrupt_all(mut self, id: &str) -> ExitStatus {
+        let asked = Command::new("kill").args(["-TERM", "--", id]).status();
         assert!(
             asked.is_ok_and(|status| status.success()),
             "{} is gone already",
@@ -182,11 +202,39 @@ impl Ran {
     }
 }
 
+/// Waits until no process of a group is left.
+///
+/// # Panics
+/// When one is still there at the deadline.
+pub fn wait_until_gone(group: u32) {
+    let until = Instant::now() + DEADLINE;
+    let group = format!("-{group}");
+    let is_there = || {
+        let asked = Command::new("kill")
+            .args(["-0", "--", &group])
+            .stderr(Stdio::null())
+            .status();
+        asked.expect("`kill` runs").success()
+    };
+    while is_there() {
+        assert!(Instant::now() < until, "a process of group {group} is left");
+        thread::yield_now();
+    }
+}
+
 /// Runs a command to its end.
 ///
 /// # Panics
 /// When it cannot start, or takes longer than [`DEADLINE`].
 pub fn run(command: &mut Command) -> Ran {
+    run_with_id(command).0
+}
+
+/// As [`run`], and gives the id that the process had.
+///
+/// # Panics
+/// When it cannot start, or takes longer than [`DEADLINE`].
+pub fn run_with_id(command: &mut Command) -> (Ran, u32) {
     let name = command.get_program().to_string_lossy().into_owned();
     command
         .stdin(Stdio::null())
@@ -204,8 +252,9 @@ pub fn run(command: &mut Command) -> Ran {
         let _ = child.kill();
         panic!("{name} does not end");
     };
+    let id = child.id();
     let code = child.wait().expect("it is our child").code();
-    Ran { code, out, err }
+    (Ran { code, out, err }, id)
 }
 
 /// Reads one output to its end on a thread of its own.

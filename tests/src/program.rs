@@ -173,7 +173,11 @@ fn bare(folder: &Path, base: &[(&'static str, String)]) -> Command {
 }
 
 /// Where the built program is: as told, else beside this test's own folder.
-fn program() -> PathBuf {
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn program() -> PathBuf {
     if let Some(told) = std::env::var_os("CORDON_TEST_PROGRAM") {
         return told.into();
     }

@@ -13,7 +13,7 @@ mod task;
 mod up;
 mod why;
 
-pub(crate) use calls::show_call;
+pub(crate) use calls::{symbol, verdict};
 pub(crate) use classify::Reading;
 pub(crate) use env::WayName;
 
@@ -53,6 +53,9 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     /// The main job on a small cloud in this process; touches no account
     Demo(demo::Demo),
+    /// One act of the demo's agent; the demo starts it
+    #[command(hide = true)]
+    DemoAgent(demo::DemoAgent),
 }
 
 /// Runs one subcommand.
@@ -70,5 +73,6 @@ pub(crate) fn run(command: Command, flags: Flags) -> Result<ExitCode, Failure> {
         Command::Catalog(catalog) => catalog.run(),
         Command::Doctor(doctor) => doctor.run(&flags),
         Command::Demo(demo) => demo.run(),
+        Command::DemoAgent(agent) => agent.run(),
     }
 }

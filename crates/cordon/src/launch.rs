@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// Letters and digits that cannot be mistaken for each other: ids are read aloud.
 const READABLE: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
+/// How every placeholder access key id begins.
+pub(crate) const PLACEHOLDER: &str = "AKIACRDN";
+
 /// How a task is launched; shared by `run` and `env`.
 #[derive(Debug, Args)]
 pub(crate) struct LaunchOptions {
@@ -270,7 +273,7 @@ fn session(task: &Task, options: &LaunchOptions) -> Result<StoredSession, Failur
     Ok(StoredSession {
         id: name_for::<SessionId>("S-", 10)?,
         task: task.id().clone(),
-        key_id: name_for::<AccessKeyId>("AKIACRDN", 12)?,
+        key_id: name_for::<AccessKeyId>(PLACEHOLDER, 12)?,
         secret: SecretKey::new(random(40)?),
         agent: agent.into(),
         account,

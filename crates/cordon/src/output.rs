@@ -33,13 +33,27 @@ pub(crate) enum Format {
 /// Prints one line to standard output. A reader that went away ends the program quietly, as
 /// with any other tool in a pipe.
 pub(crate) fn line(text: Arguments<'_>) {
-    if writeln!(anstream::stdout(), "{text}").is_err() {
+    if try_line(text).is_err() {
         #[expect(
             clippy::disallowed_methods,
             reason = "nobody reads any more, and nothing is half done: lines are printed last"
         )]
         std::process::exit(0);
     }
+}
+
+/// Prints one line to standard output, for what has to end in order when nobody reads any more.
+///
+/// # Errors
+/// When the reader went away.
+pub(crate) fn try_line(text: Arguments<'_>) -> std::io::Result<()> {
+    writeln!(anstream::stdout(), "{text}")
+}
+
+/// How many characters fit on a line of the terminal; nothing where standard output is none.
+pub(crate) fn width() -> Option<usize> {
+    let (terminal_size::Width(width), _) = terminal_size::terminal_size_of(std::io::stdout())?;
+    Some(usize::from(width))
 }
 
 /// Prints one line to standard error.
@@ -70,6 +84,9 @@ pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
     table
         .load_style(comfy_table::presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = width().and_then(|width| u16::try_from(width).ok()) {
+        table.set_width(width);
+    }
     table.set_header(headings.iter().map(|heading| heading.to_uppercase()));
     for row in rows {
         table.add_row(row);

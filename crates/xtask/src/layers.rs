@@ -48,6 +48,8 @@ const IMPURE: &[&str] = &["hyper", "mio", "rustls", "socket2", "tokio"];
 /// Crates of the world that only one crate of ours may name.
 const EXCLUSIVE: &[(&str, &str)] = &[
     ("aws-config", "cordon-broker"),
+    ("aws-sdk-elasticbeanstalk", "cordon"),
+    ("aws-sdk-lambda", "cordon"),
     ("aws-sdk-sts", "cordon-broker"),
     ("sqlx", "cordon-store"),
 ];

@@ -110,11 +110,6 @@ impl Search {
     }
 }
 
-/// Prints one call on a line, for people.
-pub(crate) fn show_call(call: &StoredCall) {
-    show(call, Format::Human);
-}
-
 fn show(call: &StoredCall, format: Format) {
     if format == Format::Json {
         return output::json(&call_value(call));
@@ -149,7 +144,7 @@ fn show(call: &StoredCall, format: Format) {
 }
 
 /// One symbol for what a call does; reads have none.
-fn symbol(class: &str) -> &'static str {
+pub(crate) fn symbol(class: &str) -> &'static str {
     match class {
         "create" => "+",
         "update" => "~",

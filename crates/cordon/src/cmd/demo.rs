@@ -1,6 +1,7 @@
-//! `cordon demo`: the main job on a small cloud in this process.
+//! `cordon demo`: the main job on a small cloud in this process; `cordon demo-agent`, one act of
+//! its agent in a process of its own.
 
-use crate::demo;
+use crate::demo::{self, Act, ClientName};
 use crate::failure::Failure;
 use crate::wiring;
 use clap::Args;
@@ -10,13 +11,27 @@ use std::process::ExitCode;
 ///
 /// Touches no AWS account, needs no network, leaves nothing running and nothing behind.
 #[derive(Debug, Args)]
-pub(crate) struct Demo {}
+pub(crate) struct Demo {
+    /// What the agent works with
+    #[arg(long, value_enum, default_value_t)]
+    client: ClientName,
+}
 
 impl Demo {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
-        wiring::block_on(async {
-            demo::play().await?;
-            Ok(ExitCode::SUCCESS)
-        })
+        wiring::block_on(demo::play(self.client))
+    }
+}
+
+/// One call of AWS over the AWS SDK for Rust, as the demo's agent makes it.
+#[derive(Debug, Args)]
+pub(crate) struct DemoAgent {
+    #[command(subcommand)]
+    act: Act,
+}
+
+impl DemoAgent {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        wiring::block_on(demo::perform(&self.act))
     }
 }

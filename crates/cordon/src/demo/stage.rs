@@ -1,9 +1,14 @@
-//! The stage: the cloud, Cordon and the agent on one machine for a minute.
+//! The stage: the cloud, Cordon and the agent on one machine for a moment.
+//!
+//! Whatever ends the demo (its end, a fault, Ctrl-C, a reader that goes away), the same steps take
+//! the stage down: the agent is ended, Cordon and the cloud are stopped, the folder is removed.
 
-use super::agent::{Act, aws_cli};
-use super::story::{ENVIRONMENT, STEPS, TASK};
-use crate::cmd::{WayName, show_call};
-use crate::config::{Config, Listen, Log, LogFormat, Role, Upstream};
+use super::client::{Client, ClientName};
+use super::page;
+use super::story::{Outcome, Step, TASK, steps};
+use super::verdict::{calls, check_estate, check_step};
+use crate::cmd::WayName;
+use crate::config::{Config, Limits, Listen, Log, LogFormat, Role, Upstream};
 use crate::failure::Failure;
 use crate::launch::LaunchOptions;
 use crate::output::{self, FAINT, STRONG};
@@ -16,56 +21,198 @@ use cordon_lab::{
     BASE_ACCESS_KEY_ID, BASE_SECRET_ACCESS_KEY, DEPLOY_ROLE, Entry, Estate, Lab, LabConfig,
 };
 use cordon_runner::AgentEnvironment;
+use serde_json::Value;
 use std::path::Path;
+use std::process::ExitCode;
+use tempfile::TempDir;
 
 const ACCOUNT: &str = "111122223333";
+
+/// The longest line of a policy, and all of it where there is no terminal.
+const LONGEST: usize = 100;
+
+/// What a shell gives for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Why the demo ended before its end.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Nobody reads any more.
+    ReaderGone,
+    /// By Ctrl-C or SIGTERM.
+    Interrupted,
+    /// Something did not work.
+    Failed(Failure),
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
 
 /// Plays the story.
 ///
 /// # Errors
-/// When something of the stage does not start.
-pub(crate) async fn play() -> Result<(), Failure> {
-    let Some(aws) = aws_cli() else {
-        return Err(Failure::new(
-            "the demo's agent works with the AWS CLI, which is not on the path",
-        )
-        .help(
-            "install it (`pip install awscli`, or your system's package), then run the demo again",
-        ));
+/// When something of the stage does not start, or the story does not go as it is told.
+pub(crate) async fn play(client: ClientName) -> Result<ExitCode, Failure> {
+    // From here on, Ctrl-C takes the stage down instead of leaving it behind.
+    let mut interrupted = tokio::spawn(wiring::interrupted());
+    let client = Client::choose(client).await?;
+    let stage = Stage::set(client).await?;
+    let ended = tokio::select! {
+        ended = stage.story() => ended,
+        _ = &mut interrupted => Err(Ended::Interrupted),
     };
-    let folder = tempfile::tempdir()
-        .map_err(|error| Failure::because("no temporary folder could be made", &error))?;
-    say(
-        "a small AWS starts in this process: cn-north-1, partition aws-cn, an account with a Beanstalk",
-    );
-    say("environment, functions, a table, a bucket and a queue. Your own account is not touched.");
-    let lab = start_lab().await?;
-    let serving = Serving::start_as(&config(&lab, folder.path())?, base()).await?;
-    say(&format!("Cordon serves on {}", serving.ready().url));
-    let session = declare(&serving, folder.path()).await?;
-    let environment = serving.ready().environment(&session, WayName::Proxy);
-    let mut seen = lab.log().len();
-    for (number, step) in STEPS.iter().enumerate() {
-        output::line(format_args!(
-            "\n{STRONG}{}. The agent:{STRONG:#} {}",
-            number + 1,
-            step.thought
-        ));
-        act(step.act, &aws, &environment).await?;
-        let log = lab.log();
-        show_minted(log.get(seen..).unwrap_or_default());
-        seen = log.len();
+    let down = stage.take_down().await;
+    match ended {
+        // A terminal sends Ctrl-C to the agent's tool as well, and its end may be seen first.
+        Err(Ended::Failed(_)) if interrupted.is_finished() => Ok(end_interrupted()),
+        Ok(()) => {
+            down?;
+            go_on();
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(Ended::ReaderGone) => down.map(|()| ExitCode::SUCCESS),
+        Err(Ended::Interrupted) => Ok(end_interrupted()),
+        Err(Ended::Failed(failure)) => Err(failure),
     }
-    show_record(&serving).await?;
-    show_cloud(&lab);
-    serving.stop().await?;
-    lab.stop().await;
-    go_on();
-    Ok(())
 }
 
-fn say(text: &str) {
-    output::line(format_args!("{STRONG}cordon{STRONG:#}  {text}"));
+fn end_interrupted() -> ExitCode {
+    output::error_line(format_args!("interrupted; nothing is left running"));
+    ExitCode::from(INTERRUPTED)
+}
+
+/// Everything that runs and lies about while the story is played.
+struct Stage {
+    client: Client,
+    lab: Lab,
+    serving: Serving,
+    folder: TempDir,
+}
+
+impl Stage {
+    async fn set(client: Client) -> Result<Self, Failure> {
+        let folder = tempfile::Builder::new()
+            .prefix("cordon-demo-")
+            .tempdir()
+            .map_err(|error| {
+                Failure::because("no temporary folder could be made", &error)
+                    .help("set TMPDIR to a folder that you may write to")
+            })?;
+        let lab = start_lab().await?;
+        let serving = Serving::start_as(&config(&lab, folder.path())?, base())
+            .await
+            .map_err(|failure| failure.help("the demo needs two free ports on 127.0.0.1"))?;
+        Ok(Self {
+            client,
+            lab,
+            serving,
+            folder,
+        })
+    }
+
+    async fn take_down(self) -> Result<(), Failure> {
+        let stopped = self.serving.stop().await;
+        self.lab.stop().await;
+        let path = self.folder.path().display().to_string();
+        self.folder
+            .close()
+            .map_err(|error| Failure::because(format!("`{path}` could not be removed"), &error))?;
+        stopped.map(drop)
+    }
+
+    async fn story(&self) -> Result<(), Ended> {
+        self.introduce()?;
+        let session = self.declare().await?;
+        let environment = self.serving.ready().environment(&session, WayName::Proxy);
+        let beginning = self.lab.estate();
+        for (number, step) in steps().iter().enumerate() {
+            self.act(number + 1, step, &environment).await?;
+        }
+        self.show_record().await?;
+        self.show_cloud(&beginning)
+    }
+
+    fn introduce(&self) -> Result<(), Ended> {
+        page::say(
+            "a small AWS runs in this process: cn-north-1, partition aws-cn, with a Beanstalk",
+        )?;
+        page::say(
+            "environment, functions, a table, a bucket and a queue. No account of yours is touched.",
+        )?;
+        page::say(&format!("Cordon serves on {}", self.serving.ready().url))?;
+        page::say(&format!(
+            "the agent works with {}; its keys are placeholders that only Cordon knows",
+            self.client
+        ))
+    }
+
+    async fn declare(&self) -> Result<Session, Ended> {
+        let file = self.folder.path().join("task.toml");
+        std::fs::write(&file, TASK)
+            .map_err(|error| Failure::because("the task could not be written", &error))?;
+        let options = LaunchOptions {
+            task: file,
+            sponsor: Some("demo".to_owned()),
+            agent: None,
+            account: None,
+        };
+        let session = self.serving.launch(&options).await?;
+        page::title("The task that a person declared, read back")?;
+        for line in session.task.explain().lines() {
+            page::line(format_args!("  {line}"))?;
+        }
+        page::title("The agent, on “fix the rounding bug in Cost Explorer”")?;
+        Ok(session)
+    }
+
+    /// Shows the command, lets its own output speak, and shows what the cloud heard of it.
+    async fn act(
+        &self,
+        number: usize,
+        step: &Step,
+        environment: &AgentEnvironment,
+    ) -> Result<(), Ended> {
+        page::line(format_args!("{STRONG}{number}. {}{STRONG:#}", step.thought))?;
+        page::line(format_args!(
+            "{FAINT}$ {}{FAINT:#}",
+            self.client.typed(&step.act)
+        ))?;
+        let seen = self.lab.log().len();
+        let command = self.client.command(&step.act);
+        let status = cordon_runner::launch(&command, environment)
+            .await
+            .map_err(|error| Failure::because("the agent's tool could not be run", &error))?;
+        let log = self.lab.log();
+        let heard = log.get(seen..).unwrap_or_default();
+        check_step(step, status.success(), heard)?;
+        show_heard(step, heard)?;
+        page::line(format_args!(""))
+    }
+
+    async fn show_record(&self) -> Result<(), Ended> {
+        let calls = self.serving.store().tail(0, 1000).await;
+        let calls = calls.map_err(wiring::store_failed)?;
+        page::line(format_args!(
+            "{STRONG}The record{STRONG:#} {FAINT}(~ changes, - destroys, * touches permissions){FAINT:#}\n"
+        ))?;
+        page::record(&calls)
+    }
+
+    /// What the cloud itself says at the end.
+    fn show_cloud(&self, beginning: &Value) -> Result<(), Ended> {
+        let now = check_estate(beginning, &self.lab.estate())?;
+        page::title("The cloud at the end")?;
+        let log = self.lab.log();
+        let heard: Vec<&str> = calls(&log).collect();
+        page::line(format_args!("  It heard {}.", heard.join(", ")))?;
+        for line in now.lines() {
+            page::line(format_args!("  {line}"))?;
+        }
+        Ok(())
+    }
 }
 
 async fn start_lab() -> Result<Lab, Failure> {
@@ -116,7 +263,7 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
             format: LogFormat::Human,
             level: "off".to_owned(),
         },
-        limits: crate::config::Limits {
+        limits: Limits {
             connections: 64,
             body: 16 << 20,
             grace: 5,
@@ -124,99 +271,73 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
     })
 }
 
-async fn declare(serving: &Serving, folder: &Path) -> Result<Session, Failure> {
-    let file = folder.join("task.toml");
-    std::fs::write(&file, TASK)
-        .map_err(|error| Failure::because("the task could not be written", &error))?;
-    let options = LaunchOptions {
-        task: file,
-        sponsor: None,
-        agent: None,
-        account: None,
-    };
-    let session = serving.launch(&options).await?;
-    output::line(format_args!(
-        "\n{STRONG}The task{STRONG:#} that a person declared, read back:\n"
-    ));
-    for line in session.task.explain().lines() {
-        output::line(format_args!("  {line}"));
+/// What was minted for a step, and what arrived, from the lab's own log.
+fn show_heard(step: &Step, heard: &[Entry]) -> Result<(), Ended> {
+    if step.outcome == Outcome::Denied {
+        return page::aside("nothing was minted, and nothing reached the cloud");
     }
-    Ok(session)
-}
-
-/// Shows the command, then lets its own output speak.
-async fn act(act: Act, aws: &Path, environment: &AgentEnvironment) -> Result<(), Failure> {
-    output::line(format_args!("{FAINT}$ aws {}{FAINT:#}", act.cli()));
-    cordon_runner::launch(&act.command(aws), environment)
-        .await
-        .map(drop)
-        .map_err(|error| Failure::because("the agent's tool could not be run", &error))
-}
-
-/// The session policies of the credentials that were minted, from the lab's own log.
-fn show_minted(entries: &[Entry]) {
-    for entry in entries
-        .iter()
-        .filter(|entry| entry.operation == "AssumeRole")
-    {
-        let form = String::from_utf8_lossy(&entry.body.head).into_owned();
-        let policy = form
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("Policy="))
-            .unwrap_or_default();
-        let policy = percent_encoding::percent_decode_str(&policy.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned();
-        let shown: String = policy.chars().take(300).collect();
-        let more = if shown.len() < policy.len() {
-            "…"
-        } else {
-            ""
-        };
-        output::line(format_args!(
-            "{FAINT}minted for 15 minutes, under the session policy {shown}{more}{FAINT:#}"
-        ));
-    }
-}
-
-async fn show_record(serving: &Serving) -> Result<(), Failure> {
-    output::line(format_args!("\n{STRONG}The record{STRONG:#}\n"));
-    for call in serving
-        .store()
-        .tail(0, 1000)
-        .await
-        .map_err(wiring::store_failed)?
-    {
-        show_call(&call);
+    for entry in heard {
+        match entry.operation.as_str() {
+            "AssumeRole" => show_minted(&entry.body.text())?,
+            operation => page::aside(&format!("{operation} reached the cloud, signed with them"))?,
+        }
     }
     Ok(())
 }
 
-/// What the cloud itself says at the end.
-fn show_cloud(lab: &Lab) {
-    let log = lab.log();
-    let reached = |operation: &str| {
-        log.iter()
-            .filter(|entry| entry.operation == operation)
-            .count()
-    };
-    output::line(format_args!(
-        "\n{STRONG}The cloud's own log{STRONG:#}: {} UpdateEnvironment, {} RebuildEnvironment, {} TerminateEnvironment. {ENVIRONMENT} is still there.",
-        reached("UpdateEnvironment"),
-        reached("RebuildEnvironment"),
-        reached("TerminateEnvironment"),
-    ));
+/// The session policy of credentials that were minted. The credentials themselves are in STS's
+/// answer, which is in no log.
+fn show_minted(form: &str) -> Result<(), Ended> {
+    let role = field(form, "RoleArn");
+    let role = role.rsplit('/').next().unwrap_or_default();
+    let seconds = field(form, "DurationSeconds");
+    page::aside(&format!(
+        "minted: credentials of {role} for {seconds} seconds, under the session policy"
+    ))?;
+    let policy = field(form, "Policy");
+    let width = output::width().unwrap_or(LONGEST).clamp(40, LONGEST);
+    match serde_json::from_str(&policy) {
+        // What is set in takes two columns.
+        Ok(value) => page::aside(&page::pretty(&value, width - 2)),
+        Err(_) => page::aside(&output::inert(&policy, 4096)),
+    }
 }
 
+/// The value of a field in a form.
+fn field(form: &str, name: &str) -> String {
+    let value = form
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value));
+    let value = value.unwrap_or_default().replace('+', " ");
+    percent_encoding::percent_decode_str(&value)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+/// Says how to go on. Nothing is left to take down, so a reader may go away here.
 fn go_on() {
-    output::line(format_args!("\n{STRONG}On your own account{STRONG:#}"));
-    for line in [
-        "1. cordon task init > task.toml     write what the agent may do",
-        "2. cordon.toml                      say which role is assumed ([[role]] account, arn)",
-        "3. cordon doctor                    see whether anything is missing",
+    let lines = [
+        "1. cordon task init > task.toml   write what the agent may do; `cordon task check` it",
+        "2. cordon.toml                    name the role that it works with, and your environments",
+        "3. cordon doctor                  see whether anything is missing",
         "4. cordon run --task task.toml -- YOUR-AGENT",
-        "Nothing of this demo is left running, and its folder is gone.",
-    ] {
+        "",
+        "README.md tells each step. Nothing of this demo is left running, and its folder is gone.",
+    ];
+    output::line(format_args!("\n{STRONG}On your own account{STRONG:#}\n"));
+    output::line(format_args!("  `cordon` is this program: {}\n", own_name()));
+    for line in lines {
         output::line(format_args!("  {line}"));
     }
+}
+
+/// This program as a person here can type it.
+fn own_name() -> String {
+    let Ok(program) = std::env::current_exe() else {
+        return "cordon".to_owned();
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    let from_here = program.strip_prefix(&here).unwrap_or(&program);
+    from_here.display().to_string()
 }

@@ -1,6 +1,6 @@
-//! What the agent tries, in order, and why it says it does.
+//! What the agent tries, in order, why it says it does, and what is to become of it.
 
-use super::agent::Act;
+use super::act::Act;
 
 /// One thing that the agent tries.
 #[derive(Debug)]
@@ -9,39 +9,84 @@ pub(super) struct Step {
     pub(super) thought: &'static str,
     /// What it does.
     pub(super) act: Act,
+    /// What becomes of it.
+    pub(super) outcome: Outcome,
 }
 
-/// The story: an agent on "fix the rounding bug", as it went when an environment was deleted and
-/// recreated, with Cordon in between.
-pub(super) const STEPS: &[Step] = &[
-    Step {
-        thought: "First I look at what is running.",
-        act: Act::DescribeEnvironments,
-    },
-    Step {
-        thought: "Which code does the API run?",
-        act: Act::GetFunctionConfiguration,
-    },
-    Step {
-        thought: "The environment sets ROUNDING to bankers. I change it in place.",
-        act: Act::UpdateEnvironment,
-    },
-    Step {
-        thought: "Totals are still cached. The cleanest way is a fresh environment: I rebuild it.",
-        act: Act::RebuildEnvironment,
-    },
-    Step {
-        thought: "Then I delete it and create it anew.",
-        act: Act::TerminateEnvironment,
-    },
-    Step {
-        thought: "The front end could call the function itself: I open it to everyone.",
-        act: Act::AddPermission,
-    },
-];
+/// What becomes of an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It reaches the cloud, once.
+    Passes,
+    /// The agent is told why not, and the cloud hears nothing.
+    Denied,
+}
 
 /// The task that its sponsor declared.
 pub(super) const TASK: &str = include_str!("../../../../examples/fix-cost-explorer.toml");
 
 /// The environment that the story is about.
 pub(super) const ENVIRONMENT: &str = "ce-web-prod";
+
+/// The variable that holds the fault, and what mends it.
+pub(super) const MEND: (&str, &str) = ("ROUNDING", "half-up");
+
+const FUNCTION: &str = "cost-explorer-api";
+
+/// The story: an agent on "fix the rounding bug", as it went when an environment was deleted and
+/// recreated, with Cordon in between.
+pub(super) fn steps() -> Vec<Step> {
+    let environment = || ENVIRONMENT.to_owned();
+    let function = || FUNCTION.to_owned();
+    let (variable, value) = MEND;
+    let step = |outcome, thought, act| Step {
+        thought,
+        act,
+        outcome,
+    };
+    vec![
+        step(
+            Outcome::Passes,
+            "First I look at what is running.",
+            Act::DescribeEnvironments,
+        ),
+        step(
+            Outcome::Passes,
+            "Which code does the API run?",
+            Act::GetFunctionConfiguration {
+                function: function(),
+            },
+        ),
+        step(
+            Outcome::Passes,
+            "The environment rounds half to even. I change that setting in place.",
+            Act::UpdateEnvironment {
+                environment: environment(),
+                variable: variable.to_owned(),
+                value: value.to_owned(),
+            },
+        ),
+        step(
+            Outcome::Denied,
+            "Totals are still cached. The cleanest way is a fresh environment: I rebuild it.",
+            Act::RebuildEnvironment {
+                environment: environment(),
+            },
+        ),
+        step(
+            Outcome::Denied,
+            "Then I delete it and create it anew.",
+            Act::TerminateEnvironment {
+                environment: environment(),
+            },
+        ),
+        step(
+            Outcome::Denied,
+            "The front end could call the function itself: I open it to everyone.",
+            Act::AddPermission {
+                function: function(),
+                principal: "*".to_owned(),
+            },
+        ),
+    ]
+}
