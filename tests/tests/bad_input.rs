@@ -242,17 +242,25 @@ fn a_configuration_is_told_all_its_faults_at_once() {
 
 #[test]
 fn a_task_is_told_all_its_faults_at_once() {
-    let as_written = [
-        ("ttl    =", "ttI    ="),
+    // Three that reading finds, and two that only policies and catalog do.
+    let spoiled = [
+        ("mode   = \"live\"", "mode   = \"alive\""),
         ("[\"111122223333\"]", "[\"1111\"]"),
         ("mutations = 50", "mutations = -1"),
-    ];
-    check_faults(&as_written, &["`ttI`", "`1111`", "mutations"]);
-    let as_meant = [
         ("\"dynamodb:PutItem\"", "\"dynamodb:PutItems\""),
-        ("creates   = 50", "creates   = 0"),
+        ("[\"dev\"]", "[\"devel\"]"),
     ];
-    check_faults(&as_meant, &["dynamodb:PutItems", "`creates`"]);
+    check_faults(
+        &spoiled,
+        &[
+            "the task has 5 faults",
+            "task.toml:6:10: unknown mode `alive`",
+            "task.toml:10:17: `1111` is not an account id",
+            "task.toml:12:17: the environment map has no `devel`",
+            "task.toml:22:27: the catalog knows no action `dynamodb:PutItems`",
+            "task.toml:35:13: `mutations` in [budget] is not a number",
+        ],
+    );
 }
 
 #[test]

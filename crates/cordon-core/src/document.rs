@@ -68,6 +68,13 @@ impl<'t> Document<'t> {
         self.faults.push(fault);
     }
 
+    /// How many faults were noted so far. A part of the file was read whole where reading it
+    /// noted none.
+    #[must_use]
+    pub fn found(&self) -> usize {
+        self.faults.len()
+    }
+
     /// The file as the caller named it.
     #[must_use]
     pub fn file(&self) -> &'t str {

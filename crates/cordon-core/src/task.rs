@@ -22,7 +22,7 @@ mod written;
 pub use written::Written;
 
 use crate::action::{ActionSet, Actions};
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults};
 use crate::names::{ApproverGroup, Environment, Sponsor, TaskId, Team};
 use crate::policy::Policies;
 use cedar_policy::{Entities, PolicySet};
@@ -161,13 +161,34 @@ pub(crate) struct Target {
 }
 
 impl Task {
+    /// Reads and compiles the text of a task file, called `file` in messages.
+    ///
+    /// # Errors
+    /// Every fault: also those that [`Task::compile`] finds in what could be read, where
+    /// [`Written::parse`] has found some. Nothing is blamed for what could not be read.
+    pub fn read(
+        file: &str,
+        text: &str,
+        policies: &Policies,
+        launch: Launch,
+    ) -> Result<Self, Faults> {
+        let written::Reading { written, faults } = written::Reading::of(file, text);
+        let Some(written) = written else {
+            let fault = Fault::of_file(file, "the task could not be read", "");
+            return Err(Faults::or(faults, ()).err().unwrap_or_else(|| fault.into()));
+        };
+        let check = freeze::Ceiling::MustContain;
+        freeze::freeze(&written, faults, policies, launch, check)
+    }
+
     /// Freezes and compiles `written`: expands wildcards, checks every name, and checks that the
     /// task lies inside the ceiling of `policies`.
     ///
     /// # Errors
     /// Every fault.
     pub fn compile(written: &Written, policies: &Policies, launch: Launch) -> Result<Self, Faults> {
-        freeze::freeze(written, policies, launch, freeze::Ceiling::MustContain)
+        let check = freeze::Ceiling::MustContain;
+        freeze::freeze(written, Vec::new(), policies, launch, check)
     }
 
     /// Compiles again what was launched before, after a restart or under newer policies. It is
@@ -177,7 +198,8 @@ impl Task {
     /// # Errors
     /// Every fault but those of the ceiling.
     pub fn restore(written: &Written, policies: &Policies, launch: Launch) -> Result<Self, Faults> {
-        freeze::freeze(written, policies, launch, freeze::Ceiling::DecidesLater)
+        let check = freeze::Ceiling::DecidesLater;
+        freeze::freeze(written, Vec::new(), policies, launch, check)
     }
 
     /// Its id.

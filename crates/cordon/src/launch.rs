@@ -8,7 +8,7 @@ use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
 use cordon_core::names::{SessionId, Sponsor, TaskId};
 use cordon_core::policy::Policies;
 use cordon_core::session::{Session, SessionState};
-use cordon_core::task::{Launch, Task, Written};
+use cordon_core::task::{Launch, Task};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -188,17 +188,13 @@ pub(crate) fn draft(id: &str, file: &Path, policies: &Policies) -> Result<Task, 
 /// # Errors
 /// Every fault, with its place.
 fn compile(name: &str, text: &str, policies: &Policies, launch: Launch) -> Result<Task, Failure> {
-    Written::parse(name, text)
-        .and_then(|written| Task::compile(&written, policies, launch))
-        .map_err(|faults| {
-            let count = faults.iter().count();
-            let count = if count == 1 {
-                "1 fault".to_owned()
-            } else {
-                format!("{count} faults")
-            };
-            Failure::new(format!("the task has {count}\n{faults}")).help("nothing was launched")
-        })
+    Task::read(name, text, policies, launch).map_err(|faults| {
+        let count = match faults.iter().count() {
+            1 => "1 fault".to_owned(),
+            count => format!("{count} faults"),
+        };
+        Failure::new(format!("the task has {count}\n{faults}")).help("nothing was launched")
+    })
 }
 
 /// Reads a task file.

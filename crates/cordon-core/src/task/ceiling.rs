@@ -33,11 +33,16 @@ pub(super) fn check(
     destroy: &[Target],
     replace: &[Target],
 ) -> Vec<Fault> {
+    // Where it would be held to another ceiling, or another place, there is nothing to say.
+    if !written.whole.team || !written.whole.place {
+        return Vec::new();
+    }
     let Some(probe) = Probe::new(written, policies) else {
         return vec![written.fault(0, "the task could not be held to the ceiling", "")];
     };
     let mut faults = Vec::new();
-    for (allow, origin) in allows.iter().zip(&written.allows) {
+    let entries = allows.iter().zip(&written.allows);
+    for (allow, origin) in entries.filter(|(_, origin)| origin.whole) {
         let arns = arns(&allow.on);
         let narrowed: Vec<&Environment> = allow.environments.iter().collect();
         let above = probe.above(&allow.actions, &arns, &narrowed);

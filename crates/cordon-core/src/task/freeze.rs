@@ -28,8 +28,11 @@ pub(super) enum Ceiling {
 /// Classes that are only ever named one by one, never through a wildcard.
 const NAMED_ONLY: [Class; 3] = [Class::Destroy, Class::Identity, Class::Weaken];
 
+/// Freezes `written`, in which `seen` were found while it was read: there is no task where there
+/// are any, but every further fault that the rest of it has.
 pub(super) fn freeze(
     written: &Written,
+    seen: Vec<Fault>,
     policies: &Policies,
     launch: Launch,
     check: Ceiling,
@@ -37,7 +40,7 @@ pub(super) fn freeze(
     let mut freezer = Freezer {
         written,
         actions: policies.actions(),
-        faults: Vec::new(),
+        faults: seen,
         notes: Vec::new(),
     };
     if check == Ceiling::MustContain {
@@ -178,7 +181,7 @@ impl Freezer<'_> {
         let mut services: BTreeMap<(Box<str>, Class), ActionSet> = BTreeMap::new();
         let on = self.reach(written);
         for item in &written.actions {
-            let set = self.expand(item, &on);
+            let set = self.expand(item, written.whole.then_some(&on));
             match &item.value {
                 Do::Action(_) | Do::Wildcard(_) => named.extend(&set),
                 Do::Class(class) => {
@@ -213,8 +216,11 @@ impl Freezer<'_> {
         );
         let mut actions = self.actions.none();
         parts.iter().for_each(|part| actions.extend(&part.actions));
-        self.check_reach(written, &on, &actions);
-        self.check_parameters(written, &actions);
+        self.check_place(written);
+        if written.whole {
+            self.check_reach(written, &on, &actions);
+            self.check_parameters(written, &actions);
+        }
         Allow {
             parts,
             on,
@@ -250,13 +256,15 @@ impl Freezer<'_> {
         reach
     }
 
-    /// The actions that one item of `do` means now.
-    fn expand(&mut self, item: &Placed<Do>, on: &Reach) -> ActionSet {
+    /// The actions that one item of `do` means now. `on` is nothing where it is not known whole.
+    fn expand(&mut self, item: &Placed<Do>, on: Option<&Reach>) -> ActionSet {
         let mut set = self.actions.none();
         match &item.value {
             Do::Action(name) => match self.actions.index(name) {
                 Some(index) => {
-                    self.check_destroys(index, item.offset, on);
+                    if let Some(on) = on {
+                        self.check_destroys(index, item.offset, on);
+                    }
                     set.insert(index);
                 }
                 None => {
@@ -347,7 +355,8 @@ impl Freezer<'_> {
             rule.is_some_and(|rule| rule.class.mutates())
         });
         let only_own = on.is_only_own();
-        if changes && !only_own && self.written.environments.is_empty() {
+        let declares_none = self.written.whole.place && self.written.environments.is_empty();
+        if changes && !only_own && declares_none {
             let help =
                 "write `environments = [\"dev\"]` there; environments.toml says what they are";
             self.fault(
@@ -355,6 +364,13 @@ impl Freezer<'_> {
                 "changes need an environment, but [where] declares none",
                 help,
             );
+        }
+    }
+
+    /// Every ARN pattern lies within `[where]`.
+    fn check_place(&mut self, written: &WrittenAllow) {
+        if !self.written.whole.place {
+            return;
         }
         for item in &written.on {
             let On::Arn(pattern) = &item.value else {
@@ -419,7 +435,7 @@ impl Freezer<'_> {
         let declared: Vec<&Environment> =
             self.written.environments.iter().map(|e| &e.value).collect();
         for environment in &written.environments {
-            if !declared.contains(&&environment.value) {
+            if self.written.whole.place && !declared.contains(&&environment.value) {
                 let message = format!("environment `{}` is not in [where]", environment.value);
                 let help = did_you_mean(
                     environment.value.as_str(),
@@ -442,7 +458,9 @@ impl Freezer<'_> {
         for target in written {
             let arn = &target.arn.value;
             let declared = |account: &str| {
-                account.is_empty() || self.written.accounts.iter().any(|a| a.as_str() == account)
+                !self.written.whole.place
+                    || account.is_empty()
+                    || self.written.accounts.iter().any(|a| a.as_str() == account)
             };
             if !declared(arn.account()) {
                 let message = format!("account `{}` is not in [where]", arn.account());
@@ -519,7 +537,7 @@ impl Freezer<'_> {
             ),
         ];
         for (missing, key, what) in missing {
-            if missing {
+            if missing && self.written.whole.budget {
                 let message = format!("the task {what}, but its budget of `{key}` is zero");
                 self.fault(
                     offset,

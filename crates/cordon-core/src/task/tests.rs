@@ -40,8 +40,7 @@ fn launch() -> Launch {
 }
 
 fn compile(text: &str) -> Result<Task, Faults> {
-    let written = Written::parse("task.toml", text)?;
-    Task::compile(&written, &baseline(), launch())
+    Task::read("task.toml", text, &baseline(), launch())
 }
 
 fn task() -> Task {
@@ -403,6 +402,66 @@ fn all_faults_are_found_in_one_reading() {
     assert_eq!(lines, [1, 11, 20, 24], "{faults}");
 }
 
+/// The lines of all faults that a text has.
+fn lines(text: &str) -> Vec<u32> {
+    let Err(faults) = compile(text) else {
+        return Vec::new();
+    };
+    faults.iter().map(|fault| fault.line).collect()
+}
+
+#[test]
+fn faults_of_reading_do_not_hide_those_of_compiling() {
+    let text = TASK
+        .replace("ttl = \"8h\"", "ttl = \"soon\"")
+        .replace("\"observe\"", "\"observe\", \"s3:GetBuckets\"")
+        .replace(
+            "function:ce-*",
+            "function:ce-*\", \"arn:aws:lambda:cn-north-1::function:x",
+        )
+        .replace("environments = [\"dev\"]", "environments = [\"staging\"]")
+        .replace("\"lambda:DeleteFunction\"]\non", "\"lambda:Remove*\"]\non")
+        .replace(
+            "[\"lambda:DeleteFunction\"]\n[budget]",
+            "[\"iam:PassRole\"]\n[budget]",
+        )
+        .replace("per_minute", "per_minut");
+    assert_eq!(lines(&text), [5, 11, 14, 15, 17, 20, 20, 24]);
+    // Without the faults of reading, the others are the same.
+    let read = text
+        .replace("soon", "8h")
+        .replace("per_minut", "per_minute");
+    assert_eq!(lines(&read), [11, 14, 15, 17, 20, 20]);
+}
+
+#[test]
+fn what_could_not_be_read_is_blamed_once() {
+    for (from, to, line) in [
+        ("team = \"billing-console\"", "team = \"b c\"", 4),
+        ("team = \"billing-console\"", "team = 7", 4),
+        ("ttl = \"8h\"", "ttl = \"soon\"", 5),
+        ("[\"111122223333\"]", "[\"1111\"]", 7),
+        ("[\"cn-north-1\"]", "[\"cn north\"]", 8),
+        ("[\"dev\", \"prod\"]", "[\"d e v\"]", 9),
+        (
+            "environments = [\"dev\", \"prod\"]",
+            "environment = [\"dev\"]",
+            9,
+        ),
+        ("\"own\"]\nenv", "\"owned\"]\nenv", 14),
+        ("on = [\"own\"]", "onn = [\"own\"]", 18),
+        ("on = [\"own\"]", "on = \"own\"", 18),
+        ("mutations = 10", "mutations = -1", 22),
+        ("mutations = 10", "mutation = 10", 22),
+        ("[budget]", "[budgets]", 21),
+    ] {
+        assert!(TASK.contains(from), "the task no longer has {from}");
+        let text = TASK.replacen(from, to, 1);
+        let faults = compile(&text).unwrap_err();
+        assert_eq!(lines(&text), [line], "{to}:\n{faults}");
+    }
+}
+
 #[test]
 fn text_that_is_no_task_is_a_fault_and_no_crash() {
     for text in [
@@ -415,6 +474,7 @@ fn text_that_is_no_task_is_a_fault_and_no_crash() {
         "[destroy]\nx = 1",
     ] {
         assert!(Written::parse("task.toml", text).is_err(), "{text}");
+        assert!(compile(text).is_err(), "{text}");
     }
 }
 

@@ -17,11 +17,34 @@ const SCHEMA: &str = "cordon.task/v1";
 const MOST: usize = 500;
 const LONGEST: usize = 2_048;
 
+/// What was read of a task file, and every fault that was seen on the way. Where there are faults,
+/// it serves to find those that only catalog and policies show, and never becomes a task.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The task as written, with something in place of what could not be read; nothing where the
+    /// file is not TOML.
+    pub(super) written: Option<Written>,
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Which parts of a file were read whole. A part that was not is reported already, and what
+/// depends on it is not judged: that would blame one place for the fault of another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole {
+    /// `[where]`.
+    pub(super) place: bool,
+    /// `team`.
+    pub(super) team: bool,
+    /// `[budget]`.
+    pub(super) budget: bool,
+}
+
 /// A task file as it was written. Made by [`Written::parse`].
 #[derive(Debug, Clone)]
 pub struct Written {
     pub(super) file: String,
     pub(super) text: String,
+    pub(super) whole: Whole,
     pub(super) title: String,
     pub(super) ticket: String,
     pub(super) team: Placed<Team>,
@@ -44,6 +67,8 @@ pub struct Written {
 #[derive(Debug, Clone)]
 pub(super) struct WrittenAllow {
     pub(super) offset: usize,
+    /// Whether it was read without a fault.
+    pub(super) whole: bool,
     pub(super) actions: Vec<Placed<Do>>,
     pub(super) on: Vec<Placed<On>>,
     pub(super) environments: Vec<Placed<Environment>>,
@@ -115,64 +140,11 @@ impl Written {
     /// # Errors
     /// Every fault of the file that can be seen without the policies.
     pub fn parse(file: &str, text: &str) -> Result<Self, Faults> {
-        let (mut document, mut top) = Document::parse(file, text);
-        let document = &mut document;
-        read_schema(document, &mut top);
-        let title = document.required_string(&mut top, "title", "Fix rounding in group-by");
-        let title = title.map(|title| line(document, title)).unwrap_or_default();
-        let ticket = line_of(document, &mut top, "ticket");
-        let template = line_of(document, &mut top, "template");
-        let team = document.required_string(&mut top, "team", "billing-console");
-        let team = team.and_then(|team| parsed(document, team));
-        let mode = read_mode(document, &mut top);
-        let ttl = read_ttl(document, &mut top);
-        let agents = document.strings(&mut top, "agents");
-        let agents = agents
-            .into_iter()
-            .map(|agent| line(document, agent).into())
-            .collect();
-        let (accounts, regions, environments) = read_where(document, &mut top);
-        let allows = document.sections(&mut top, "allow");
-        let allows = allows
-            .into_iter()
-            .map(|section| read_allow(document, section));
-        let allows: Vec<WrittenAllow> = allows.collect();
-        let destroy = read_targets(document, &mut top, "destroy");
-        let replace = read_targets(document, &mut top, "replace");
-        let budget = read_budget(document, &mut top);
-        let approvals = read_approvals(document, &mut top);
-        let plan = read_plan(document, &mut top);
-        if allows.is_empty() && destroy.is_empty() && replace.is_empty() {
-            let help = "write `[[allow]]` with `do = [\"observe\"]`";
-            document.fault(top.offset(), "the task allows nothing", help);
+        let Reading { written, faults } = Reading::of(file, text);
+        match Faults::or(faults, written)? {
+            Some(written) => Ok(written),
+            None => Err(Fault::of_file(file, "the task could not be read", "").into()),
         }
-        document.finish(std::mem::take(&mut top));
-        let faults = document.take_faults();
-        let (Some(team), Some(mode), Some(ttl)) = (team, mode, ttl) else {
-            return Faults::or(faults, ())
-                .and_then(|()| Err(Fault::of_file(file, "the task could not be read", "").into()));
-        };
-        let written = Self {
-            file: file.to_owned(),
-            text: text.to_owned(),
-            title,
-            ticket,
-            team,
-            template,
-            mode,
-            ttl,
-            agents,
-            accounts,
-            regions,
-            environments,
-            allows,
-            destroy,
-            replace,
-            budget,
-            approvals,
-            plan,
-        };
-        Faults::or(faults, written)
     }
 
     /// The text as it was given.
@@ -209,6 +181,94 @@ impl Written {
     }
 }
 
+impl Reading {
+    /// Reads the text of a task file as far as it goes.
+    pub(super) fn of(file: &str, text: &str) -> Self {
+        let (mut document, mut top) = Document::parse(file, text);
+        let document = &mut document;
+        let is_toml = document.found() == 0;
+        read_schema(document, &mut top);
+        let title = document.required_string(&mut top, "title", "Fix rounding in group-by");
+        let title = title.map(|title| line(document, title)).unwrap_or_default();
+        let ticket = line_of(document, &mut top, "ticket");
+        let template = line_of(document, &mut top, "template");
+        let team = document.required_string(&mut top, "team", "billing-console");
+        let team = team.and_then(|team| parsed(document, team));
+        let mode = read_mode(document, &mut top);
+        let ttl = read_ttl(document, &mut top);
+        let agents = document.strings(&mut top, "agents");
+        let agents = agents
+            .into_iter()
+            .map(|agent| line(document, agent).into())
+            .collect();
+        let ((accounts, regions, environments), place) =
+            whole(document, |document| read_where(document, &mut top));
+        let allows = document.sections(&mut top, "allow");
+        let allows = allows
+            .into_iter()
+            .map(|section| read_allow(document, section));
+        let allows: Vec<WrittenAllow> = allows.collect();
+        let destroy = read_targets(document, &mut top, "destroy");
+        let replace = read_targets(document, &mut top, "replace");
+        let (budget, budget_whole) = whole(document, |document| read_budget(document, &mut top));
+        let approvals = read_approvals(document, &mut top);
+        let plan = read_plan(document, &mut top);
+        if allows.is_empty() && destroy.is_empty() && replace.is_empty() {
+            let help = "write `[[allow]]` with `do = [\"observe\"]`";
+            document.fault(top.offset(), "the task allows nothing", help);
+        }
+        // A misspelt `[budget]` is an unknown key, and no task without a budget.
+        let ((), known) = whole(document, |document| document.finish(top));
+        let whole = Whole {
+            place,
+            team: team.is_some(),
+            budget: budget_whole && known,
+        };
+        // Some name stands for a team that cannot be read; no ceiling is asked with it.
+        let team = team.or_else(|| "unknown".parse().ok().map(at_start));
+        let written = team.filter(|_| is_toml).map(|team| Written {
+            file: file.to_owned(),
+            text: text.to_owned(),
+            whole,
+            title,
+            ticket,
+            team,
+            template,
+            mode: mode.unwrap_or(at_start(Mode::Preview)),
+            ttl: ttl.unwrap_or(at_start(SignedDuration::ZERO)),
+            agents,
+            accounts,
+            regions,
+            environments,
+            allows,
+            destroy,
+            replace,
+            budget,
+            approvals,
+            plan,
+        });
+        Self {
+            written,
+            faults: document.take_faults(),
+        }
+    }
+}
+
+/// What `read` gives, and whether it noted no fault.
+fn whole<'t, T>(
+    document: &mut Document<'t>,
+    read: impl FnOnce(&mut Document<'t>) -> T,
+) -> (T, bool) {
+    let before = document.found();
+    let value = read(document);
+    (value, document.found() == before)
+}
+
+/// A value that stands for one that is not there.
+fn at_start<T>(value: T) -> Placed<T> {
+    Placed { value, offset: 0 }
+}
+
 fn read_schema<'t>(document: &mut Document<'t>, top: &mut Section<'t>) {
     let schema = document.required_string(top, "schema", SCHEMA);
     if let Some(schema) = schema.filter(|schema| schema.value != SCHEMA) {
@@ -223,10 +283,7 @@ fn read_schema<'t>(document: &mut Document<'t>, top: &mut Section<'t>) {
 
 fn read_mode<'t>(document: &mut Document<'t>, top: &mut Section<'t>) -> Option<Placed<Mode>> {
     let Some(mode) = document.string(top, "mode") else {
-        return Some(Placed {
-            value: Mode::Preview,
-            offset: 0,
-        });
+        return Some(at_start(Mode::Preview));
     };
     let Some(value) = Mode::named(&mode.value) else {
         let other = &mode.value;
@@ -311,6 +368,12 @@ fn check_partitions(document: &mut Document<'_>, regions: &[Placed<Region>]) {
 }
 
 fn read_allow<'t>(document: &mut Document<'t>, section: Section<'t>) -> WrittenAllow {
+    let (mut allow, is_whole) = whole(document, |document| read_entry(document, section));
+    allow.whole = is_whole;
+    allow
+}
+
+fn read_entry<'t>(document: &mut Document<'t>, section: Section<'t>) -> WrittenAllow {
     let mut section = section;
     let offset = section.offset();
     let actions = document.strings(&mut section, "do");
@@ -340,6 +403,7 @@ fn read_allow<'t>(document: &mut Document<'t>, section: Section<'t>) -> WrittenA
     document.finish(section);
     WrittenAllow {
         offset,
+        whole: false,
         actions,
         on,
         environments,
