@@ -1,46 +1,14 @@
 //! The baseline bundle and the example tasks against the catalog that this build carries.
 
-use cordon_aws::catalog::Catalog;
-use cordon_core::action::Actions;
-use cordon_core::policy::{BundleFile, Policies, trial};
-use cordon_core::task::{Launch, Task, Written};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn baseline() -> Policies {
-    let files = std::fs::read_dir(root().join("policies")).unwrap();
-    let files: Vec<BundleFile> = files
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            BundleFile {
-                name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-                text: std::fs::read_to_string(path).unwrap(),
-            }
-        })
-        .collect();
-    let actions = Arc::new(Actions::of(Catalog::embedded()));
-    Policies::load("policies", &files, actions).unwrap_or_else(|faults| panic!("{faults}"))
-}
-
-fn launch() -> Launch {
-    Launch {
-        id: "T-1042".parse().unwrap(),
-        sponsor: "mei".parse().unwrap(),
-        at: "2026-08-24T09:00:00Z".parse().unwrap(),
-        mode: None,
-        expires: None,
-    }
-}
+use crate::harness::{POLICIES, launch, root};
+use cordon_core::policy::trial;
+use cordon_core::task::{Task, Written};
+use std::path::PathBuf;
 
 #[test]
 fn the_baseline_passes_its_tests_with_the_whole_catalog() {
-    let policies = baseline();
     let text = std::fs::read_to_string(root().join("policies/tests.toml")).unwrap();
-    let report = trial::run(&policies, "policies/tests.toml", &text);
+    let report = trial::run(&POLICIES, "policies/tests.toml", &text);
     let report = report.unwrap_or_else(|faults| panic!("{faults}"));
     let failed: Vec<_> = report
         .tests
@@ -58,7 +26,6 @@ fn the_baseline_passes_its_tests_with_the_whole_catalog() {
 
 #[test]
 fn every_example_compiles_and_says_what_it_allows() {
-    let policies = baseline();
     let mut examples: Vec<PathBuf> = std::fs::read_dir(root().join("examples"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -73,7 +40,7 @@ fn every_example_compiles_and_says_what_it_allows() {
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         let task = Written::parse(name, &text)
-            .and_then(|written| Task::compile(&written, &policies, launch()))
+            .and_then(|written| Task::compile(&written, &POLICIES, launch()))
             .unwrap_or_else(|faults| panic!("{faults}"));
         println!("{}", task.explain());
         assert!(task.explain().contains(task.title()), "{name}");

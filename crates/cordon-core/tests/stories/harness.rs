@@ -36,9 +36,12 @@ pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-pub(crate) static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
+pub(crate) static POLICIES: LazyLock<Policies> = LazyLock::new(|| load(&bundle()));
+
+/// The files of the baseline bundle.
+pub(crate) fn bundle() -> Vec<BundleFile> {
     let files = std::fs::read_dir(root().join("policies")).unwrap();
-    let files: Vec<BundleFile> = files
+    files
         .map(|entry| {
             let path = entry.unwrap().path();
             BundleFile {
@@ -46,31 +49,42 @@ pub(crate) static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
                 text: std::fs::read_to_string(path).unwrap(),
             }
         })
-        .collect();
+        .collect()
+}
+
+pub(crate) fn load(files: &[BundleFile]) -> Policies {
     let actions = Arc::new(Actions::of(Catalog::embedded()));
-    Policies::load("policies", &files, actions).unwrap_or_else(|faults| panic!("{faults}"))
-});
+    Policies::load("policies", files, actions).unwrap_or_else(|faults| panic!("{faults}"))
+}
 
 pub(crate) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-pub(crate) fn compile(text: &str) -> Task {
-    let launch = Launch {
+/// A launch of the task that the stories are about.
+pub(crate) fn launch() -> Launch {
+    Launch {
         id: "T-1042".parse().unwrap(),
         sponsor: "mei".parse().unwrap(),
         at: now(),
         mode: None,
         expires: None,
-    };
+    }
+}
+
+pub(crate) fn compile(text: &str) -> Task {
     Written::parse("task.toml", text)
-        .and_then(|written| Task::compile(&written, &POLICIES, launch))
+        .and_then(|written| Task::compile(&written, &POLICIES, launch()))
         .unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 /// A live session on the task in `text`.
 pub(crate) fn session(text: &str) -> Session {
-    let task = Arc::new(compile(text));
+    session_of(compile(text))
+}
+
+pub(crate) fn session_of(task: Task) -> Session {
+    let task = Arc::new(task);
     Session {
         id: "S-01K3".parse().unwrap(),
         account: task.accounts()[0].clone(),
@@ -85,12 +99,11 @@ pub(crate) fn session(text: &str) -> Session {
 
 /// Judges requests of `session` one after the other.
 pub(crate) fn judge(session: Session) -> Judge<'static> {
-    Judge::new(
-        Catalog::embedded(),
-        &POLICIES,
-        Arc::new(session),
-        Signatures::Assumed,
-    )
+    judge_with(&POLICIES, Arc::new(session))
+}
+
+pub(crate) fn judge_with(policies: &Policies, session: Arc<Session>) -> Judge<'_> {
+    Judge::new(Catalog::embedded(), policies, session, Signatures::Assumed)
 }
 
 /// One request, before it is given a reference.

@@ -13,5 +13,6 @@
 
 mod baseline;
 mod calls;
+mod golden;
 mod harness;
 mod line;
