@@ -5,12 +5,12 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_sts::config::Region;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{Region, SharedHttpClient};
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
 use aws_sdk_sts::types::Credentials;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use cordon_aws::sigv4::{SecretKey, SigningCredentials};
 use cordon_core::decide::Permit;
 use cordon_core::names::TaskId;
@@ -42,6 +42,9 @@ pub struct BrokerConfig {
     pub base: BaseIdentity,
     /// One fixed address for STS instead of AWS's own, for a test cloud.
     pub endpoint: Option<String>,
+    /// The only authorities (PEM) that the certificate of `endpoint` may come from; `None` for
+    /// those of the platform.
+    pub authorities: Option<Vec<u8>>,
 }
 
 /// The identity that assumes roles.
@@ -66,6 +69,8 @@ pub struct Broker {
     base: SdkConfig,
     roles: Roles,
     endpoint: Option<String>,
+    /// Trusts the authorities of `endpoint` and no other.
+    rooted: Option<SharedHttpClient>,
     sessions: Cache<Key, Arc<Kept>>,
 }
 
@@ -109,10 +114,7 @@ pub enum MintError {
 impl Broker {
     /// Reads the base identity's configuration. Nothing is sent before the first call.
     pub async fn new(config: BrokerConfig) -> Self {
-        // Its own client: Cordon must never go through the proxy that its environment may name.
-        let client = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .build_https();
+        let client = client_trusting(TrustStore::default());
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
             .operation_timeout(Duration::from_secs(15))
@@ -137,6 +139,9 @@ impl Broker {
             base,
             roles: config.roles,
             endpoint: config.endpoint,
+            rooted: config.authorities.map(|authorities| {
+                client_trusting(TrustStore::empty().with_pem_certificate(authorities))
+            }),
             sessions: Cache::new(KEPT),
         }
     }
@@ -225,8 +230,24 @@ impl Broker {
         if let Some(endpoint) = &self.endpoint {
             config = config.endpoint_url(endpoint);
         }
+        if let Some(rooted) = &self.rooted {
+            config = config.http_client(rooted.clone());
+        }
         aws_sdk_sts::Client::from_conf(config.build())
     }
+}
+
+/// A client that trusts `roots`, and never goes through the proxy that the environment may name.
+#[expect(
+    clippy::expect_used,
+    reason = "roots are looked at when a client connects, and a context is nothing else"
+)]
+fn client_trusting(roots: TrustStore) -> SharedHttpClient {
+    let context = TlsContext::builder().with_trust_store(roots).build();
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(context.expect("a context of roots"))
+        .build_https()
 }
 
 /// The region in which the base identity itself is had, where that takes a call; each session is

@@ -5,6 +5,7 @@
 //! so that starting can fail only for reasons outside of the configuration.
 
 use crate::host::{HostName, HostPattern};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -76,6 +77,8 @@ pub struct FixedUpstream {
     pub(crate) authority: Arc<str>,
     pub(crate) host: Box<str>,
     pub(crate) port: u16,
+    /// The only roots that its certificate may come from; empty for those of the platform.
+    pub(crate) roots: Vec<CertificateDer<'static>>,
 }
 
 /// Whether a connection is encrypted.
@@ -247,7 +250,21 @@ impl FixedUpstream {
             authority: named.into(),
             host: host.into(),
             port,
+            roots: Vec::new(),
         })
+    }
+
+    /// The same upstream, whose certificate must come from one of these authorities (PEM) and no
+    /// other: one that the operator runs.
+    ///
+    /// # Errors
+    /// [`ConfigError::UpstreamRoots`] where there is no certificate, or something that is none.
+    pub fn rooted_in(self, authorities: &[u8]) -> Result<Self, ConfigError> {
+        let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authorities).collect();
+        match roots {
+            Ok(roots) if !roots.is_empty() => Ok(Self { roots, ..self }),
+            Ok(_) | Err(_) => Err(ConfigError::UpstreamRoots(self.authority.to_string())),
+        }
     }
 
     /// What the `host` header says.
@@ -309,6 +326,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// No certificates where those of the upstream's authorities should be.
+    #[error("the authorities of `{0}` are not certificates in PEM")]
+    UpstreamRoots(String),
     /// Not a block of addresses.
     #[error("`{0}` is not a block of addresses such as `10.0.0.0/8`")]
     Network(String),
@@ -358,6 +378,21 @@ mod tests {
         );
         let anywhere = FixedUpstream::parse("http://moto.internal", PlainUpstream::Anywhere);
         assert_eq!(anywhere.unwrap().port, 80);
+    }
+
+    #[test]
+    fn the_authorities_of_an_upstream_are_certificates() {
+        let upstream =
+            || FixedUpstream::parse("https://s3.example", PlainUpstream::LoopbackOnly).unwrap();
+        for refused in ["", "s3.example", "-----BEGIN CERTIFICATE-----\n?"] {
+            assert!(
+                upstream().rooted_in(refused.as_bytes()).is_err(),
+                "{refused}"
+            );
+        }
+        let own = rcgen::generate_simple_self_signed(vec!["s3.example".to_owned()]).unwrap();
+        let rooted = upstream().rooted_in(own.cert.pem().as_bytes()).unwrap();
+        assert_eq!(rooted.roots, [own.cert.der().clone()]);
     }
 
     #[test]

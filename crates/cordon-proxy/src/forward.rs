@@ -16,6 +16,7 @@ use crate::address::{DialError, Reach};
 use crate::config::{Deadlines, Limits, Security, Upstream};
 use crate::http1::Connection;
 use crate::meter::Meter;
+use crate::roots;
 use crate::scrub::Watch;
 use answer::sanitised;
 use bytes::Bytes;
@@ -104,15 +105,18 @@ impl Forwarder {
         watch: Arc<Watch>,
         catalog: &'static Catalog,
     ) -> Result<Self, rustls::Error> {
-        let reach = match &upstream {
-            Upstream::Aws { private } => Reach::Public {
-                beside: private.clone(),
-            },
-            Upstream::Fixed(_) => Reach::Anywhere,
+        let (reach, own_roots) = match &upstream {
+            Upstream::Aws { private } => {
+                let beside = private.clone();
+                (Reach::Public { beside }, &[] as &[_])
+            }
+            Upstream::Fixed(fixed) => (Reach::Anywhere, &*fixed.roots),
         };
+        let roots = roots::store(own_roots);
+        let pool = Pool::new(reach, roots, limits.idle_upstream, deadlines.connect)?;
         Ok(Self {
+            pool: Arc::new(pool),
             upstream,
-            pool: Arc::new(Pool::new(reach, limits.idle_upstream, deadlines.connect)?),
             watch,
             catalog,
             answer: deadlines.answer,

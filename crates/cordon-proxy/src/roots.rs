@@ -16,10 +16,14 @@ pub(crate) fn platform() -> Vec<CertificateDer<'static>> {
     found.certs
 }
 
-/// The roots as rustls wants them.
-pub(crate) fn store() -> RootCertStore {
+/// The roots that an upstream's certificate may come from, as rustls wants them: `own` where the
+/// operator named some, and then no others.
+pub(crate) fn store(own: &[CertificateDer<'static>]) -> RootCertStore {
     let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(platform());
+    match own {
+        [] => store.add_parsable_certificates(platform()),
+        own => store.add_parsable_certificates(own.iter().cloned()),
+    };
     store
 }
 
@@ -47,4 +51,16 @@ fn read() -> rustls_native_certs::CertificateResult {
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 fn read() -> rustls_native_certs::CertificateResult {
     rustls_native_certs::load_native_certs()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_with_its_own_authority_has_no_other() {
+        let own = rcgen::generate_simple_self_signed(vec!["s3.example".to_owned()]).unwrap();
+        assert_eq!(store(&[own.cert.der().clone()]).len(), 1);
+    }
 }

@@ -55,6 +55,8 @@ pub(crate) enum Listen {
 pub(crate) struct Upstream {
     /// One fixed address instead of AWS's own hosts, for a test cloud: `http://127.0.0.1:5000`.
     pub(crate) endpoint: Option<String>,
+    /// The file (PEM) of the only authorities that the certificate of `endpoint` may come from.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// Which role is assumed for an account, and within it for an environment.

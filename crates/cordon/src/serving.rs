@@ -160,7 +160,8 @@ impl Serving {
     pub(crate) async fn start_as(config: &Config, base: BaseIdentity) -> Result<Self, Failure> {
         let bundle = Bundle::of(config)?;
         let policies = Arc::new(bundle.load()?);
-        let proxy_config = proxy_config(config)?;
+        let authorities = authorities(config)?;
+        let proxy_config = proxy_config(config, authorities.as_deref())?;
         telemetry::serve_metrics(config)?;
         let store = wiring::open(config, Purpose::Serve).await?;
         for call in store.interrupted() {
@@ -171,6 +172,7 @@ impl Serving {
             roles: roles(config),
             base,
             endpoint: config.upstream.endpoint.clone(),
+            authorities,
         })
         .await;
         let parts = Parts {
@@ -282,7 +284,19 @@ fn ready(config: &Config, running: &Running) -> Result<Ready, Failure> {
     })
 }
 
-fn proxy_config(config: &Config) -> Result<ProxyConfig, Failure> {
+/// The authorities of the configured upstream, as their file has them.
+fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(file) = &config.upstream.ca else {
+        return Ok(None);
+    };
+    let read = std::fs::read(file).map_err(|error| {
+        let message = format!("`{}` could not be read", file.display());
+        Failure::because(message, &error).code(USAGE)
+    });
+    read.map(Some)
+}
+
+fn proxy_config(config: &Config, authorities: Option<&[u8]>) -> Result<ProxyConfig, Failure> {
     let wrong = |error: cordon_proxy::ConfigError| {
         Failure::because("the configuration cannot be used", &error).code(USAGE)
     };
@@ -291,9 +305,14 @@ fn proxy_config(config: &Config) -> Result<ProxyConfig, Failure> {
         Listen::Socket(path) => cordon_proxy::Listen::Unix(path.clone()),
     };
     let upstream = match &config.upstream.endpoint {
-        Some(endpoint) => Upstream::Fixed(
-            FixedUpstream::parse(endpoint, PlainUpstream::LoopbackOnly).map_err(wrong)?,
-        ),
+        Some(endpoint) => {
+            let fixed = FixedUpstream::parse(endpoint, PlainUpstream::LoopbackOnly);
+            let fixed = match authorities {
+                Some(authorities) => fixed.and_then(|fixed| fixed.rooted_in(authorities)),
+                None => fixed,
+            };
+            Upstream::Fixed(fixed.map_err(wrong)?)
+        }
         None => Upstream::Aws {
             private: Vec::new(),
         },

@@ -3,13 +3,12 @@
 use super::upload::UpstreamBody;
 use crate::address::{DialError, Reach};
 use crate::config::Security;
-use crate::roots;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -82,11 +81,16 @@ pub(super) enum Sent {
 }
 
 impl Pool {
-    pub(super) fn new(reach: Reach, most: usize, connect: Duration) -> Result<Self, rustls::Error> {
+    pub(super) fn new(
+        reach: Reach,
+        roots: RootCertStore,
+        most: usize,
+        connect: Duration,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots::store())
+            .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {

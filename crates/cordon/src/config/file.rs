@@ -175,15 +175,25 @@ impl<'t> Reader<'t> {
             text,
             origin: Origin::Flag("--upstream"),
         });
+        let mut ca = None;
         if let Some(section) = &mut section {
             let written = self.document.string(section, "endpoint").map(setting);
             endpoint = endpoint.or(written);
+            ca = self.document.string(section, "ca").map(setting);
         }
         section
             .into_iter()
             .for_each(|section| self.document.finish(section));
+        if let (Some(ca), None) = (&ca, &endpoint) {
+            self.fault(
+                ca.origin,
+                "`ca` is the authority of an `endpoint`, and there is none",
+                "AWS itself is known by the roots of this system",
+            );
+        }
         Upstream {
             endpoint: endpoint.and_then(|endpoint| self.endpoint(endpoint)),
+            ca: ca.map(|ca| self.path(ca)),
         }
     }
 
@@ -381,6 +391,7 @@ mod tests {
                 "`arn`",
             ],
         );
+        check("[upstream]\nca = \"ca.pem\"\n", &["cordon.toml:2:6"]);
         check("listen = ", &["cordon.toml:1:"]);
         check(
             "[limits]\nbody_mib = 0\n[log]\nlevel = \"=,=\"\n",

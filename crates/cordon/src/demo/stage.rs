@@ -254,6 +254,7 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
         own_hosts: Vec::new(),
         upstream: Upstream {
             endpoint: Some(lab.endpoint()),
+            ca: None,
         },
         roles: vec![role],
         environments: Vec::new(),
