@@ -1,0 +1,323 @@
+//! What the pure stages of the line cost, one by one and together, with the baseline bundle and
+//! the whole catalog: `cargo bench -p cordon-core`. At most 40 us are for the three evaluations.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the bundle from the disk, and stops at once"
+)]
+
+use bytes::Bytes;
+use cordon_aws::catalog::Catalog;
+use cordon_aws::emit::{Emission, EmittedBody, HostStyle};
+use cordon_aws::endpoint::{Destination, OwnHosts};
+use cordon_aws::request::{Body, Request};
+use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningKeys, SigningTarget, Transport};
+use cordon_core::action::Actions;
+use cordon_core::assess::{Assessed, Knowledge, assess};
+use cordon_core::authenticate::{Authenticated, Ingress, Received, authenticate};
+use cordon_core::decide::{Circumstances, Decision, Permit, Posture, decide};
+use cordon_core::identify::{Identified, identify};
+use cordon_core::ledger::Ledger;
+use cordon_core::policy::{BundleFile, Policies};
+use cordon_core::record::CallRecord;
+use cordon_core::session::{Session, SessionState, Sessions};
+use cordon_core::session_policy::SessionPolicy;
+use cordon_core::sign::{Minted, Outbound, Upstream, sign};
+use cordon_core::task::{Launch, Task, Written};
+use divan::Bencher;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+fn main() {
+    divan::main();
+}
+
+const KEY_ID: &str = "AKIACORDONEXAMPLE001";
+const SECRET: &str = "a placeholder that signs nothing anywhere else";
+const TASK: &str = r#"
+schema = "cordon.task/v1"
+title = "Measure what a call costs"
+ticket = "LOAD-1"
+team = "benchmarks"
+mode = "live"
+ttl = "1h"
+[where]
+accounts = ["111122223333"]
+regions = ["cn-north-1"]
+environments = ["dev"]
+[[allow]]
+do = ["observe"]
+[[allow]]
+do = ["dynamodb:GetItem", "dynamodb:PutItem"]
+on = ["arn:aws-cn:dynamodb:cn-north-1:111122223333:table/orders"]
+[budget]
+mutations = 100
+creates = 100
+"#;
+
+static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        BundleFile {
+            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+            text: std::fs::read_to_string(path).unwrap(),
+        }
+    });
+    let files: Vec<_> = files.collect();
+    let actions = Arc::new(Actions::of(Catalog::embedded()));
+    Policies::load("policies", &files, actions).unwrap_or_else(|faults| panic!("{faults}"))
+});
+
+static SESSIONS: LazyLock<Sessions> = LazyLock::new(|| {
+    let launch = Launch {
+        id: "T-1042".parse().unwrap(),
+        sponsor: "mei".parse().unwrap(),
+        at: now(),
+        mode: None,
+        expires: None,
+    };
+    let task = Written::parse("task.toml", TASK)
+        .and_then(|written| Task::compile(&written, &POLICIES, launch))
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    Sessions::new([Arc::new(Session {
+        id: "S-01K3".parse().unwrap(),
+        account: task.accounts()[0].clone(),
+        task: Arc::new(task),
+        key_id: KEY_ID.parse().unwrap(),
+        keys: SigningKeys::new(SecretKey::new(SECRET.to_owned())),
+        agent: "kiro".into(),
+        started: now(),
+        state: SessionState::Live,
+    })])
+});
+
+static NOTHING_DONE: LazyLock<Ledger> = LazyLock::new(Ledger::default);
+
+static MINTED: LazyLock<Minted> = LazyLock::new(|| Minted {
+    credentials: credentials("ASIACORDONEXAMPLE000", Some("IQoJb3JpZ2luX2VjE".repeat(40))),
+    expires: now(),
+});
+
+/// A small JSON call.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// GetItem.
+    Read,
+    /// PutItem.
+    Change,
+}
+
+const KINDS: [Kind; 2] = [Kind::Read, Kind::Change];
+
+fn now() -> Timestamp {
+    "2026-08-24T09:00:00Z".parse().unwrap()
+}
+
+fn credentials(key_id: &str, token: Option<String>) -> SigningCredentials {
+    let secret = SecretKey::new(SECRET.to_owned());
+    SigningCredentials::new(key_id.parse().unwrap(), secret, token.map(SecretKey::new))
+}
+
+/// About 300 bytes of JSON, signed by the agent as its SDK does.
+fn received(kind: Kind) -> Received {
+    let host = "dynamodb.cn-north-1.amazonaws.com.cn";
+    let text = "t".repeat(200);
+    let (operation, body) = match kind {
+        Kind::Read => (
+            "GetItem",
+            format!(
+                r#"{{"TableName":"orders","Key":{{"id":{{"S":"{text}"}}}},"ConsistentRead":true}}"#
+            ),
+        ),
+        Kind::Change => (
+            "PutItem",
+            format!(
+                r#"{{"TableName":"orders","Item":{{"id":{{"S":"a"}},"note":{{"S":"{text}"}}}}}}"#
+            ),
+        ),
+    };
+    let operation = format!("DynamoDB_20120810.{operation}");
+    let headers = [
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-target", &operation),
+        (
+            "amz-sdk-invocation-id",
+            "1f3e8e9c-6f3d-4d4e-9d63-1f0b0f0b0f0b",
+        ),
+        ("amz-sdk-request", "attempt=1; max=3"),
+    ];
+    let headers: HeaderMap = headers
+        .into_iter()
+        .map(|(name, value)| {
+            let value = HeaderValue::from_str(value).unwrap();
+            (HeaderName::from_static(name), value)
+        })
+        .collect();
+    let body = Bytes::from(body);
+    let mut emission = Emission {
+        method: Method::POST,
+        path: "/".into(),
+        query: None,
+        headers,
+        host: String::new(),
+        body: EmittedBody::Whole(body.clone()),
+    };
+    let target = SigningTarget {
+        authority: host,
+        service: "dynamodb",
+        region: &"cn-north-1".parse().unwrap(),
+        transport: Transport::Tls,
+    };
+    let agent = credentials(KEY_ID, None);
+    cordon_aws::sigv4::sign(&mut emission, &target, &agent, None, now()).unwrap();
+    Received {
+        request: Request {
+            method: emission.method,
+            path: emission.path,
+            query: None,
+            headers: emission.headers,
+            destination: Destination::parse(host, &OwnHosts::default()).unwrap(),
+            body: Body::Whole(body),
+        },
+        reference: "7QK4M2ZD".parse().unwrap(),
+        ingress: Ingress::Connect,
+        arrived: now(),
+    }
+}
+
+fn authenticated(kind: Kind) -> Authenticated {
+    authenticate(received(kind), &SESSIONS, now()).unwrap()
+}
+
+fn identified(kind: Kind) -> Identified {
+    identify(authenticated(kind), Catalog::embedded()).unwrap()
+}
+
+fn knowledge() -> Knowledge<'static> {
+    Knowledge {
+        environments: POLICIES.environments(),
+        policy_version: POLICIES.version(),
+        ledger: &NOTHING_DONE,
+        last_minute: 0,
+        unverified: BTreeSet::new(),
+    }
+}
+
+fn circumstances() -> Circumstances {
+    Circumstances {
+        approvals: BTreeSet::new(),
+        posture: Posture::Normal,
+        now: now(),
+    }
+}
+
+fn assessed(kind: Kind) -> Assessed {
+    assess(identified(kind), &knowledge())
+}
+
+fn decided(kind: Kind) -> Decision {
+    decide(&POLICIES, assessed(kind), &circumstances())
+}
+
+fn permit(kind: Kind) -> Permit {
+    permitted(decided(kind))
+}
+
+fn permitted(decision: Decision) -> Permit {
+    match decision {
+        Decision::Allow(permit) => permit,
+        other => panic!("{:?}", other.verdict()),
+    }
+}
+
+fn signed(permit: Permit) -> Outbound {
+    let upstream = Upstream {
+        style: HostStyle::Aws,
+        authority: "",
+        transport: Transport::Tls,
+    };
+    sign(&MINTED, permit, &upstream, now()).unwrap()
+}
+
+/// Claim, look-up of the session, signature.
+#[divan::bench(args = KINDS)]
+fn authenticating(bencher: Bencher<'_, '_>, kind: Kind) {
+    bencher
+        .with_inputs(|| received(kind))
+        .bench_values(|received| authenticate(received, &SESSIONS, now()));
+}
+
+/// Operation, parameters, actions and resources.
+#[divan::bench(args = KINDS)]
+fn identifying(bencher: Bencher<'_, '_>, kind: Kind) {
+    bencher
+        .with_inputs(|| authenticated(kind))
+        .bench_values(|authenticated| identify(authenticated, Catalog::embedded()));
+}
+
+/// The guards and the digest.
+#[divan::bench(args = KINDS)]
+fn assessing(bencher: Bencher<'_, '_>, kind: Kind) {
+    let knowledge = knowledge();
+    bencher
+        .with_inputs(|| identified(kind))
+        .bench_values(|identified| assess(identified, &knowledge));
+}
+
+/// Entities, context and the three evaluations.
+#[divan::bench(args = KINDS)]
+fn deciding(bencher: Bencher<'_, '_>, kind: Kind) {
+    let circumstances = circumstances();
+    bencher
+        .with_inputs(|| assessed(kind))
+        .bench_values(|assessed| decide(&POLICIES, assessed, &circumstances));
+}
+
+/// What is written down of a decision.
+#[divan::bench(args = KINDS)]
+fn recording(bencher: Bencher<'_, '_>, kind: Kind) {
+    let version = Catalog::embedded().version();
+    bencher
+        .with_inputs(|| decided(kind))
+        .bench_refs(|decision| CallRecord::of_decision(decision, None, version));
+}
+
+/// The session policy of a permit, and the key under which its session is kept.
+#[divan::bench(args = KINDS)]
+fn narrowing(bencher: Bencher<'_, '_>, kind: Kind) {
+    bencher
+        .with_inputs(|| permit(kind))
+        .bench_refs(|permit| SessionPolicy::of(permit));
+}
+
+/// The request that leaves, written from the parsed form and signed.
+#[divan::bench(args = KINDS)]
+fn signing(bencher: Bencher<'_, '_>, kind: Kind) {
+    bencher.with_inputs(|| permit(kind)).bench_values(signed);
+}
+
+/// Every pure stage, from the bytes of the head to the request that leaves.
+#[divan::bench(args = KINDS)]
+fn whole_line(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (knowledge, circumstances) = (knowledge(), circumstances());
+    let version = Catalog::embedded().version();
+    bencher
+        .with_inputs(|| received(kind))
+        .bench_values(|received| {
+            let authenticated = authenticate(received, &SESSIONS, now()).unwrap();
+            let identified = identify(authenticated, Catalog::embedded()).unwrap();
+            let assessed = assess(identified, &knowledge);
+            let decision = decide(&POLICIES, assessed, &circumstances);
+            let record = CallRecord::of_decision(&decision, None, version);
+            let permit = permitted(decision);
+            let policy = SessionPolicy::of(&permit);
+            (record, policy, signed(permit))
+        });
+}
