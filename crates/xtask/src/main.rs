@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 mod catalog;
 mod layers;
+mod load;
 mod test;
 
 #[derive(Parser)]
@@ -32,6 +33,8 @@ enum Chore {
     Catalog(catalog::Options),
     /// Check that crates depend on each other, and on the world, only as ARCHITECTURE.md allows
     Layers,
+    /// Compare Cordon with nginx and mitmproxy on the same calls, and write BENCHMARKS.md
+    Load(load::Options),
     /// Set up the test clients, run every test, and say lane by lane what passed
     Test(test::Options),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Catalog(options) => catalog::run(&options),
         Chore::Layers => layers::run(),
+        Chore::Load(options) => load::run(&options),
         Chore::Test(options) => test::run(&options),
     };
     match outcome {

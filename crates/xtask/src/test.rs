@@ -10,12 +10,14 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use lane::Lane;
 use report::{Report, Row};
+pub(crate) use system::{on_path, step};
 use tool::{Found, Missing, Tool};
 
 mod aws_cli_v2;
@@ -61,6 +63,11 @@ impl Require {
             }
         }
     }
+}
+
+/// A Python environment by the pins of `list`, made where it can be; else why there is none.
+pub(crate) fn python_environment(name: &str, list: &str) -> Result<PathBuf, String> {
+    python::environment(name, list, Require::Present).map_err(|missing| missing.to_string())
 }
 
 /// Sets up, runs and reports. The exit code tells whether a lane failed; an error, that there

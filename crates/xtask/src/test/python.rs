@@ -1,5 +1,5 @@
-//! The Python environment: moto's server, boto3 and AWS CLI version 1, as pinned in
-//! `tests/clients/requirements.txt`, under `target/test-env/`.
+//! Python environments under `target/test-env/`: that of the tests with moto's server, boto3 and
+//! AWS CLI version 1, as pinned in `tests/clients/requirements.txt`, and others by their own pins.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,14 @@ const HOW: &str = "install Python 3.10 or newer with its `venv` module (apt-get 
 const PROBE: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10); \
                      print('.'.join(map(str, sys.version_info[:3])))";
 
-/// Makes the environment unless it is there already.
+/// Makes the environment of the tests unless it is there already.
 pub(super) fn set_up(require: Require) -> Result<Found, Missing> {
+    let folder = environment("python", "tests/clients/requirements.txt", require)?;
+    Ok(describe(&folder))
+}
+
+/// Makes the environment `name` by the pins of `list` unless it is there already; gives its folder.
+pub(super) fn environment(name: &str, list: &str, require: Require) -> Result<PathBuf, Missing> {
     let (python, version) = match (find(), require) {
         (Some(found), _) => found,
         (None, Require::All) => {
@@ -26,14 +32,15 @@ pub(super) fn set_up(require: Require) -> Result<Found, Missing> {
         }
         (None, Require::Present) => return Err(Missing::install("no usable Python", HOW)),
     };
-    let folder = crate::repository().join("target/test-env/python");
-    make(&folder, &python, &version).map_err(|why| {
+    let folder = crate::repository().join("target/test-env").join(name);
+    let list = crate::repository().join(list);
+    make(&folder, &list, &python, &version).map_err(|why| {
         Missing::install(
             why,
             "see the lines above; it needs the Python package index",
         )
     })?;
-    Ok(describe(&folder))
+    Ok(folder)
 }
 
 /// The first Python that will do, with its version.
@@ -47,17 +54,19 @@ fn find() -> Option<(PathBuf, String)> {
     })
 }
 
-fn make(folder: &Path, python: &Path, version: &str) -> Result<(), String> {
-    let list = crate::repository().join("tests/clients/requirements.txt");
+fn make(folder: &Path, list: &Path, python: &Path, version: &str) -> Result<(), String> {
     let fault = |error: io::Error| format!("could not make the environment ({error})");
     let pins = format!(
         "{version}\n{}",
-        std::fs::read_to_string(&list).map_err(fault)?
+        std::fs::read_to_string(list).map_err(fault)?
     );
     if stamp::is_current(folder, &pins) {
         return Ok(());
     }
-    println!("python       installing moto, boto3 and AWS CLI v1, which takes a minute or two");
+    println!(
+        "python       installing what `{}` pins, which takes a minute or two",
+        list.display()
+    );
     step(
         Command::new(python)
             .args(["-m", "venv", "--clear"])

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Every program of that name on the path, in order.
-pub(super) fn on_path(name: &str) -> Vec<PathBuf> {
+pub(crate) fn on_path(name: &str) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|folder| folder.join(name))
@@ -26,7 +26,7 @@ pub(super) fn answer<A: AsRef<OsStr>>(program: &Path, arguments: &[A]) -> Option
 }
 
 /// Runs a step of a set-up with its output shown; an error says which step failed.
-pub(super) fn step(command: &mut Command) -> Result<(), String> {
+pub(crate) fn step(command: &mut Command) -> Result<(), String> {
     let name = Path::new(command.get_program())
         .file_name()
         .unwrap_or_default()
