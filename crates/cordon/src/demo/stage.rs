@@ -58,7 +58,10 @@ impl From<Failure> for Ended {
 pub(crate) async fn play(client: ClientName) -> Result<ExitCode, Failure> {
     // From here on, Ctrl-C takes the stage down instead of leaving it behind.
     let mut interrupted = tokio::spawn(wiring::interrupted());
-    let client = Client::choose(client).await?;
+    let client = tokio::select! {
+        client = Client::choose(client) => client?,
+        _ = &mut interrupted => return Ok(end_interrupted()),
+    };
     let stage = Stage::set(client).await?;
     let ended = tokio::select! {
         ended = stage.story() => ended,
@@ -280,7 +283,7 @@ fn show_heard(step: &Step, heard: &[Entry]) -> Result<(), Ended> {
     for entry in heard {
         match entry.operation.as_str() {
             "AssumeRole" => show_minted(&entry.body.text())?,
-            operation => page::aside(&format!("{operation} reached the cloud, signed with them"))?,
+            operation => page::aside(&format!("{operation} reached the cloud, signed with those"))?,
         }
     }
     Ok(())
