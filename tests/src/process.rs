@@ -105,7 +105,8 @@ impl Background {
         self.interrupt_all(&id)
     }
 
-    /// As [`Background::interrupt`], for the whole group that the child was started in, as a terminal does.
+    /// As [`Background::interrupt`], for the whole group that the child was started in, as a
+    /// terminal does.
     ///
     /// # Panics
     /// When it does not end in time.

@@ -1,9 +1,9 @@
 //! The agent's tool where no AWS CLI is installed: one act over the AWS SDK for Rust, in a process
 //! of its own (`cordon demo-agent ACT`).
 //!
-//! Takes an act and, from its environment, what `cordon run` gives to any agent: placeholder keys, region,
-//! proxy, CA bundle. Gives what the AWS CLI prints for the same call. It signs by itself, reaches
-//! Cordon by CONNECT and TLS, trusts the CA bundle and nothing else, and tries once.
+//! Takes an act and, from its environment, what `cordon run` gives to any agent: placeholder keys,
+//! region, proxy, CA bundle. Gives what the AWS CLI prints for the same call. It signs by itself,
+//! reaches Cordon by CONNECT and TLS, trusts the CA bundle and nothing else, and tries once.
 
 use super::act::{Act, INVOKE, STATEMENT, VARIABLES};
 use crate::failure::Failure;
