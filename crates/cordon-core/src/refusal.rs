@@ -9,14 +9,14 @@
 //!
 //! A bare "denied" reads as breakage: agents then probe, rephrase, or edit IAM.
 
+mod authentication;
+
 use crate::authenticate::AuthenticateError;
 use crate::decide::{DenyReason, Outcome, Refused};
 use crate::names::{ApproverGroup, Reference};
 use crate::session_policy::SessionPolicyError;
-use cordon_aws::call::Protocol;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_aws::identify::IdentifyError;
-use cordon_aws::sigv4::VerifyError;
 
 /// One refusal, ready to be rendered in the caller's protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,56 +176,16 @@ impl Refusal {
         }
     }
 
-    /// For a request that nobody stands behind. The codes are AWS's own; none of them makes an
-    /// SDK retry without end, and those about clocks let it correct its clock first.
+    /// For a request that nobody stands behind.
     #[must_use]
     pub fn of_authenticate(
         error: &AuthenticateError,
         shape: ErrorShape,
         reference: &Reference,
     ) -> Self {
-        let rest = "Nothing was sent to AWS.";
-        let (code, text) = match error {
-            AuthenticateError::Claim(error) if error.is_missing() => (
-                missing_token(shape),
-                "The request is not signed. Use the access key that Cordon gave to this session.",
-            ),
-            AuthenticateError::Claim(_) => (
-                "IncompleteSignature",
-                "The signature of the request could not be read in exactly one way. Use a \
-                 supported SDK or CLI version, and sign with AWS4-HMAC-SHA256.",
-            ),
-            AuthenticateError::Token => (
-                unknown_key(shape),
-                "The request carries a session token of other credentials. Use the access key \
-                 that Cordon gave to this session, and leave AWS_SESSION_TOKEN empty.",
-            ),
-            AuthenticateError::Signature(VerifyError::UnknownKey) => (
-                unknown_key(shape),
-                "The access key belongs to no live session. Use the one that Cordon gave to this \
-                 session; if the session has ended, ask your sponsor.",
-            ),
-            AuthenticateError::Signature(
-                VerifyError::TooOld | VerifyError::FromTheFuture | VerifyError::Expired,
-            ) => (
-                skewed(shape),
-                "The request was signed for another time. Check the clock of this machine, and \
-                 sign anew.",
-            ),
-            AuthenticateError::Signature(VerifyError::Payload(_)) => {
-                return Self::of_failure(Failure::BodyMismatch, reference);
-            }
-            AuthenticateError::Signature(VerifyError::Signature | VerifyError::Query(_)) => (
-                bad_signature(shape),
-                "The signature does not match the request and the key. Use the secret that Cordon \
-                 gave to this session, and do not change requests after signing.",
-            ),
-        };
-        Self {
-            code: Some(code),
-            message: format!("{text} {rest} Ref {reference}."),
-            verdict: "reject",
-            status: Some(403),
+        match authentication::Fault::of(error) {
+            Some(fault) => fault.refusal(shape, reference),
+            None => Self::of_failure(Failure::BodyMismatch, reference),
         }
     }
 
@@ -354,35 +314,4 @@ fn hold(hint: &str, needs: &[&ApproverGroup], reference: &Reference) -> String {
          that does not depend on it, or end your turn. Ref {reference}.",
         groups.join(", ")
     )
-}
-
-fn unknown_key(shape: ErrorShape) -> &'static str {
-    match shape.protocol {
-        Protocol::RestXml if shape.s3 => "InvalidAccessKeyId",
-        Protocol::Query | Protocol::RestXml | Protocol::Ec2 => "InvalidClientTokenId",
-        _ => "UnrecognizedClientException",
-    }
-}
-
-fn missing_token(shape: ErrorShape) -> &'static str {
-    match shape.protocol {
-        Protocol::RestXml if shape.s3 => "AccessDenied",
-        Protocol::Query | Protocol::RestXml | Protocol::Ec2 => "MissingAuthenticationToken",
-        _ => "MissingAuthenticationTokenException",
-    }
-}
-
-fn bad_signature(shape: ErrorShape) -> &'static str {
-    match shape.protocol {
-        Protocol::Query | Protocol::RestXml | Protocol::Ec2 => "SignatureDoesNotMatch",
-        _ => "InvalidSignatureException",
-    }
-}
-
-fn skewed(shape: ErrorShape) -> &'static str {
-    match shape.protocol {
-        Protocol::RestXml if shape.s3 => "RequestTimeTooSkewed",
-        Protocol::Query | Protocol::RestXml | Protocol::Ec2 => "RequestExpired",
-        _ => "InvalidSignatureException",
-    }
 }

@@ -681,7 +681,39 @@ impl ClaimError {
                  removed one."
             }
             Self::ModeNotForService => "Sign the hash of the body; this service takes no other.",
-            _ => "Use a supported SDK or CLI version, and sign with AWS4-HMAC-SHA256.",
+            Self::NoDate | Self::Date | Self::DateOutsideScope => {
+                "Send x-amz-date in the form 20261125T093000Z, on the day of the credential scope, \
+                 and sign it."
+            }
+            Self::Mixed | Self::Repeated(_) | Self::LookAlike(_) => {
+                "Give each part of the signature once, in the header or in the query. Something \
+                 between the client and Cordon may also have added one."
+            }
+            Self::NoPayloadHash | Self::PayloadMode => {
+                "Send x-amz-content-sha256 with the hash of the body in lower-case hex, as S3 \
+                 wants it."
+            }
+            Self::StrayFraming
+            | Self::NoDecodedLength
+            | Self::DecodedLength
+            | Self::NoTrailer
+            | Self::Trailer(_) => {
+                "An upload in aws-chunked framing needs x-amz-content-sha256, \
+                 x-amz-decoded-content-length and x-amz-trailer that agree with it; or sign the \
+                 hash of the body and send it without chunks."
+            }
+            Self::Expires => "Presign for 1 second to 7 days.",
+            Self::NoPart(_)
+            | Self::UnknownPart
+            | Self::Unreadable(_)
+            | Self::KeyId
+            | Self::Scope
+            | Self::Signature
+            | Self::Path
+            | Self::Header(_)
+            | Self::Query(_) => {
+                "Use a supported SDK or CLI version, and sign with AWS4-HMAC-SHA256."
+            }
         }
     }
 
