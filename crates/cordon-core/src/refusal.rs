@@ -216,8 +216,8 @@ impl Refusal {
         ))
     }
 
-    /// For a failure on the way. Only an overload says "again": everything else that an SDK
-    /// would retry would make a change twice or hammer what is down.
+    /// For a failure on the way. Only an overload and a signature that was used before say "again":
+    /// everything else that an SDK would retry would make a change twice or hammer what is down.
     #[must_use]
     pub fn of_failure(failure: Failure, reference: &Reference) -> Self {
         let (code, status, text) = match failure {
@@ -271,11 +271,16 @@ impl Refusal {
                 "The body is not the one that was signed. The upload was cut off. Send the request \
                  again, signed over the body that is sent.",
             ),
+            // The one code that every SDK answers by signing anew and sending again, which is right
+            // here and nowhere else: nothing was done by this request, and a signature of a later
+            // second is another request.
             Failure::Replayed => (
-                "CordonReplayed",
-                403,
-                "The same signed request came before, so this one was not sent to AWS. If the \
-                 change is wanted twice, sign a new request.",
+                "ThrottlingException",
+                400,
+                "The same signed request came before, or may have before Cordon was started, so \
+                 this one was not sent to AWS: one signature makes one change. SDKs sign anew when \
+                 they retry. If you sign by yourself and the change is wanted twice, sign a new \
+                 request in a later second.",
             ),
             Failure::Overloaded => (
                 "ThrottlingException",

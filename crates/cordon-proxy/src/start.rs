@@ -160,6 +160,7 @@ fn line(
         Address::Tcp(address) => Some(*address),
         Address::Unix(_) => None,
     };
+    let began = parts.clock.now();
     Ok(Line {
         catalog: parts.catalog,
         live: parts.live,
@@ -169,7 +170,7 @@ fn line(
         authority,
         forwarder,
         watch,
-        replays: Replays::new(limits.remembered_signatures),
+        replays: Replays::new(limits.remembered_signatures, began),
         references: References::default(),
         tunnels: Tunnels::new(config.tunnel, &deadlines),
         own: OwnHosts::new(config.own_hosts, bound),

@@ -32,7 +32,11 @@ pub(super) async fn record(
     };
     if let Some(failure) = seen_before(line, &permit, signature, now) {
         let refusal = Refusal::of_failure(failure, &reference);
-        return Err(stop(line, rejected(record), refusal, reference, shape).await);
+        let stopped = stop(line, rejected(record), refusal, reference, shape).await;
+        if failure == Failure::Replayed {
+            tokio::time::sleep(signature.rest_of_second(line.clock.now())).await;
+        }
+        return Err(stopped);
     }
     let budget = budget(permit.assessed().session());
     match line.store.record(record, budget).await {
