@@ -24,4 +24,5 @@ pub mod protocol;
 pub mod request;
 pub mod resource;
 pub mod sigv4;
+pub mod told;
 pub mod value;
