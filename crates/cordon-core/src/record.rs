@@ -116,6 +116,17 @@ pub enum CallResult {
     },
     /// It is not known whether the call took effect: the connection broke after the request left.
     Indeterminate {
+    /// The upstream answered, and its status is not all that became of the call.
+    Faulted {
+        /// What is wrong with the answer.
+        fault: AnswerFault,
+        /// HTTP status.
+        status: u16,
+        /// The upstream's request id; empty if it gave none.
+        request_id: Box<str>,
+        /// What happened, one line.
+        why: Box<str>,
+    },
         /// What happened, one line.
         why: Box<str>,
     },
@@ -128,6 +139,53 @@ pub enum CallResult {
 
 impl CallRecord {
     /// The record of a decided call; `refusal` is what the agent gets where it does not go, with
+/// What an answer says beside its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerFault {
+    /// Its body tells that nothing was done, under a good status.
+    Failed,
+    /// Its body tells that a part was not done, under a good status.
+    Partial,
+    /// It did not come, or was not passed on, to its end. What its status says still holds.
+    Cut,
+}
+
+impl AnswerFault {
+    /// Every fault.
+    pub const ALL: [Self; 3] = [Self::Failed, Self::Partial, Self::Cut];
+
+    /// `failed`, `partial`, `cut`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Partial => "partial",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+impl CallResult {
+    /// The status by which what the call did is known; nothing where it is not known by one.
+    #[must_use]
+    pub fn told_by(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status, .. }
+            | Self::Faulted {
+                fault: AnswerFault::Cut,
+                status,
+                ..
+            } => Some(*status),
+            Self::Faulted {
+                fault: AnswerFault::Failed | AnswerFault::Partial,
+                ..
+            }
+            | Self::Indeterminate { .. }
+            | Self::NotSent { .. } => None,
+        }
+    }
+}
+
     /// the code that its protocol's answer has.
     #[must_use]
     pub fn of_decision(

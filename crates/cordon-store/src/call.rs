@@ -107,9 +107,12 @@ pub struct CallFilter {
 /// Whether `result` proves that the call had no effect. 408 is no proof: the service may have
 /// acted on what it had read. A request that AWS refused is one that it did not carry out.
 pub(crate) fn had_no_effect(result: &CallResult) -> bool {
+    // An error in the body of a good answer is no proof either: S3 tells those that it met on the
+    // way, and they may have left something behind.
     match result {
         CallResult::NotSent { .. } => true,
-        CallResult::Answered { status, .. } => (400..500).contains(status) && *status != 408,
-        CallResult::Indeterminate { .. } => false,
+        result => result
+            .told_by()
+            .is_some_and(|status| (400..500).contains(&status) && status != 408),
     }
 }

@@ -5,7 +5,7 @@ use cordon_aws::call::{AccessLevel, Class, Protocol};
 use cordon_core::authenticate::Ingress;
 use cordon_core::fact::Fact;
 use cordon_core::ledger::{Changes, Used};
-use cordon_core::record::{AccessRecord, CallRecord, CallResult, RecordedOutcome};
+use cordon_core::record::{AccessRecord, AnswerFault, CallRecord, CallResult, RecordedOutcome};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -184,13 +184,24 @@ fn environments(record: &CallRecord) -> String {
 }
 
 /// The columns that say what became of a call.
-pub(crate) fn outcome(result: &CallResult) -> (&'static str, Option<i64>, &str) {
+pub(crate) fn outcome(result: &CallResult) -> (&'static str, Option<i64>, Cow<'_, str>) {
     match result {
         CallResult::Answered { status, request_id } => {
-            ("answered", Some(i64::from(*status)), request_id)
+            ("answered", Some(i64::from(*status)), (&**request_id).into())
         }
-        CallResult::Indeterminate { why } => ("indeterminate", None, why),
-        CallResult::NotSent { why } => ("not-sent", None, why),
+        // The request id is on the first line, of which it cannot have two.
+        CallResult::Faulted {
+            fault,
+            status,
+            request_id,
+            why,
+        } => (
+            fault.as_str(),
+            Some(i64::from(*status)),
+            format!("{request_id}\n{why}").into(),
+        ),
+        CallResult::Indeterminate { why } => ("indeterminate", None, (&**why).into()),
+        CallResult::NotSent { why } => ("not-sent", None, (&**why).into()),
     }
 }
 
@@ -268,14 +279,28 @@ impl CallRow {
     }
 
     fn closed(&self) -> Option<Closed> {
-        let detail: Box<str> = self.detail.as_deref().unwrap_or_default().into();
-        let result = match self.result.as_deref()? {
-            "answered" => CallResult::Answered {
-                status: u16::try_from(self.status.unwrap_or_default()).unwrap_or_default(),
-                request_id: detail,
+        let detail = self.detail.as_deref().unwrap_or_default();
+        let status = u16::try_from(self.status.unwrap_or_default()).unwrap_or_default();
+        let word = self.result.as_deref()?;
+        let fault = AnswerFault::ALL
+            .into_iter()
+            .find(|fault| fault.as_str() == word);
+        let result = match (word, fault) {
+            (_, Some(fault)) => {
+                let (request_id, why) = detail.split_once('\n').unwrap_or(("", detail));
+                CallResult::Faulted {
+                    fault,
+                    status,
+                    request_id: request_id.into(),
+                    why: why.into(),
+                }
+            }
+            ("answered", _) => CallResult::Answered {
+                status,
+                request_id: detail.into(),
             },
-            "not-sent" => CallResult::NotSent { why: detail },
-            _ => CallResult::Indeterminate { why: detail },
+            ("not-sent", _) => CallResult::NotSent { why: detail.into() },
+            _ => CallResult::Indeterminate { why: detail.into() },
         };
         let took = u64::try_from(self.took.unwrap_or_default()).unwrap_or_default();
         Some(Closed {

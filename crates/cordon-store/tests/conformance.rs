@@ -11,7 +11,7 @@ mod fixture;
 
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::ledger::Used;
-use cordon_core::record::{CallRecord, CallResult, RecordedOutcome};
+use cordon_core::record::{AnswerFault, CallRecord, CallResult, RecordedOutcome};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
@@ -194,6 +194,10 @@ async fn a_change_that_certainly_had_no_effect_gives_back_its_units(store: Arc<d
         (answered(200), 1),
         (answered(408), 1),
         (answered(500), 1),
+        (faulted(AnswerFault::Failed, 200), 1),
+        (faulted(AnswerFault::Partial, 200), 1),
+        (faulted(AnswerFault::Cut, 200), 1),
+        (faulted(AnswerFault::Cut, 403), 0),
         (lost, 1),
     ];
     for (number, (result, units)) in cases.into_iter().enumerate() {
@@ -218,6 +222,19 @@ async fn nothing_belongs_to_a_task_before_its_creation_succeeded(store: Arc<dyn 
         let record = creation(&format!("R{number}"), &task, TABLE);
         done(&*store, record, status).await;
         assert!(!owns(&ledger(&*store, &task).await, TABLE), "{status}");
+    }
+
+    for (number, fault, is_owned) in [
+        (4, AnswerFault::Failed, false),
+        (5, AnswerFault::Partial, false),
+        (6, AnswerFault::Cut, true),
+    ] {
+        let task = format!("T-{number}");
+        let record = creation(&format!("R{number}"), &task, TABLE);
+        let open = recorded(&*store, record).await;
+        store.close(open, faulted(fault, 200), TOOK).await.unwrap();
+        let owned = owns(&ledger(&*store, &task).await, TABLE);
+        assert_eq!(owned, is_owned, "{fault:?}");
     }
 }
 
@@ -330,6 +347,9 @@ async fn a_record_comes_back_as_it_was_written(store: Arc<dyn Store>) {
 async fn an_outcome_is_kept_with_its_call(store: Arc<dyn Store>) {
     let results = [
         answered(200),
+        faulted(AnswerFault::Failed, 200),
+        faulted(AnswerFault::Partial, 200),
+        faulted(AnswerFault::Cut, 206),
         CallResult::NotSent {
             why: "no connection".into(),
         },

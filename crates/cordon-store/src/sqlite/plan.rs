@@ -216,7 +216,7 @@ impl<'j> Plan<'j> {
                 // Another call may have destroyed the same before: the tables know.
                 self.reread.insert(charge.task.clone());
             }
-            CallResult::Answered { status, .. } if *status < 400 => {
+            result if result.told_by().is_some_and(|status| status < 400) => {
                 ledger.confirm(&charge.changes);
                 // What the task destroyed as well may have gone before or after: the tables know.
                 let mut creates = charge.changes.creates.iter();

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format, STRONG, inert};
 use crate::wiring;
 use clap::Args;
-use cordon_core::record::{CallRecord, CallResult};
+use cordon_core::record::{AnswerFault, CallRecord, CallResult};
 use cordon_store::{CallFilter, StoredCall};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -110,6 +110,15 @@ fn result_value(call: &StoredCall) -> Value {
         CallResult::Answered { status, request_id } => {
             json!({ "result": "answered", "status": status, "request_id": request_id, "took_us": took })
         }
+        CallResult::Faulted {
+            fault,
+            status,
+            request_id,
+            why,
+        } => json!({
+            "result": fault.as_str(), "status": status, "request_id": request_id, "why": why,
+            "took_us": took,
+        }),
         CallResult::Indeterminate { why } => {
             json!({ "result": "indeterminate", "why": why, "took_us": took })
         }
@@ -185,6 +194,26 @@ fn result_words(call: &StoredCall) -> String {
             format!(
                 "answered {status} after {} ms, request id {}",
                 took.as_millis(),
+                inert(request_id, 80)
+            )
+        }
+        Some((
+            CallResult::Faulted {
+                fault,
+                status,
+                request_id,
+                why,
+            },
+            _,
+        )) => {
+            let what = match fault {
+                AnswerFault::Failed => "it failed",
+                AnswerFault::Partial => "a part was not done",
+                AnswerFault::Cut => "the answer was cut off",
+            };
+            format!(
+                "answered {status}, but {what}: {}, request id {}",
+                inert(why, 200),
                 inert(request_id, 80)
             )
         }
