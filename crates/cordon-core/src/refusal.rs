@@ -55,13 +55,15 @@ pub enum Failure {
     Replayed,
     /// Too much is in flight.
     Overloaded,
+    /// The session ended, or was paused, while the call was on its way.
+    SessionOver,
     /// The process is shutting down.
     ShuttingDown,
 }
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotRecorded,
         Self::NoCredentials,
         Self::NotWritten,
@@ -72,6 +74,7 @@ impl Failure {
         Self::BodyMismatch,
         Self::Replayed,
         Self::Overloaded,
+        Self::SessionOver,
         Self::ShuttingDown,
     ];
 
@@ -89,6 +92,7 @@ impl Failure {
             Self::BodyMismatch => "body-mismatch",
             Self::Replayed => "replayed",
             Self::Overloaded => "overloaded",
+            Self::SessionOver => "session-over",
             Self::ShuttingDown => "shutting-down",
         }
     }
@@ -286,6 +290,13 @@ impl Refusal {
                 "ThrottlingException",
                 400,
                 "Cordon has too much in flight. Nothing was sent to AWS. Wait and try again.",
+            ),
+            Failure::SessionOver => (
+                "CordonSessionOver",
+                403,
+                "The session ended, or was paused, while the call was on its way, so the call was \
+                 cut off and AWS did not carry it out. Do not retry. Stop, and report this to your \
+                 sponsor.",
             ),
             Failure::ShuttingDown => (
                 "CordonShuttingDown",

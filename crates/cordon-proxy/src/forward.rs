@@ -9,7 +9,7 @@ mod answer;
 mod pool;
 mod upload;
 
-pub(crate) use answer::AnswerBody;
+pub(crate) use answer::{AnswerBody, Attendance, Content, End};
 pub(crate) use upload::{Upload, UploadFault};
 
 use crate::address::{DialError, Reach};
@@ -18,6 +18,7 @@ use crate::http1::Connection;
 use crate::meter::Meter;
 use crate::roots;
 use crate::scrub::Watch;
+use crate::standing::{Need, Standing};
 use answer::sanitised;
 use bytes::Bytes;
 use cordon_aws::catalog::Catalog;
@@ -144,13 +145,14 @@ impl Forwarder {
     }
 
     /// Sends `outbound`, whose decision was `recorded`. A body that streams is read from `client`
-    /// while it is sent.
+    /// while it is sent, for as long as its session is `standing`.
     pub(crate) async fn forward(
         &self,
         outbound: Outbound,
         recorded: &Recorded,
         client: &mut Connection,
         effect: Effect,
+        standing: &Standing,
     ) -> Result<Answered, ForwardError> {
         tracing::debug!(reference = recorded.reference(), "the call leaves");
         let OutboundParts {
@@ -163,7 +165,8 @@ impl Forwarder {
         let (lease, response) = match (content, &emission.body) {
             (Some(content), _) => {
                 let upload = Upload::new(content, framing, content_length);
-                self.stream(&target, &emission, upload, client).await?
+                self.stream(&target, &emission, upload, client, standing)
+                    .await?
             }
             (None, EmittedBody::Whole(body)) => self.send(&target, &emission, body, effect).await?,
             (None, EmittedBody::Streamed) => {
@@ -217,6 +220,7 @@ impl Forwarder {
         emission: &Emission,
         upload: Upload,
         client: &mut Connection,
+        standing: &Standing,
     ) -> Result<(Lease, Response<Incoming>), ForwardError> {
         let mut lease = self
             .pool
@@ -228,11 +232,13 @@ impl Forwarder {
         let progress = Progress::default();
         let sent = {
             let mut sending = std::pin::pin!(lease.send(request));
+            let mut watched = standing.clone();
             let fed = tokio::select! {
                 // The upstream may answer before it has read everything: it refuses, and the rest
                 // of the body is of no use to anyone.
                 sent = &mut sending => Err(sent),
-                fed = upload.feed(pieces, self.answer_idle, client, &progress) => Ok(fed),
+                fed = upload.feed(pieces, self.answer_idle, client, standing, &progress) => Ok(fed),
+                fallen = watched.fallen(Need::Change) => Ok(Err(UploadFault::Fallen(fallen))),
             };
             match fed {
                 Err(sent) => sent,

@@ -30,6 +30,7 @@ mod replay;
 mod rescue;
 mod roots;
 mod scrub;
+mod standing;
 mod start;
 mod stream;
 mod trace;

@@ -47,7 +47,7 @@ pub(crate) struct Line {
     /// What is under way is given up.
     pub(crate) cut: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    pub(crate) under_way: UnderWay,
+    pub(crate) under_way: Arc<UnderWay>,
 }
 
 /// The calls that left and have no outcome yet.

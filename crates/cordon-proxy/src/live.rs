@@ -1,18 +1,22 @@
 //! What may change while the process runs: sessions, policies, posture.
 //!
 //! The program replaces each as a whole when the store or the policy folder changes; a request
-//! takes one [`Snapshot`] when it begins and sees nothing newer until it ends.
+//! takes one [`Snapshot`] when it begins and is decided by nothing newer. Whether its session still
+//! stands is looked at until it ends.
 
 use arc_swap::ArcSwap;
 use cordon_core::decide::Posture;
 use cordon_core::policy::Policies;
 use cordon_core::session::Sessions;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The live values. Shared between the program, which sets them, and the data plane.
 #[derive(Debug)]
 pub struct Live {
     now: ArcSwap<Snapshot>,
+    /// Grows with every change.
+    changed: watch::Sender<u64>,
 }
 
 /// The live values at one moment.
@@ -32,6 +36,7 @@ impl Live {
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
             now: ArcSwap::from_pointee(snapshot),
+            changed: watch::Sender::new(0),
         }
     }
 
@@ -47,6 +52,7 @@ impl Live {
             sessions: sessions.clone(),
             ..Snapshot::clone(now)
         });
+        self.tell();
     }
 
     /// From now on these policies decide, over sessions whose tasks were compiled against them.
@@ -56,6 +62,7 @@ impl Live {
             policies: policies.clone(),
             ..Snapshot::clone(now)
         });
+        self.tell();
     }
 
     /// From now on everyone is this careful.
@@ -64,5 +71,15 @@ impl Live {
             posture,
             ..Snapshot::clone(now)
         });
+        self.tell();
+    }
+
+    /// Tells of every change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|number| *number += 1);
     }
 }

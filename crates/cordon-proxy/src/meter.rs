@@ -54,6 +54,11 @@ impl Meter {
         counter!("cordon_leaks_cut_total").increment(1);
     }
 
+    /// An answer whose status was not all that became of its call.
+    pub(crate) fn answer_fault(kind: &'static str) {
+        counter!("cordon_answer_faults_total", "kind" => kind).increment(1);
+    }
+
     /// An upstream that did not answer.
     pub(crate) fn upstream_error(kind: &'static str) {
         counter!("cordon_upstream_errors_total", "kind" => kind).increment(1);

@@ -10,6 +10,7 @@
 //! outcome is recorded.
 
 mod depart;
+mod outcome;
 mod record;
 mod stop;
 
@@ -81,7 +82,7 @@ async fn carry(
     let decided = line.meter.took(Stage::Decide, began);
 
     let (permit, recorded) = record::record(line, decision, &signature, shape, now).await?;
-    let departure = depart::Departure::of(&permit, shape, decided);
+    let departure = depart::Departure::of(line, &permit, shape, decided);
     let outcome = depart::depart(line, client, permit, &recorded, &departure).await;
     depart::close(line, recorded, &departure, outcome).await
 }
@@ -94,8 +95,10 @@ async fn reply(answered: Answered, method: &Method) -> Reply {
         body,
         ..
     } = answered;
+    // A body without bytes has no last piece that could wait until the outcome is kept.
     let bodiless = *method == Method::HEAD
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || body.length() == Some(0);
     let body = match bodiless {
         false => ReplyBody::Streamed(body),
         true => {

@@ -125,11 +125,11 @@ impl Running {
         line.tasks.close();
         let ended = timeout(grace, line.tasks.wait()).await;
         let cut = line.tasks.len();
-        let unfinished = line.under_way.list();
         if ended.is_err() {
             line.cut.cancel();
             line.tasks.wait().await;
         }
+        let unfinished = line.under_way.list();
         if let Address::Unix(path) = &self.address {
             let _ = std::fs::remove_file(path);
         }
@@ -181,7 +181,7 @@ fn line(
         closing: CancellationToken::new(),
         cut: CancellationToken::new(),
         tasks: TaskTracker::new(),
-        under_way: UnderWay::default(),
+        under_way: Arc::new(UnderWay::default()),
     })
 }
 

@@ -216,6 +216,15 @@ impl Payload {
 }
 
 impl Trailer {
+    /// The checksum of `content`, for whoever sends it.
+    #[must_use]
+    pub fn of(algorithm: ChecksumAlgorithm, content: &[u8]) -> Self {
+        Self {
+            algorithm,
+            value: algorithm.of(content).into(),
+        }
+    }
+
     /// Which checksum it is.
     #[must_use]
     pub fn algorithm(&self) -> ChecksumAlgorithm {

@@ -3,11 +3,13 @@
 use super::pool::Lease;
 use crate::meter::Meter;
 use crate::scrub::{Leak, Needles, Scan};
+use crate::standing::{Fallen, Need, Standing};
 use bytes::Bytes;
 use cordon_aws::catalog::Catalog;
+use cordon_aws::told::{Told, ToldReader};
 use http::header::{
-    ALT_SVC, CONNECTION, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    ALT_SVC, CONNECTION, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, Uri};
 use hyper::body::{Body, Incoming};
@@ -15,11 +17,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Headers that belong to one connection, and `alt-svc`, which would invite the client to go to
-/// AWS by another way.
-const OF_THE_CONNECTION: [HeaderName; 9] = [
+/// Headers that belong to one connection; `alt-svc`, which would invite the client to go to AWS by
+/// another way; and cookies, which no API of AWS sets and which would be told to Cordon's own
+/// host.
+const LEFT_OUT: [HeaderName; 10] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     PROXY_AUTHENTICATE,
@@ -29,28 +33,62 @@ const OF_THE_CONNECTION: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
     ALT_SVC,
+    SET_COOKIE,
 ];
 
 /// The body of an answer, as it comes.
+///
+/// Somebody attends to it: the last piece is held until they kept what became of the call, so that
+/// whoever read an answer to its end finds its outcome recorded.
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
+    /// What is left; nothing after the end.
+    content: Option<Content>,
+    /// The last piece, while it is held.
+    last: Bytes,
+    attended: Option<Attended>,
+    idle: Duration,
+    length: Option<u64>,
+}
+
+/// What is left of an answer to be read.
+#[derive(Debug)]
+pub(crate) struct Content {
     incoming: Incoming,
     lease: Option<Lease>,
     scan: Scan,
-    idle: Duration,
-    length: Option<u64>,
-    state: State,
+    told: Option<ToldReader>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Reading,
-    /// What the scan held back is to be given out.
-    Ending,
-    Ended,
+/// The body's side of an [`Attendance`].
+#[derive(Debug)]
+struct Attended {
+    standing: Standing,
+    ended: Option<oneshot::Sender<End>>,
+    kept: oneshot::Receiver<()>,
 }
 
-/// Why an answer cannot be read to its end.
+/// The side of whoever attends to a body.
+#[derive(Debug)]
+pub(crate) struct Attendance {
+    /// How the body ended.
+    pub(crate) ended: oneshot::Receiver<End>,
+    /// To say that this was kept.
+    pub(crate) kept: oneshot::Sender<()>,
+}
+
+/// How an answer ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// All of it came; what it told, where its operation has something to tell.
+    Whole(Option<Told>),
+    /// It can be read no further.
+    Broken(AnswerError),
+    /// It is not passed on any more, for this reason; here is the rest.
+    Left(Content, Box<str>),
+}
+
+/// Why an answer cannot be read, or is not passed on, to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AnswerError {
     #[error("the upstream ended its answer early")]
@@ -59,6 +97,17 @@ pub(crate) enum AnswerError {
     Stalled(Duration),
     #[error(transparent)]
     Leak(#[from] Leak),
+    #[error("the answer is not passed on")]
+    Fallen(#[source] Fallen),
+    /// It was told before.
+    #[error("the answer was cut")]
+    Cut,
+}
+
+/// A piece of an answer.
+struct Piece {
+    bytes: Bytes,
+    is_last: bool,
 }
 
 impl AnswerBody {
@@ -70,13 +119,33 @@ impl AnswerBody {
     ) -> Self {
         let length = incoming.size_hint().exact();
         Self {
-            incoming,
-            lease: Some(lease),
-            scan: Scan::new(needles),
+            content: Some(Content {
+                incoming,
+                lease: Some(lease),
+                scan: Scan::new(needles),
+                told: None,
+            }),
+            last: Bytes::new(),
+            attended: None,
             idle,
             length,
-            state: State::Reading,
         }
+    }
+
+    /// Has somebody attend to the body, for as long as the session of its call stands. `told`
+    /// reads it where it has something to tell.
+    pub(crate) fn attend(&mut self, standing: Standing, told: Option<ToldReader>) -> Attendance {
+        let (tell_end, ended) = oneshot::channel();
+        let (kept, hear_kept) = oneshot::channel();
+        if let Some(content) = &mut self.content {
+            content.told = told;
+        }
+        self.attended = Some(Attended {
+            standing,
+            ended: Some(tell_end),
+            kept: hear_kept,
+        });
+        Attendance { ended, kept }
     }
 
     /// Its length, where the head told.
@@ -87,14 +156,29 @@ impl AnswerBody {
     /// The next piece; nothing at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, AnswerError> {
         let idle = self.idle;
-        match timeout(idle, std::future::poll_fn(|cx| self.poll_next(cx))).await {
-            Ok(piece) => piece,
-            Err(_) => Err(AnswerError::Stalled(idle)),
+        let mut standing = self.attended.as_ref().map(|it| it.standing.clone());
+        let stood = tokio::select! {
+            biased;
+            fallen = fallen(standing.as_mut()) => Err(fallen),
+            piece = timeout(idle, std::future::poll_fn(|cx| self.poll_next(cx))) => Ok(piece),
+        };
+        match stood {
+            Err(fallen) => Err(self.fall(fallen)),
+            Ok(Ok(piece)) => piece,
+            Ok(Err(_)) => {
+                self.content = None;
+                self.end(End::Broken(AnswerError::Stalled(idle)));
+                Err(AnswerError::Stalled(idle))
+            }
         }
     }
 
     /// The next piece if it is already here.
     pub(crate) async fn ready(&mut self) -> Option<Result<Option<Bytes>, AnswerError>> {
+        let standing = self.attended.as_ref().map(|it| &it.standing);
+        if let Some(Err(fallen)) = standing.map(|standing| standing.check(Need::Look)) {
+            return Some(Err(self.fall(fallen)));
+        }
         std::future::poll_fn(|cx| match self.poll_next(cx) {
             Poll::Ready(piece) => Poll::Ready(Some(piece)),
             Poll::Pending => Poll::Ready(None),
@@ -108,39 +192,113 @@ impl AnswerBody {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, AnswerError>> {
-        loop {
-            match self.state {
-                State::Ended => return Poll::Ready(Ok(None)),
-                State::Ending => {
-                    self.state = State::Ended;
-                    let held = self.scan.finish();
-                    if !held.is_empty() {
-                        return Poll::Ready(Ok(Some(held)));
-                    }
+        while let Some(content) = &mut self.content {
+            let piece = match std::task::ready!(content.poll_piece(cx)) {
+                Ok(piece) => piece,
+                Err(error) => {
+                    self.content = None;
+                    self.end(End::Broken(error));
+                    return Poll::Ready(Err(AnswerError::Cut));
                 }
-                State::Reading => {
-                    match std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
-                        Some(Err(error)) => return Poll::Ready(Err(AnswerError::Broken(error))),
-                        Some(Ok(frame)) => {
-                            // Trailers of answers carry nothing that clients of AWS read.
-                            let Ok(data) = frame.into_data() else {
-                                continue;
-                            };
-                            let passed = self.scan.pass(data).inspect_err(|_| Meter::leak())?;
-                            if !passed.is_empty() {
-                                return Poll::Ready(Ok(Some(passed)));
-                            }
-                        }
-                        None => {
-                            self.state = State::Ending;
-                            if let Some(lease) = self.lease.take() {
-                                lease.give_back();
-                            }
-                        }
-                    }
-                }
+            };
+            if piece.is_last {
+                let told = content.told.take().map(ToldReader::finish);
+                self.content = None;
+                self.last = piece.bytes;
+                self.end(End::Whole(told));
+            } else if !piece.bytes.is_empty() {
+                return Poll::Ready(Ok(Some(piece.bytes)));
             }
         }
+        if let Some(attended) = &mut self.attended {
+            // Whoever attends is gone only when everything ends.
+            let _ = std::task::ready!(Pin::new(&mut attended.kept).poll(cx));
+            self.attended = None;
+        }
+        let last = std::mem::take(&mut self.last);
+        Poll::Ready(Ok(Some(last).filter(|last| !last.is_empty())))
+    }
+
+    fn fall(&mut self, fallen: Fallen) -> AnswerError {
+        if let Some(content) = self.content.take() {
+            self.end(End::Left(content, fallen.to_string().into()));
+        }
+        AnswerError::Fallen(fallen)
+    }
+
+    fn end(&mut self, end: End) {
+        let ended = self.attended.as_mut().and_then(|it| it.ended.take());
+        if let Some(ended) = ended {
+            let _ = ended.send(end);
+        }
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        if let Some(content) = self.content.take() {
+            self.end(End::Left(
+                content,
+                "the client left within the answer".into(),
+            ));
+        }
+    }
+}
+
+async fn fallen(standing: Option<&mut Standing>) -> Fallen {
+    match standing {
+        Some(standing) => standing.fallen(Need::Look).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Content {
+    /// Reads the rest for what it tells; nothing where it cannot be read to its end.
+    pub(crate) async fn tell(mut self) -> Option<Told> {
+        loop {
+            let piece = std::future::poll_fn(|cx| self.poll_piece(cx)).await.ok()?;
+            if piece.is_last {
+                return self.told.map(ToldReader::finish);
+            }
+        }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, AnswerError>> {
+        loop {
+            let piece = match std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+                Some(Err(error)) => return Poll::Ready(Err(AnswerError::Broken(error))),
+                Some(Ok(frame)) => {
+                    // Trailers of answers carry nothing that clients of AWS read.
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    let bytes = self.scan.pass(data).inspect_err(|_| Meter::leak())?;
+                    let is_last = self.incoming.is_end_stream();
+                    Piece { bytes, is_last }
+                }
+                None => Piece {
+                    bytes: Bytes::new(),
+                    is_last: true,
+                },
+            };
+            return Poll::Ready(Ok(self.looked_at(piece)));
+        }
+    }
+
+    fn looked_at(&mut self, mut piece: Piece) -> Piece {
+        if piece.is_last {
+            let held = self.scan.finish();
+            if !held.is_empty() {
+                piece.bytes = [piece.bytes, held].concat().into();
+            }
+            if let Some(lease) = self.lease.take() {
+                lease.give_back();
+            }
+        }
+        if let Some(told) = &mut self.told {
+            told.push(&piece.bytes);
+        }
+        piece
     }
 }
 
@@ -153,7 +311,7 @@ pub(super) fn sanitised(mut headers: HeaderMap, catalog: &'static Catalog) -> He
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in OF_THE_CONNECTION.iter().chain(&named) {
+    for name in LEFT_OUT.iter().chain(&named) {
         headers.remove(name);
     }
     let leads_astray = headers

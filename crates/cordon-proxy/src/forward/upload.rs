@@ -6,10 +6,11 @@
 //!           the tail back     signs anew                            told that all came
 //! ```
 //! The upstream never sees the end of a body before the reader proved all of it. When the proof
-//! fails, the client goes away or anything else breaks, the body ends in an error, hyper cuts the
+//! fails, the client goes away, its session ends or anything else breaks, the body ends in an error, hyper cuts the
 //! connection within the message, and AWS drops what it has.
 
 use crate::http1::{BodyError, Connection};
+use crate::standing::{Fallen, Need, Standing};
 use bytes::Bytes;
 use cordon_aws::sigv4::{Framing, PayloadError, PayloadReader, WriteError};
 use hyper::body::{Body, Frame, SizeHint};
@@ -59,6 +60,8 @@ pub(crate) enum UploadFault {
     Framing(#[source] WriteError),
     #[error("the upstream stopped reading")]
     Upstream,
+    #[error("the session does not stand any more")]
+    Fallen(#[source] Fallen),
     #[error("the upstream read nothing for {0:?}")]
     Stalled(Duration),
 }
@@ -89,6 +92,7 @@ impl Upload {
         pieces: mpsc::Sender<Bytes>,
         idle: Duration,
         client: &mut Connection,
+        standing: &Standing,
         progress: &Progress,
     ) -> Result<(), UploadFault> {
         let to = Outlet { pieces, idle };
@@ -109,6 +113,7 @@ impl Upload {
                     .map_err(UploadFault::Framing)?,
             );
         }
+        standing.check(Need::Change).map_err(UploadFault::Fallen)?;
         progress.released.store(true, Ordering::Release);
         to.send(rest).await
     }

@@ -1,13 +1,17 @@
 //! The way out: mint, sign, forward, and what became of it.
 
+use super::outcome::{Head, Open, ToldBy};
 use super::stop::Stopped;
 use crate::forward::{Answered, Effect, ForwardError, UploadFault};
 use crate::http1::Connection;
 use crate::line::Line;
 use crate::meter::{Meter, Stage};
 use crate::payload;
+use crate::standing::{Fallen, Need, Standing};
 use crate::trace::chain;
+use cordon_aws::call::Protocol;
 use cordon_aws::error_shape::ErrorShape;
+use cordon_aws::told::Told;
 use cordon_broker::MintError;
 use cordon_core::decide::Permit;
 use cordon_core::names::Reference;
@@ -15,7 +19,6 @@ use cordon_core::record::CallResult;
 use cordon_core::refusal::{Failure, Refusal};
 use cordon_core::sign::{SignError, sign};
 use cordon_store::Recorded;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// What is known of a call that leaves.
@@ -24,9 +27,11 @@ pub(super) struct Departure {
     reference: Reference,
     shape: ErrorShape,
     effect: Effect,
+    protocol: Protocol,
     service: &'static str,
     operation: &'static str,
     decided: Instant,
+    standing: Standing,
 }
 
 /// Why there is no answer.
@@ -34,6 +39,8 @@ pub(super) struct Departure {
 pub(super) enum DepartError {
     #[error("there are no credentials for the call")]
     Mint(#[source] MintError),
+    #[error("the call did not leave")]
+    Fallen(#[source] Fallen),
     #[error("the call cannot be signed")]
     Sign(#[source] SignError),
     #[error("the call was not answered")]
@@ -41,7 +48,7 @@ pub(super) enum DepartError {
 }
 
 impl Departure {
-    pub(super) fn of(permit: &Permit, shape: ErrorShape, decided: Instant) -> Self {
+    pub(super) fn of(line: &Line, permit: &Permit, shape: ErrorShape, decided: Instant) -> Self {
         let assessed = permit.assessed();
         let call = assessed.call();
         Self {
@@ -51,9 +58,19 @@ impl Departure {
                 true => Effect::Changes,
                 false => Effect::Reads,
             },
+            protocol: call.protocol(),
             service: call.service().name(),
             operation: call.operation().name(),
             decided,
+            standing: Standing::of(line, assessed.session()),
+        }
+    }
+
+    /// What the call needs its session for as long as it has not left.
+    fn need(&self) -> Need {
+        match self.effect {
+            Effect::Changes => Need::Change,
+            Effect::Reads => Need::Look,
         }
     }
 }
@@ -72,51 +89,60 @@ pub(super) async fn depart(
     let now = line.clock.now();
     line.watch.add(&minted, now);
     let minted_at = line.meter.took(Stage::Mint, recorded_at);
+    departure
+        .standing
+        .check(departure.need())
+        .map_err(DepartError::Fallen)?;
     let outbound =
         sign(&minted, permit, &line.forwarder.signing(), now).map_err(DepartError::Sign)?;
-    let forwarded = line
-        .forwarder
-        .forward(outbound, recorded, client, departure.effect);
+    let forwarded = line.forwarder.forward(
+        outbound,
+        recorded,
+        client,
+        departure.effect,
+        &departure.standing,
+    );
     let answered = forwarded.await.map_err(DepartError::Forward);
     line.meter.took(Stage::Forward, minted_at);
     answered
 }
 
-/// Records what became of the call, and tells the agent where nothing came back.
+/// Has recorded what became of the call, and tells the agent where nothing came back.
 ///
-/// The outcome of a change is kept before its answer goes down, so that the agent's next call
-/// sees what this one made; that of a read is kept while its answer is on its way.
+/// The outcome of a call that was answered is kept before the last of its answer goes down, so
+/// that the agent's next call sees what this one made.
 pub(super) async fn close(
     line: &Line,
     recorded: Recorded,
     departure: &Departure,
     outcome: Result<Answered, DepartError>,
 ) -> Result<Answered, Stopped> {
-    let took = departure.decided.elapsed();
-    let result = match &outcome {
-        Ok(answered) => CallResult::Answered {
-            status: answered.status.as_u16(),
-            request_id: answered.request_id.clone(),
-        },
-        Err(error) => error.result(),
-    };
-    let store = Arc::clone(&line.store);
-    let reference = departure.reference.clone();
-    let closing = async move {
-        if let Err(error) = store.close(recorded, result, took).await {
-            tracing::error!(%reference, error = %chain(&error), "an outcome could not be recorded");
-        }
-    };
-    match departure.effect {
-        Effect::Changes => closing.await,
-        Effect::Reads => drop(line.tasks.spawn(closing)),
-    }
-    line.under_way.end(&departure.reference);
-    outcome
-        .map_err(|error| unanswered(departure, &error))
-        .inspect(|_| {
+    let open = Open::of(line, recorded, &departure.reference, departure.decided);
+    match outcome {
+        Ok(mut answered) => {
+            let told = match answered.status.is_success() {
+                true => Told::reader(departure.service, departure.operation, departure.protocol),
+                false => None,
+            };
+            let told_by = match told {
+                Some(_) => ToldBy::Body,
+                None => ToldBy::Status,
+            };
+            let attendance = answered.body.attend(departure.standing.clone(), told);
+            let head = Head::of(&answered, told_by);
+            line.tasks.spawn(open.attend(head, attendance));
             Meter::request(departure.service, "allow");
-        })
+            Ok(answered)
+        }
+        Err(error) => {
+            let closing = open.close(error.result());
+            match departure.effect {
+                Effect::Changes => closing.await,
+                Effect::Reads => drop(line.tasks.spawn(closing)),
+            }
+            Err(unanswered(departure, &error))
+        }
+    }
 }
 
 fn unanswered(departure: &Departure, error: &DepartError) -> Stopped {
@@ -141,6 +167,7 @@ impl DepartError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Mint(_) => "mint",
+            Self::Fallen(_) => "session-over",
             Self::Sign(_) => "sign",
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) => "unreachable",
@@ -158,7 +185,7 @@ impl DepartError {
     fn result(&self) -> CallResult {
         let why = chain(self).to_string().into();
         match self {
-            Self::Mint(_) | Self::Sign(_) => CallResult::NotSent { why },
+            Self::Mint(_) | Self::Fallen(_) | Self::Sign(_) => CallResult::NotSent { why },
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_)
                 | ForwardError::NotSent(_)
@@ -179,6 +206,7 @@ impl DepartError {
                 return Refusal::of_session_policy(error, reference);
             }
             Self::Mint(_) => Failure::NoCredentials,
+            Self::Fallen(_) => Failure::SessionOver,
             Self::Sign(_) => Failure::NotWritten,
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) | ForwardError::NotSent(_) => Failure::Unreachable,
@@ -199,6 +227,7 @@ fn of_upload(fault: &UploadFault) -> Failure {
         UploadFault::Client(error) => payload::failure_of(error),
         UploadFault::Payload(_) => Failure::BodyMismatch,
         UploadFault::Framing(_) => Failure::NotWritten,
+        UploadFault::Fallen(_) => Failure::SessionOver,
         UploadFault::Upstream | UploadFault::Stalled(_) => Failure::Unreachable,
     }
 }

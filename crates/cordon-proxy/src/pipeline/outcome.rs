@@ -1,0 +1,160 @@
+//! What became of a call that left: kept when it is known, whoever is still there to hear it.
+//!
+//! Takes the proof that a call was recorded, and the end of its answer; closes the record. The
+//! status of an answer says what became of most calls, and its body of the rest: see
+//! [`cordon_aws::told`]. An answer that the agent does not read to its end is read to its end here
+//! where only that tells.
+
+use crate::forward::{Answered, Attendance, Content, End};
+use crate::line::{Line, UnderWay};
+use crate::meter::Meter;
+use crate::trace::chain;
+use cordon_aws::told::Told;
+use cordon_core::names::Reference;
+use cordon_core::record::{AnswerFault, CallResult};
+use cordon_store::{Recorded, Store};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// A recorded call whose outcome is still open.
+#[derive(Debug)]
+pub(super) struct Open {
+    recorded: Recorded,
+    reference: Reference,
+    decided: Instant,
+    store: Arc<dyn Store>,
+    under_way: Arc<UnderWay>,
+    /// Nothing is waited for any more.
+    cut: CancellationToken,
+    /// How long the rest of an answer that nobody else reads is read.
+    patience: Duration,
+}
+
+/// What the head of an answer says.
+#[derive(Debug)]
+pub(super) struct Head {
+    status: u16,
+    request_id: Box<str>,
+    told_by: ToldBy,
+}
+
+/// What tells what became of the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ToldBy {
+    Status,
+    Body,
+}
+
+impl Head {
+    pub(super) fn of(answered: &Answered, told_by: ToldBy) -> Self {
+        Self {
+            status: answered.status.as_u16(),
+            request_id: answered.request_id.clone(),
+            told_by,
+        }
+    }
+
+    /// What became of a call whose answer did not come to its end.
+    fn cut(self, why: impl Into<Box<str>>) -> CallResult {
+        match self.told_by {
+            ToldBy::Status => self.but(AnswerFault::Cut, why),
+            ToldBy::Body => CallResult::Indeterminate { why: why.into() },
+        }
+    }
+
+    fn but(self, fault: AnswerFault, why: impl Into<Box<str>>) -> CallResult {
+        CallResult::Faulted {
+            fault,
+            status: self.status,
+            request_id: self.request_id,
+            why: why.into(),
+        }
+    }
+
+    /// What became of a call whose answer came to its end.
+    fn and(self, told: Option<Told>) -> CallResult {
+        match told {
+            None | Some(Told::Done) => CallResult::Answered {
+                status: self.status,
+                request_id: self.request_id,
+            },
+            Some(Told::Failed(code)) => self.but(AnswerFault::Failed, code),
+            Some(Told::Partial(1)) => self.but(AnswerFault::Partial, "1 part was not done"),
+            Some(Told::Partial(parts)) => {
+                self.but(AnswerFault::Partial, format!("{parts} parts were not done"))
+            }
+            Some(Told::Unread) => CallResult::Indeterminate {
+                why: "the body of the answer, which tells what was done, could not be read".into(),
+            },
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn of(
+        line: &Line,
+        recorded: Recorded,
+        reference: &Reference,
+        decided: Instant,
+    ) -> Self {
+        Self {
+            recorded,
+            reference: reference.clone(),
+            decided,
+            store: Arc::clone(&line.store),
+            under_way: Arc::clone(&line.under_way),
+            cut: line.cut.clone(),
+            patience: line.bounds.deadlines.answer,
+        }
+    }
+
+    /// Waits for the end of an answer, and keeps what became of the call.
+    pub(super) async fn attend(self, head: Head, attendance: Attendance) {
+        let Attendance { ended, kept } = attendance;
+        let result = match ended.await {
+            Ok(End::Whole(told)) => head.and(told),
+            Ok(End::Broken(error)) => head.cut(chain(&error).to_string()),
+            Ok(End::Left(content, why)) => match head.told_by {
+                ToldBy::Status => head.cut(why),
+                ToldBy::Body => match self.rest(content).await {
+                    Some(told) => head.and(Some(told)),
+                    None => head.cut(why),
+                },
+            },
+            Err(_) => head.cut("the answer was dropped"),
+        };
+        self.close(result).await;
+        // Whoever holds the last of the answer back may be gone.
+        let _ = kept.send(());
+    }
+
+    async fn rest(&self, content: Content) -> Option<Told> {
+        tokio::select! {
+            told = timeout(self.patience, content.tell()) => told.ok()?,
+            () = self.cut.cancelled() => None,
+        }
+    }
+
+    /// Keeps what became of the call.
+    pub(super) async fn close(self, result: CallResult) {
+        let Self {
+            recorded,
+            reference,
+            decided,
+            store,
+            under_way,
+            ..
+        } = self;
+        if let CallResult::Faulted { fault, why, .. } = &result {
+            let fault = fault.as_str();
+            tracing::warn!(%reference, fault, why, "the status of an answer is not all of it");
+            Meter::answer_fault(fault);
+        }
+        if let Err(error) = store.close(recorded, result, decided.elapsed()).await {
+            tracing::error!(%reference, error = %chain(&error), "an outcome could not be recorded");
+        }
+        under_way.end(&reference);
+    }
+}

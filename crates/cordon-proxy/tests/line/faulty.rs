@@ -1,0 +1,150 @@
+//! A real store that can be told to fail: for what happens when a disk is full.
+
+use cordon_core::ledger::Ledger;
+use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::record::{CallRecord, CallResult};
+use cordon_core::session::SessionState;
+use cordon_core::task::Mode;
+use cordon_store::{
+    Answer, Budget, CallFilter, RecordError, Recorded, StandingPosture, Store, StoreError,
+    StoredCall, StoredSession, StoredTask, TaskState,
+};
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A store between the data plane and another one.
+#[derive(Debug)]
+pub(crate) struct Faulty {
+    inner: Arc<dyn Store>,
+    full: AtomicBool,
+}
+
+impl Faulty {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
+        Self {
+            inner,
+            full: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on there is no room for anything, or there is again.
+    pub(crate) fn is_full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// Every call so far, oldest first.
+    pub(crate) async fn tail_all(&self) -> Vec<StoredCall> {
+        self.inner.tail(0, 10_000).await.unwrap()
+    }
+
+    fn room(&self) -> Result<(), StoreError> {
+        match self.full.load(Ordering::SeqCst) {
+            true => Err(StoreError::Full(PathBuf::from("cordon.db"))),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Store for Faulty {
+    fn record(&self, record: CallRecord, budget: Budget) -> Answer<'_, Recorded, RecordError> {
+        Box::pin(async move {
+            self.room()?;
+            self.inner.record(record, budget).await
+        })
+    }
+
+    fn close(&self, recorded: Recorded, result: CallResult, took: Duration) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.room()?;
+            self.inner.close(recorded, result, took).await
+        })
+    }
+
+    fn put_task(&self, task: StoredTask) -> Answer<'_, ()> {
+        self.inner.put_task(task)
+    }
+
+    fn task<'a>(&'a self, id: &'a TaskId) -> Answer<'a, Option<StoredTask>> {
+        self.inner.task(id)
+    }
+
+    fn tasks(&self) -> Answer<'_, Vec<StoredTask>> {
+        self.inner.tasks()
+    }
+
+    fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: Mode) -> Answer<'a, ()> {
+        self.inner.set_task_mode(id, mode)
+    }
+
+    fn set_task_state<'a>(&'a self, id: &'a TaskId, state: TaskState) -> Answer<'a, ()> {
+        self.inner.set_task_state(id, state)
+    }
+
+    fn extend_task<'a>(&'a self, id: &'a TaskId, expires: Timestamp) -> Answer<'a, ()> {
+        self.inner.extend_task(id, expires)
+    }
+
+    fn put_session(&self, session: StoredSession) -> Answer<'_, ()> {
+        self.inner.put_session(session)
+    }
+
+    fn session<'a>(&'a self, id: &'a SessionId) -> Answer<'a, Option<StoredSession>> {
+        self.inner.session(id)
+    }
+
+    fn live_sessions(&self) -> Answer<'_, Vec<StoredSession>> {
+        self.inner.live_sessions()
+    }
+
+    fn set_session_state<'a>(&'a self, id: &'a SessionId, state: SessionState) -> Answer<'a, ()> {
+        self.inner.set_session_state(id, state)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes()
+    }
+
+    fn interrupted(&self) -> &[StoredCall] {
+        self.inner.interrupted()
+    }
+
+    fn search<'a>(&'a self, filter: &'a CallFilter) -> Answer<'a, Vec<StoredCall>> {
+        self.inner.search(filter)
+    }
+
+    fn tail(&self, after: u64, limit: u32) -> Answer<'_, Vec<StoredCall>> {
+        self.inner.tail(after, limit)
+    }
+
+    fn call<'a>(&'a self, reference: &'a Reference) -> Answer<'a, Option<StoredCall>> {
+        self.inner.call(reference)
+    }
+
+    fn ledger<'a>(&'a self, task: &'a TaskId) -> Answer<'a, Arc<Ledger>> {
+        self.inner.ledger(task)
+    }
+
+    fn last_minute<'a>(&'a self, task: &'a TaskId, now: Timestamp) -> Answer<'a, u32> {
+        self.inner.last_minute(task, now)
+    }
+
+    fn posture(&self) -> Answer<'_, StandingPosture> {
+        self.inner.posture()
+    }
+
+    fn set_posture(&self, posture: StandingPosture) -> Answer<'_, ()> {
+        self.inner.set_posture(posture)
+    }
+
+    fn check(&self) -> Answer<'_, ()> {
+        self.inner.check()
+    }
+
+    fn shut_down(&self) -> Answer<'_, ()> {
+        self.inner.shut_down()
+    }
+}

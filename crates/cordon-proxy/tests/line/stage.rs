@@ -1,0 +1,317 @@
+//! The data plane before an upstream that behaves as it is told: one session on one task, a real
+//! store in a folder of its own, real sockets of loopback.
+
+use crate::agent::Agent;
+use crate::faulty::Faulty;
+use crate::upstream::{Act, Manner, Upstream, answer};
+use cordon_aws::arn::AccountId;
+use cordon_aws::catalog::Catalog;
+use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningKeys};
+use cordon_broker::{BaseIdentity, Broker, BrokerConfig, Role, Roles};
+use cordon_core::action::Actions;
+use cordon_core::decide::Posture;
+use cordon_core::policy::{BundleFile, Policies};
+use cordon_core::record::CallResult;
+use cordon_core::session::{Session, SessionState, Sessions};
+use cordon_core::task::{Launch, Task, Written};
+use cordon_proxy::{
+    Address, Clock, Deadlines, FixedUpstream, Limits, Listen, Live, Parts, PlainUpstream, Proxy,
+    ProxyConfig, Running, Snapshot, Upstream as Configured,
+};
+use cordon_store::{Purpose, SqliteOptions, Store, StoredCall, open_sqlite};
+use jiff::Timestamp;
+use std::path::Path;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::sync::watch;
+
+const ACCOUNT: &str = "111122223333";
+const KEY_ID: &str = "CORDONLINE0000000001";
+const SECRET: &str = "placeholder/of+the+line";
+
+const TASK: &str = r#"
+schema = "cordon.task/v1"
+title  = "Send the monthly reports again"
+ticket = "REP-12"
+team   = "reports"
+mode   = "live"
+ttl    = "1h"
+
+[where]
+accounts     = ["111122223333"]
+regions      = ["eu-central-1"]
+environments = ["dev"]
+
+[[allow]]
+do = ["observe"]
+
+[[allow]]
+do = ["s3:GetObject", "s3:PutObject"]
+on = ["arn:aws:s3:::reports/*"]
+
+[[allow]]
+do = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchWriteItem"]
+on = ["arn:aws:dynamodb:eu-central-1:111122223333:table/orders"]
+
+[[allow]]
+do = ["sqs:SendMessage"]
+on = ["arn:aws:sqs:eu-central-1:111122223333:jobs"]
+
+[[allow]]
+do = ["sns:Publish"]
+on = ["arn:aws:sns:eu-central-1:111122223333:news"]
+
+[[allow]]
+do = ["kinesis:PutRecords"]
+on = ["arn:aws:kinesis:eu-central-1:111122223333:stream/events"]
+
+[destroy]
+"arn:aws:s3:::reports/old-1" = ["s3:DeleteObject"]
+"arn:aws:s3:::reports/old-2" = ["s3:DeleteObject"]
+
+[budget]
+mutations  = 50
+creates    = 50
+destroys   = 50
+per_minute = 50
+"#;
+
+/// The baseline bundle over the whole catalog, loaded once.
+static POLICIES: LazyLock<Arc<Policies>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    let files: Vec<BundleFile> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| BundleFile {
+            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+            text: std::fs::read_to_string(path).unwrap(),
+        })
+        .collect();
+    let actions = Arc::new(Actions::of(Catalog::embedded()));
+    Arc::new(Policies::load("policies", &files, actions).unwrap())
+});
+
+/// How a stage is set.
+#[derive(Debug)]
+pub(crate) struct Set {
+    pub(crate) deadlines: Deadlines,
+    pub(crate) limits: Limits,
+    /// Where calls go, if not to the stage's own upstream.
+    pub(crate) elsewhere: Option<String>,
+    /// When the task ends, if not in an hour.
+    pub(crate) ends: Option<Timestamp>,
+}
+
+impl Default for Set {
+    fn default() -> Self {
+        Self {
+            deadlines: Deadlines {
+                connect: Duration::from_millis(400),
+                ..Deadlines::default()
+            },
+            limits: Limits::default(),
+            elsewhere: None,
+            ends: None,
+        }
+    }
+}
+
+/// The data plane with all it needs.
+pub(crate) struct Stage {
+    pub(crate) agent: Agent,
+    pub(crate) upstream: Upstream,
+    pub(crate) store: Arc<Faulty>,
+    pub(crate) live: Arc<Live>,
+    running: Running,
+    sts: Upstream,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        Self::set(Set::default()).await
+    }
+
+    pub(crate) async fn set(set: Set) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let upstream = Upstream::start(Manner::answers(answer(200, "", "{}"))).await;
+        let sts = Upstream::start(Manner::answers(assumed())).await;
+        let options = SqliteOptions {
+            purpose: Purpose::Serve,
+            max_pages: None,
+        };
+        let store = open_sqlite(folder.path(), options).await.unwrap();
+        let store = Arc::new(Faulty::new(Arc::new(store)));
+        let live = Arc::new(Live::new(Snapshot {
+            sessions: Arc::new(Sessions::new([session(SessionState::Live, set.ends)])),
+            policies: Arc::clone(&POLICIES),
+            posture: Posture::Normal,
+        }));
+        let endpoint = set.elsewhere.unwrap_or_else(|| upstream.url());
+        let fixed = FixedUpstream::parse(&endpoint, PlainUpstream::LoopbackOnly).unwrap();
+        let config = ProxyConfig {
+            listen: Listen::loopback("127.0.0.1:0".parse().unwrap()).unwrap(),
+            own_hosts: Vec::new(),
+            upstream: Configured::Fixed(fixed),
+            tunnel: Vec::new(),
+            state: folder.path().to_owned(),
+            limits: set.limits,
+            deadlines: set.deadlines,
+        };
+        let parts = Parts {
+            catalog: Catalog::embedded(),
+            live: Arc::clone(&live),
+            store: store.clone(),
+            broker: Arc::new(broker(&sts).await),
+            clock: Clock::system(),
+        };
+        let running = Proxy::start(config, parts).await.unwrap();
+        let Address::Tcp(address) = running.address().clone() else {
+            panic!("it listens on TCP");
+        };
+        let agent = Agent {
+            address,
+            credentials: SigningCredentials::new(
+                KEY_ID.parse().unwrap(),
+                SecretKey::new(SECRET.to_owned()),
+                None,
+            ),
+            signed: AtomicU32::new(0),
+        };
+        Self {
+            agent,
+            upstream,
+            store,
+            live,
+            running,
+            sts,
+            _folder: folder,
+        }
+    }
+
+    /// The one session is like this from now on.
+    pub(crate) fn session_is(&self, state: SessionState) {
+        let session = session(state, None);
+        self.live.set_sessions(Arc::new(Sessions::new([session])));
+    }
+
+    /// STS answers only once the switch is on.
+    pub(crate) fn sts_waits_for(&self, on: watch::Receiver<bool>) {
+        self.sts
+            .behave(Manner::acts([Act::Until(on), Act::Say(assumed())]));
+    }
+
+    pub(crate) async fn sts_was_asked(&self) {
+        self.sts.has_seen(1).await;
+    }
+
+    /// The record of the call that was answered with this reference, once it is closed.
+    pub(crate) async fn closed(&self, reference: &str) -> CallResult {
+        loop {
+            if let Some(closed) = self.call(reference).await.closed {
+                return closed.result;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// The one call so far that was let go, once it is closed.
+    pub(crate) async fn last(&self) -> CallResult {
+        let call = loop {
+            let calls = self.store.tail_all().await;
+            if let Some(call) = calls
+                .into_iter()
+                .rfind(|call| call.record.outcome.allowed())
+            {
+                break call;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        };
+        self.closed(&call.record.reference).await
+    }
+
+    pub(crate) async fn call(&self, reference: &str) -> StoredCall {
+        let reference = reference.parse().unwrap();
+        self.store.call(&reference).await.unwrap().unwrap()
+    }
+
+    /// An honest upstream is back, and a call of the agent does what it should.
+    pub(crate) async fn next_good_call_works(&self) {
+        self.upstream.behave(Manner::answers(answer(200, "", "{}")));
+        let before = self.upstream.whole().len();
+        let answer = self.agent.send(&self.agent.put_item("the next one")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(self.upstream.whole().len(), before + 1);
+    }
+
+    pub(crate) async fn close(self, grace: Duration) -> cordon_proxy::Closed {
+        self.running.close(grace).await
+    }
+}
+
+fn session(state: SessionState, ends: Option<Timestamp>) -> Arc<Session> {
+    let written = Written::parse("task.toml", TASK).unwrap();
+    let launch = Launch {
+        id: "T-LINE".parse().unwrap(),
+        sponsor: "mia@example.com".parse().unwrap(),
+        at: Timestamp::now(),
+        mode: None,
+        expires: ends,
+    };
+    let task = Task::compile(&written, &POLICIES, launch).unwrap();
+    Arc::new(Session {
+        id: "S-LINE".parse().unwrap(),
+        task: Arc::new(task),
+        key_id: KEY_ID.parse().unwrap(),
+        keys: SigningKeys::new(SecretKey::new(SECRET.to_owned())),
+        agent: "kiro".into(),
+        account: account(),
+        started: Timestamp::now(),
+        state,
+    })
+}
+
+async fn broker(sts: &Upstream) -> Broker {
+    Broker::new(BrokerConfig {
+        roles: Roles::new([Role {
+            account: account(),
+            environment: None,
+            arn: format!("arn:aws:iam::{ACCOUNT}:role/agent")
+                .parse()
+                .unwrap(),
+        }]),
+        base: BaseIdentity::Keys {
+            id: "AKIABASE000000000001".to_owned(),
+            secret: SecretKey::new("base".to_owned()),
+        },
+        endpoint: Some(sts.url()),
+        ..BrokerConfig::default()
+    })
+    .await
+}
+
+fn account() -> AccountId {
+    ACCOUNT.parse().unwrap()
+}
+
+/// STS's answer to `AssumeRole`.
+fn assumed() -> Vec<u8> {
+    let expires = Timestamp::now() + jiff::SignedDuration::from_mins(15);
+    let expires = expires.strftime("%Y-%m-%dT%H:%M:%SZ");
+    let body = format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <AssumeRoleResult><AssumedRoleUser><AssumedRoleId>A:b</AssumedRoleId>\
+         <Arn>arn:aws:sts::{ACCOUNT}:assumed-role/agent/b</Arn></AssumedRoleUser><Credentials>\
+         <AccessKeyId>{MINTED_KEY_ID}</AccessKeyId><SecretAccessKey>{MINTED_SECRET}</SecretAccessKey>\
+         <SessionToken>minted-token-of-the-line</SessionToken><Expiration>{expires}</Expiration>\
+         </Credentials></AssumeRoleResult><ResponseMetadata><RequestId>r</RequestId>\
+         </ResponseMetadata></AssumeRoleResponse>"
+    );
+    answer(200, "content-type: text/xml\r\n", &body)
+}
+
+/// What calls are signed with on the way up.
+pub(crate) const MINTED_KEY_ID: &str = "ASIAMINTED0000000001";
+const MINTED_SECRET: &str = "minted/secret+of/the+line";
