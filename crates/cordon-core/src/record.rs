@@ -10,6 +10,7 @@ use crate::authenticate::Received;
 use crate::decide::{Decision, Outcome};
 use crate::fact::Fact;
 use crate::ledger::Used;
+use crate::names::Reference;
 use crate::refusal::Refusal;
 use crate::session::Session;
 use jiff::Timestamp;
@@ -45,7 +46,8 @@ pub struct CallRecord {
     pub digest: Box<str>,
     pub policy_version: Box<str>,
     pub catalog_version: Box<str>,
-    /// Canonical JSON of the parameters, sensitive ones replaced, cut at 16 KiB.
+    /// Canonical JSON of the parameters, sensitive ones replaced, cut at 16 KiB. Of a request that
+    /// nobody stands behind, the access key id that it claims.
     pub parameters: Box<str>,
     /// Whether the call changes something, so that it must be durable before it leaves.
     pub mutates: bool,
@@ -114,8 +116,6 @@ pub enum CallResult {
         /// The upstream's request id; empty if it gave none.
         request_id: Box<str>,
     },
-    /// It is not known whether the call took effect: the connection broke after the request left.
-    Indeterminate {
     /// The upstream answered, and its status is not all that became of the call.
     Faulted {
         /// What is wrong with the answer.
@@ -127,6 +127,8 @@ pub enum CallResult {
         /// What happened, one line.
         why: Box<str>,
     },
+    /// It is not known whether the call took effect: the connection broke after the request left.
+    Indeterminate {
         /// What happened, one line.
         why: Box<str>,
     },
@@ -137,8 +139,6 @@ pub enum CallResult {
     },
 }
 
-impl CallRecord {
-    /// The record of a decided call; `refusal` is what the agent gets where it does not go, with
 /// What an answer says beside its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerFault {
@@ -186,6 +186,8 @@ impl CallResult {
     }
 }
 
+impl CallRecord {
+    /// The record of a decided call; `refusal` is what the agent gets where it does not go, with
     /// the code that its protocol's answer has.
     #[must_use]
     pub fn of_decision(
@@ -262,19 +264,45 @@ impl CallResult {
     ) -> Self {
         let of_session = |text: fn(&Session) -> &str| session.map_or("", text).into();
         Self {
-            reference: received.reference.as_str().into(),
-            at: received.arrived,
             task: of_session(|session| session.task.id().as_str()),
             session: of_session(|session| session.id.as_str()),
             agent: of_session(|session| &session.agent),
             sponsor: of_session(|session| session.task.sponsor().as_str()),
             ingress: received.ingress.as_str(),
+            account: of_session(|session| session.account.as_str()),
+            ..Self::of_stray(
+                &received.reference,
+                received.arrived,
+                code,
+                &refusal.message,
+                catalog_version,
+            )
+        }
+    }
+
+    /// The record of bytes that never became a request, of which `code` and `message` were told.
+    #[must_use]
+    pub fn of_stray(
+        reference: &Reference,
+        at: Timestamp,
+        code: &str,
+        message: &str,
+        catalog_version: &str,
+    ) -> Self {
+        Self {
+            reference: reference.as_str().into(),
+            at,
+            task: "".into(),
+            session: "".into(),
+            agent: "".into(),
+            sponsor: "".into(),
+            ingress: "",
             service: "".into(),
             operation: "".into(),
             protocol: "",
             partition: "".into(),
             region: "".into(),
-            account: of_session(|session| session.account.as_str()),
+            account: "".into(),
             accesses: Vec::new(),
             class: "",
             facts: vec![Fact::Unidentified.as_str()],
@@ -282,7 +310,7 @@ impl CallResult {
             policies: Vec::new(),
             needs: Vec::new(),
             code: code.into(),
-            message: refusal.message.as_str().into(),
+            message: message.into(),
             digest: "".into(),
             policy_version: "".into(),
             catalog_version: catalog_version.into(),
@@ -292,6 +320,13 @@ impl CallResult {
             destroys: Vec::new(),
             cost: Used::default(),
         }
+    }
+
+    /// What a request that nobody stands behind claims to be: the access key id, which whoever
+    /// looks for a leaked key asks for, and the region. A key id is letters and digits.
+    pub fn claims(&mut self, key_id: &str, region: &str) {
+        self.region = region.into();
+        self.parameters = format!("{{\"AccessKeyId\":\"{key_id}\"}}").into();
     }
 }
 

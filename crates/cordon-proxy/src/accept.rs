@@ -90,7 +90,7 @@ pub(crate) async fn serve(line: &Line, stream: Stream) {
                 continue;
             }
             Ok(Route::Tunnel(name)) => return tunnel(line, connection, &name).await,
-            Err(error) => return misrouted(&mut connection, &error).await,
+            Err(error) => return misrouted(line, &mut connection, &error).await,
         };
         if line.closing.is_cancelled() {
             connection.close_after();
@@ -113,14 +113,14 @@ async fn until_unwanted(line: &Line) {
 
 async fn unreadable(line: &Line, connection: &mut Connection, error: HeadError) {
     line.meter.rejected_heads.increment(1);
-    tracing::info!(%error, "a request could not be read");
     connection.close_after();
+    pipeline::stray(line, error.status(), &error.to_string()).await;
     let _ = connection.respond(rescue::unreadable(error)).await;
 }
 
-async fn misrouted(connection: &mut Connection, error: &RouteError) {
-    tracing::info!(%error, "a request was for nowhere that Cordon goes");
+async fn misrouted(line: &Line, connection: &mut Connection, error: &RouteError) {
     connection.close_after();
+    pipeline::stray(line, error.status(), &error.to_string()).await;
     let _ = connection
         .respond(rescue::plain(error.status(), &error.to_string()))
         .await;

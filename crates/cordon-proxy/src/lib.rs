@@ -32,6 +32,7 @@ mod roots;
 mod scrub;
 mod standing;
 mod start;
+mod stranger;
 mod stream;
 mod trace;
 mod tunnel;

@@ -10,6 +10,7 @@ use crate::own::OwnHosts;
 use crate::reference::References;
 use crate::replay::Replays;
 use crate::scrub::Watch;
+use crate::stranger::Strangers;
 use crate::tunnel::Tunnels;
 use cordon_aws::catalog::Catalog;
 use cordon_broker::Broker;
@@ -33,6 +34,7 @@ pub(crate) struct Line {
     pub(crate) forwarder: Forwarder,
     pub(crate) watch: Arc<Watch>,
     pub(crate) replays: Replays,
+    pub(crate) strangers: Strangers,
     pub(crate) references: References,
     pub(crate) tunnels: Tunnels,
     pub(crate) own: OwnHosts,

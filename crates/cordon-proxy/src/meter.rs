@@ -49,6 +49,11 @@ impl Meter {
         counter!("cordon_requests_total", "service" => service, "outcome" => outcome).increment(1);
     }
 
+    /// A request that nobody stands behind and that was not recorded.
+    pub(crate) fn stranger_unkept() {
+        counter!("cordon_unrecorded_strangers_total").increment(1);
+    }
+
     /// An answer that held a minted credential and was cut.
     pub(crate) fn leak() {
         counter!("cordon_leaks_cut_total").increment(1);

@@ -31,6 +31,8 @@ use http::{Method, StatusCode};
 use std::time::Instant;
 use stop::Stopped;
 
+pub(crate) use stop::stray;
+
 /// Carries one request down the line and gives its answer.
 pub(crate) async fn run(line: &Line, client: &mut Connection, received: Received) -> Reply {
     let method = received.request.method.clone();

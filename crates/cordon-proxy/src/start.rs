@@ -14,6 +14,7 @@ use crate::payload;
 use crate::reference::References;
 use crate::replay::Replays;
 use crate::scrub::Watch;
+use crate::stranger::Strangers;
 use crate::stream::Stream;
 use crate::tunnel::Tunnels;
 use cordon_aws::catalog::Catalog;
@@ -171,6 +172,7 @@ fn line(
         forwarder,
         watch,
         replays: Replays::new(limits.remembered_signatures, began),
+        strangers: Strangers::new(began),
         references: References::default(),
         tunnels: Tunnels::new(config.tunnel, &deadlines),
         own: OwnHosts::new(config.own_hosts, bound),

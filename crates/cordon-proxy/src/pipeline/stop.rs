@@ -4,6 +4,7 @@ use crate::line::Line;
 use crate::meter::Meter;
 use crate::payload::PayloadFault;
 use crate::rescue;
+use crate::stranger::Keeping;
 use crate::trace::chain;
 use cordon_aws::error_shape::{ErrorShape, shape_of};
 use cordon_aws::sigv4::Claim;
@@ -14,6 +15,7 @@ use cordon_core::record::{CallRecord, RecordedOutcome};
 use cordon_core::refusal::Refusal;
 use cordon_core::session::Session;
 use cordon_store::Budget;
+use http::StatusCode;
 use std::error::Error;
 
 /// A request that goes no further, and what its agent is told.
@@ -62,13 +64,27 @@ pub(super) async fn stop(
 ) -> Stopped {
     record.code = rescue::code(&refusal, shape).into();
     record.message = refusal.message.as_str().into();
-    tell(line, &record, &refusal, None);
+    tell(line, &record, outcome(&record, &refusal), None);
     keep(line, record).await;
     Stopped {
         refusal,
         shape,
         reference,
     }
+}
+
+/// What never became a request, or was for nowhere that Cordon goes. `said` is what its sender was
+/// told, and names nothing of what it sent but a host.
+pub(crate) async fn stray(line: &Line, status: StatusCode, said: &str) {
+    let reference = line.references.next();
+    let record = CallRecord::of_stray(
+        &reference,
+        line.clock.now(),
+        status.as_str(),
+        said,
+        line.catalog.version(),
+    );
+    stranger(line, record, None).await;
 }
 
 async fn rejected(
@@ -80,12 +96,20 @@ async fn rejected(
     why: &(dyn Error + Sync + 'static),
 ) -> Stopped {
     let code = rescue::code(&refusal, shape);
-    let record =
+    let mut record =
         CallRecord::of_rejection(received, session, &refusal, code, line.catalog.version());
-    tell(line, &record, &refusal, Some(chain(why).to_string()));
-    // What strangers send is told and counted but not kept: they could fill the disk with it.
-    if session.is_some() {
-        keep(line, record).await;
+    let why = chain(why).to_string();
+    match session {
+        Some(_) => {
+            tell(line, &record, "reject", Some(&why));
+            keep(line, record).await;
+        }
+        None => {
+            if let Ok(claim) = Claim::of(&received.request) {
+                record.claims(claim.key_id().as_str(), claim.scope().region.as_str());
+            }
+            stranger(line, record, Some(&why)).await;
+        }
     }
     Stopped {
         refusal,
@@ -94,12 +118,44 @@ async fn rejected(
     }
 }
 
+/// Tells of and keeps the record of a request that nobody stands behind, under the bound for them:
+/// neither store nor log can be filled by whoever knocks.
+async fn stranger(line: &Line, mut record: CallRecord, why: Option<&str>) {
+    match line.strangers.knock(line.clock.now()) {
+        Keeping::Kept { unkept } => {
+            if unkept > 0 {
+                record.message = format!(
+                    "{} [{unkept} more that nobody stands behind were not recorded before it]",
+                    record.message
+                )
+                .into();
+            }
+            tell(line, &record, "reject", why);
+            keep(line, record).await;
+        }
+        Keeping::FirstUnkept => {
+            tracing::warn!(
+                "requests that nobody stands behind are many: from here on they are counted and \
+                 not recorded one by one"
+            );
+            unkept(&record, why);
+        }
+        Keeping::Unkept => unkept(&record, why),
+    }
+}
+
+fn unkept(record: &CallRecord, why: Option<&str>) {
+    tracing::debug!(code = %record.code, why, "a request that nobody stands behind was refused");
+    Meter::stranger_unkept();
+    Meter::request("", "reject");
+}
+
 /// A refusal is one event that can be read alone.
-fn tell(line: &Line, record: &CallRecord, refusal: &Refusal, why: Option<String>) {
+fn tell(line: &Line, record: &CallRecord, outcome: &'static str, why: Option<&str>) {
     let policies: Vec<&str> = record.policies.iter().map(|(id, ..)| &**id).collect();
     tracing::info!(
         reference = %record.reference,
-        verdict = refusal.verdict,
+        verdict = outcome,
         code = %record.code,
         task = %record.task,
         session = %record.session,
@@ -114,7 +170,7 @@ fn tell(line: &Line, record: &CallRecord, refusal: &Refusal, why: Option<String>
         .catalog
         .service(&record.service)
         .map_or("", |service| service.name());
-    Meter::request(service, outcome(record, refusal));
+    Meter::request(service, outcome);
 }
 
 fn outcome(record: &CallRecord, refusal: &Refusal) -> &'static str {

@@ -16,6 +16,7 @@ mod hostile;
 mod replay;
 mod room;
 mod stage;
+mod strangers;
 mod streams;
 mod tls;
 mod told;
