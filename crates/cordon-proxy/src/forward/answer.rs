@@ -43,7 +43,7 @@ const LEFT_OUT: [HeaderName; 10] = [
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     /// What is left; nothing after the end.
-    content: Option<Content>,
+    content: Option<Box<Content>>,
     /// The last piece, while it is held.
     last: Bytes,
     attended: Option<Attended>,
@@ -85,7 +85,7 @@ pub(crate) enum End {
     /// It can be read no further.
     Broken(AnswerError),
     /// It is not passed on any more, for this reason; here is the rest.
-    Left(Content, Box<str>),
+    Left(Box<Content>, Box<str>),
 }
 
 /// Why an answer cannot be read, or is not passed on, to its end.
@@ -119,12 +119,12 @@ impl AnswerBody {
     ) -> Self {
         let length = incoming.size_hint().exact();
         Self {
-            content: Some(Content {
+            content: Some(Box::new(Content {
                 incoming,
                 lease: Some(lease),
                 scan: Scan::new(needles),
                 told: None,
-            }),
+            })),
             last: Bytes::new(),
             attended: None,
             idle,

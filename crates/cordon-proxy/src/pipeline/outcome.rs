@@ -130,7 +130,7 @@ impl Open {
         let _ = kept.send(());
     }
 
-    async fn rest(&self, content: Content) -> Option<Told> {
+    async fn rest(&self, content: Box<Content>) -> Option<Told> {
         tokio::select! {
             told = timeout(self.patience, content.tell()) => told.ok()?,
             () = self.cut.cancelled() => None,

@@ -58,7 +58,17 @@ async fn an_upload_of_each_kind_comes_to_its_end() {
     for (at, (protection, wire)) in honest(&stage).iter().enumerate() {
         let answer = stage.agent.send(wire).await;
         assert_eq!(answer.status, 200, "{protection}: {}", answer.text());
-        assert_eq!(stage.upstream.whole().len(), at + 1, "{protection}");
+        let whole = stage.upstream.whole();
+        assert_eq!(whole.len(), at + 1, "{protection}");
+        let request = whole.last().unwrap();
+        assert!(
+            request.head.starts_with("PUT /reports/2026.csv "),
+            "{}",
+            request.head
+        );
+        let last = &content()[249_000..];
+        let came = request.body.windows(last.len()).any(|bytes| bytes == last);
+        assert!(came, "{protection}: the end of the content");
     }
 }
 
