@@ -48,7 +48,10 @@ pub(crate) struct Line {
     pub(crate) closing: CancellationToken,
     /// What is under way is given up.
     pub(crate) cut: CancellationToken,
+    /// Connections, and what takes them.
     pub(crate) tasks: TaskTracker,
+    /// Outcomes that are being kept.
+    pub(crate) outcomes: TaskTracker,
     pub(crate) under_way: Arc<UnderWay>,
 }
 

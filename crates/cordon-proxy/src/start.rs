@@ -124,11 +124,17 @@ impl Running {
         let line = self.line;
         line.closing.cancel();
         line.tasks.close();
-        let ended = timeout(grace, line.tasks.wait()).await;
+        line.outcomes.close();
+        let all = async {
+            line.tasks.wait().await;
+            line.outcomes.wait().await;
+        };
+        let ended = timeout(grace, all).await;
         let cut = line.tasks.len();
         if ended.is_err() {
             line.cut.cancel();
             line.tasks.wait().await;
+            line.outcomes.wait().await;
         }
         let unfinished = line.under_way.list();
         if let Address::Unix(path) = &self.address {
@@ -183,6 +189,7 @@ fn line(
         closing: CancellationToken::new(),
         cut: CancellationToken::new(),
         tasks: TaskTracker::new(),
+        outcomes: TaskTracker::new(),
         under_way: Arc::new(UnderWay::default()),
     })
 }

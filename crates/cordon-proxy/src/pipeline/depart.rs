@@ -130,7 +130,7 @@ pub(super) async fn close(
             };
             let attendance = answered.body.attend(departure.standing.clone(), told);
             let head = Head::of(&answered, told_by);
-            line.tasks.spawn(open.attend(head, attendance));
+            line.outcomes.spawn(open.attend(head, attendance));
             Meter::request(departure.service, "allow");
             Ok(answered)
         }
@@ -138,7 +138,7 @@ pub(super) async fn close(
             let closing = open.close(error.result());
             match departure.effect {
                 Effect::Changes => closing.await,
-                Effect::Reads => drop(line.tasks.spawn(closing)),
+                Effect::Reads => drop(line.outcomes.spawn(closing)),
             }
             Err(unanswered(departure, &error))
         }

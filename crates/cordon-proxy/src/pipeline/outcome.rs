@@ -125,9 +125,22 @@ impl Open {
             },
             Err(_) => head.cut("the answer was dropped"),
         };
+        self.tell(&result);
         self.close(result).await;
         // Whoever holds the last of the answer back may be gone.
         let _ = kept.send(());
+    }
+
+    /// Tells the operator of an answer whose status is not all of it.
+    fn tell(&self, result: &CallResult) {
+        let (fault, why) = match result {
+            CallResult::Answered { .. } | CallResult::NotSent { .. } => return,
+            CallResult::Faulted { fault, why, .. } => (fault.as_str(), why),
+            CallResult::Indeterminate { why } => ("indeterminate", why),
+        };
+        let reference = &self.reference;
+        tracing::warn!(%reference, fault, why, "the status of an answer is not all of it");
+        Meter::answer_fault(fault);
     }
 
     async fn rest(&self, content: Box<Content>) -> Option<Told> {
@@ -147,11 +160,6 @@ impl Open {
             under_way,
             ..
         } = self;
-        if let CallResult::Faulted { fault, why, .. } = &result {
-            let fault = fault.as_str();
-            tracing::warn!(%reference, fault, why, "the status of an answer is not all of it");
-            Meter::answer_fault(fault);
-        }
         if let Err(error) = store.close(recorded, result, decided.elapsed()).await {
             tracing::error!(%reference, error = %chain(&error), "an outcome could not be recorded");
         }

@@ -3,7 +3,7 @@
 
 use crate::stage::{MINTED_KEY_ID, Set, Stage};
 use crate::upstream::{Act, Manner, Reads, answer};
-use cordon_core::record::CallResult;
+use cordon_core::record::{AnswerFault, CallResult};
 use cordon_proxy::Deadlines;
 use std::time::Duration;
 
@@ -199,6 +199,89 @@ async fn a_read_on_a_kept_connection_that_died_is_sent_once_more_and_a_change_is
         before + 2,
         "once more, and no more"
     );
+    stage.next_good_call_works().await;
+}
+
+/// A change whose answer is not whole is known by its status, and recorded as cut.
+async fn cut(stage: &Stage, manner: Manner, said: &str) {
+    stage.upstream.behave(manner);
+    let before = stage.upstream.seen().len();
+    let answer = stage.agent.send(&stage.agent.put_item("1")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(!answer.whole, "the client is told that it is not whole");
+    assert_eq!(stage.upstream.seen().len(), before + 1, "it was sent again");
+    let result = stage.last().await;
+    let CallResult::Faulted {
+        fault: AnswerFault::Cut,
+        status: 200,
+        why,
+        ..
+    } = &result
+    else {
+        panic!("{result:?}");
+    };
+    assert!(why.contains(said), "{why}");
+    stage.next_good_call_works().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_or_ends_early_is_cut() {
+    let stage = impatient().await;
+    let half = || Act::Say(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_vec());
+    let chunk =
+        Act::Say(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n".to_vec());
+    cut(&stage, Manner::acts([half(), Act::Stall]), "stalled").await;
+    cut(
+        &stage,
+        Manner::acts([half(), Act::Reset]),
+        "ended its answer early",
+    )
+    .await;
+    cut(
+        &stage,
+        Manner::acts([chunk.clone(), Act::Reset]),
+        "ended its answer early",
+    )
+    .await;
+    let lie = Act::Say(b"zz\r\n".to_vec());
+    cut(&stage, Manner::acts([chunk, lie]), "ended its answer early").await;
+}
+
+#[tokio::test]
+async fn what_follows_the_told_length_belongs_to_nobody() {
+    let stage = impatient().await;
+    let smuggled = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n\
+                    content-length: 9\r\n\r\n\"smuggled";
+    stage.upstream.behave(Manner::answers(smuggled));
+    let answer = stage.agent.send(&stage.agent.put_item("1")).await;
+    assert_eq!((answer.status, answer.text().as_str()), (200, "{}"));
+    stage
+        .upstream
+        .behave(Manner::answers(crate::upstream::answer(200, "", "{}")));
+    for _ in 0..3 {
+        let answer = stage.agent.send(&stage.agent.get_item()).await;
+        assert!(!answer.text().contains("smuggled"), "{}", answer.text());
+    }
+    stage.next_good_call_works().await;
+}
+
+#[tokio::test]
+async fn an_answer_without_end_ends_with_its_reader() {
+    let stage = impatient().await;
+    let endless = [
+        Act::Say(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec()),
+        Act::Repeat(vec![b'x'; 100_000]),
+    ];
+    stage.upstream.behave(Manner::acts(endless));
+    let read = stage
+        .agent
+        .s3(http::Method::GET, "/reports/old.csv", None, &[], b"");
+    let mut stream = stage.agent.begin(&read).await;
+    crate::agent::read_some(&mut stream, 2_000_000).await;
+    drop(stream);
+    let result = stage.last().await;
+    let is_cut = matches!(&result, CallResult::Faulted { why, .. } if why.contains("client left"));
+    assert!(is_cut, "{result:?}");
     stage.next_good_call_works().await;
 }
 
