@@ -116,12 +116,32 @@ impl Background {
     }
 
     fn interrupt_all(mut self, id: &str) -> ExitStatus {
+        self.terminate(id);
+        self.ended()
+    }
+
+    /// Asks the child to end, as a service manager does, and does not wait.
+    ///
+    /// # Panics
+    /// When it is gone already.
+    pub fn ask_to_end(&self) {
+        self.terminate(&self.child.id().to_string());
+    }
+
+    fn terminate(&self, id: &str) {
         let asked = Command::new("kill").args(["-TERM", "--", id]).status();
         assert!(
             asked.is_ok_and(|status| status.success()),
             "{} is gone already",
             self.name
         );
+    }
+
+    /// Waits until the child has ended.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub fn ended(&mut self) -> ExitStatus {
         self.wait_for_end();
         self.child.wait().expect("it is our child")
     }

@@ -47,11 +47,16 @@ impl Cordon {
 
     /// Starts `cordon up` before any upstream.
     pub fn start_before(upstream: &str, keys: &Keys) -> Self {
+        Self::start_with(upstream, keys, "")
+    }
+
+    /// As [`Cordon::start_before`], with these lines at the end of its configuration.
+    pub fn start_with(upstream: &str, keys: &Keys, lines: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = format!(
             "listen = \"127.0.0.1:0\"\nstate = \"state\"\n\n\
              [upstream]\nendpoint = \"{}\"\n\n\
-             [[role]]\naccount = \"{ACCOUNT}\"\narn = \"arn:aws:iam::{ACCOUNT}:role/{AGENT_ROLE}\"\n",
+             [[role]]\naccount = \"{ACCOUNT}\"\narn = \"arn:aws:iam::{ACCOUNT}:role/{AGENT_ROLE}\"\n{lines}",
             upstream
         );
         std::fs::write(folder.path().join("cordon.toml"), config).expect("the folder is ours");
@@ -62,11 +67,7 @@ impl Cordon {
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("USER", "tester".to_owned()),
         ];
-        let mut command = cordon(folder.path(), &base);
-        let serving = Background::start("cordon up", command.arg("up"));
-        serving.wait_for("where it serves", |line| {
-            line.contains("serves on").then_some(())
-        });
+        let serving = serve(folder.path(), &base);
         Self {
             folder,
             serving,
@@ -139,11 +140,30 @@ impl Cordon {
         );
     }
 
+    /// The serving process, to end it by hand.
+    pub fn serving(&mut self) -> &mut Background {
+        &mut self.serving
+    }
+
+    /// Serves again from the same state, after it was ended.
+    pub fn start_again(&mut self) {
+        self.serving = serve(self.folder.path(), &self.base);
+    }
+
     /// What the serving process said so far, for messages.
     #[must_use]
     pub fn log(&self) -> String {
         self.serving.log()
     }
+}
+
+/// Starts `cordon up` and waits until agents can connect.
+fn serve(folder: &Path, base: &[(&'static str, String)]) -> Background {
+    let serving = Background::start("cordon up", cordon(folder, base).arg("up"));
+    serving.wait_for("where it serves", |line| {
+        line.contains("serves on").then_some(())
+    });
+    serving
 }
 
 /// A task of the stories, by its name in `tests/tasks/`.

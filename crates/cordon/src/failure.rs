@@ -9,6 +9,9 @@ use std::process::ExitCode;
 /// Exit code of a usage or configuration fault, as clap uses it.
 pub(crate) const USAGE: u8 = 2;
 
+/// Exit code of a Cordon that ended while calls were in flight whose outcome is not known.
+pub(crate) const UNFINISHED: u8 = 3;
+
 /// A command that could not do its work.
 #[derive(Debug)]
 pub(crate) struct Failure {

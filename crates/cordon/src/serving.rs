@@ -6,7 +6,7 @@ use crate::bundle::Bundle;
 use crate::cmd::WayName;
 use crate::config::{Config, Listen};
 use crate::current::Current;
-use crate::failure::{Failure, USAGE};
+use crate::failure::{Failure, UNFINISHED, USAGE};
 use crate::launch::{LaunchOptions, launch};
 use crate::{telemetry, wiring};
 use cordon_aws::catalog::Catalog;
@@ -246,10 +246,14 @@ impl Serving {
                     .collect::<Vec<_>>()
                     .join(", ");
                 Err(Failure::new(format!(
-                    "{} calls did not finish in time: {list}",
-                    unfinished.len()
+                    "{} did not finish in time: {list}",
+                    match unfinished.len() {
+                        1 => "1 call".to_owned(),
+                        calls => format!("{calls} calls"),
+                    }
                 ))
-                .help("their outcome is not known: look at the resources before you repeat them"))
+                .help("their outcome is not known: look at the resources before you repeat them")
+                .code(UNFINISHED))
             }
         }
     }

@@ -10,6 +10,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Start the proxy and serve until interrupted (Ctrl-C, or SIGTERM).
+///
+/// Then no new requests are taken, and those in flight come to their end within `grace_seconds`.
+/// Exit codes: 0 all came to their end; 1 something failed; 2 the configuration is wrong; 3 calls
+/// were given up whose outcome is not known: they are listed, and `cordon calls` shows them.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// Write the addresses to this file, as JSON, once agents can connect
