@@ -108,7 +108,7 @@ impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AwsCli { version, .. } => write!(f, "the AWS CLI {version}"),
-            Self::Sdk { .. } => f.write_str("the AWS SDK for Rust"),
+            Self::Sdk { .. } => f.write_str("the AWS SDK for Rust, as `cordon demo-agent`"),
         }
     }
 }

@@ -146,10 +146,8 @@ impl Stage {
             "environment, functions, a table, a bucket and a queue. No account of yours is touched.",
         )?;
         page::say(&format!("Cordon serves on {}", self.serving.ready().url))?;
-        page::say(&format!(
-            "the agent works with {}; its keys are placeholders that only Cordon knows",
-            self.client
-        ))
+        page::say(&format!("the agent works with {}", self.client))?;
+        page::say("its keys are placeholders: they open nothing but this task, and only here")
     }
 
     async fn declare(&self) -> Result<Session, Ended> {
@@ -326,14 +324,15 @@ fn go_on() {
         "2. cordon.toml                    name the role that it works with, and your environments",
         "3. cordon doctor                  see whether anything is missing",
         "4. cordon run --task task.toml -- YOUR-AGENT",
-        "",
-        "README.md tells each step. Nothing of this demo is left running, and its folder is gone.",
     ];
     output::line(format_args!("\n{STRONG}On your own account{STRONG:#}\n"));
     output::line(format_args!("  `cordon` is this program: {}\n", own_name()));
     for line in lines {
         output::line(format_args!("  {line}"));
     }
+    output::line(format_args!(
+        "\n  README.md tells each step. Nothing of this demo is left running, and its folder is gone."
+    ));
 }
 
 /// This program as a person here can type it.
