@@ -28,6 +28,7 @@ pub mod process;
 pub mod program;
 pub mod recorder;
 pub mod signer;
+pub mod slow;
 pub mod story;
 pub mod terraform;
 pub mod wire;

@@ -87,8 +87,18 @@ fn keys_of_nobody_are_refused() {
     let scene = Scene::set();
     let mut foreign = scene.agent.clone();
     foreign.keys = lab::base_keys();
-    scene.check_refused(&read(&foreign), "UnrecognizedClientException");
+    let answer = read(&foreign);
+    scene.check_refused(&answer, "UnrecognizedClientException");
+    assert_eq!(answer.target, "400", "as the JSON services answer");
     scene.check_next_good_call_works();
+
+    // The security team sees who tried, and with which key.
+    let rejected = scene.cordon.calls(&["verdict:reject"]);
+    assert_eq!(rejected.len(), 1, "{rejected:#?}");
+    let reference = answer.header("x-cordon-ref").expect("a reference");
+    assert_eq!(rejected[0]["ref"], reference);
+    let by_key = scene.cordon.calls(&[&foreign.keys.id]);
+    assert_eq!(by_key, rejected);
 }
 
 #[test]
