@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::identity::{Credential, Identity, Principal, PrincipalKind, Role, User, letters};
 use crate::policy::{self, Kind, Policy, PolicyFault};
 use crate::service::{
-    beanstalk, cloudformation, dynamodb, ec2, lambda, logs, rds, s3, secrets, sqs,
+    beanstalk, cloudformation, dynamodb, ec2, lambda, logs, rds, s3, secrets, sqs, sts,
 };
 
 pub use story::{BASE_ACCESS_KEY_ID, BASE_SECRET_ACCESS_KEY, DEPLOY_ROLE, READ_ROLE};
@@ -30,6 +30,7 @@ pub struct Estate {
     pub(crate) account: String,
     pub(crate) identity: Identity,
     pub(crate) s3: s3::Buckets,
+    pub(crate) packed_limit: usize,
     places: BTreeMap<(String, String), Place>,
 }
 
@@ -95,6 +96,7 @@ impl Estate {
             account: account.as_str().to_owned(),
             identity: Identity::default(),
             s3: s3::Buckets::default(),
+            packed_limit: sts::PACKED_LIMIT,
             places: BTreeMap::new(),
         }
     }
@@ -172,6 +174,14 @@ impl Estate {
         let policy = read(arn, document, Kind::Identity)?;
         self.identity.managed.insert(arn.to_owned(), policy);
         Ok(self)
+    }
+
+    /// Gives session policies less room than their 2,048 characters: AWS packs policy, tags and
+    /// ARNs into a space that it does not tell, so a policy may be too large that is not too long.
+    #[must_use]
+    pub fn with_packed_limit(mut self, bytes: std::num::NonZeroUsize) -> Self {
+        self.packed_limit = bytes.get();
+        self
     }
 
     /// A trust policy for everybody in an account who is allowed to ask, with the two further

@@ -15,7 +15,7 @@ pub(crate) mod rds;
 pub(crate) mod s3;
 pub(crate) mod secrets;
 pub(crate) mod sqs;
-mod sts;
+pub(crate) mod sts;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
