@@ -37,8 +37,16 @@ pub struct Refusal {
 pub enum Failure {
     /// The decision could not be written durably.
     NotRecorded,
-    /// No credentials could be had from STS.
+    /// No credentials could be had, because of how Cordon is set up.
     NoCredentials,
+    /// The identity that Cordon runs as has expired.
+    IdentityExpired,
+    /// STS could not be asked, or is not able to answer.
+    StsUnavailable,
+    /// STS has no room for the session policy of this call alone.
+    PolicyTooLarge,
+    /// The session was stopped while its call was on the way out.
+    Stopped,
     /// The request could not be written anew.
     NotWritten,
     /// The upstream could not be reached, so the call did not leave.
@@ -63,9 +71,13 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::NotRecorded,
         Self::NoCredentials,
+        Self::IdentityExpired,
+        Self::StsUnavailable,
+        Self::PolicyTooLarge,
+        Self::Stopped,
         Self::NotWritten,
         Self::Unreachable,
         Self::Indeterminate,
@@ -84,6 +96,10 @@ impl Failure {
         match self {
             Self::NotRecorded => "not-recorded",
             Self::NoCredentials => "no-credentials",
+            Self::IdentityExpired => "identity-expired",
+            Self::StsUnavailable => "sts-unavailable",
+            Self::PolicyTooLarge => "policy-too-large",
+            Self::Stopped => "stopped",
             Self::NotWritten => "not-written",
             Self::Unreachable => "unreachable",
             Self::Indeterminate => "indeterminate",
@@ -236,8 +252,38 @@ impl Refusal {
                 "CordonNoCredentials",
                 403,
                 "The call is allowed, but no AWS credentials could be had for it, so it was not \
-                 sent. This is a fault in Cordon's set-up or in AWS STS, not in the request. Do \
-                 not look for other credentials. Report this to your sponsor.",
+                 sent. This is a fault in Cordon's set-up, not in the request. Do not look for \
+                 other credentials. Report this to your sponsor.",
+            ),
+            Failure::IdentityExpired => (
+                "CordonNoCredentials",
+                403,
+                "The call is allowed, but the AWS identity that Cordon itself runs as has expired, \
+                 so it was not sent. This is not about your request or your access key. Do not log \
+                 in, and do not look for other credentials. Ask your sponsor to renew that \
+                 identity.",
+            ),
+            Failure::StsUnavailable => (
+                "CordonNoCredentials",
+                403,
+                "The call is allowed, but AWS STS gave no credentials for it, so it was not sent. \
+                 This is a fault between Cordon and AWS, not in the request. Do not look for other \
+                 credentials. Wait a minute before trying once more; if it fails again, report \
+                 this to your sponsor.",
+            ),
+            Failure::PolicyTooLarge => (
+                "CordonNoCredentials",
+                403,
+                "The call is allowed, but AWS has no room to limit one set of credentials to \
+                 exactly this call, so it was not sent. Do not retry it as it is. Split the call \
+                 into smaller ones; if it names a single resource already, report this to your \
+                 sponsor.",
+            ),
+            Failure::Stopped => (
+                "CordonStopped",
+                403,
+                "The session was stopped while the call was on its way, so it was not sent to AWS. \
+                 Stop making calls, and report to your sponsor.",
             ),
             Failure::NotWritten => (
                 "CordonNotWritten",

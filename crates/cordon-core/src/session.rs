@@ -8,6 +8,16 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// How the access key ids begin that Cordon gives to agents, so that Cordon knows its own.
+pub const PLACEHOLDER: &str = "AKIACRDN";
+
+/// Whether an access key id is one that Cordon gives to agents. No identity of AWS is behind it: a
+/// Cordon that found it in its environment, as one that an agent starts does, would call itself.
+#[must_use]
+pub fn is_placeholder(key_id: &str) -> bool {
+    key_id.starts_with(PLACEHOLDER)
+}
+
 /// One agent's run. The placeholder secret signs nothing anywhere but here.
 #[derive(Debug)]
 pub struct Session {

@@ -8,8 +8,9 @@
 //! | changes and reads of data | exactly the call's actions on exactly its ARNs |
 //! | reads of configuration | all of the task's reads, so that a task needs one session; where that does not fit, those of the called services; where that does not fit, exactly the call |
 //!
-//! STS takes 2,048 characters. What does not fit is narrowed step by step, never widened, and
-//! never cut: a policy without some of a call's actions would fail in the middle of the call.
+//! STS takes 2,048 characters, and packs them into a space of which it tells only the share that is
+//! used. What does not fit is narrowed step by step, never widened, and never cut: a policy without
+//! some of a call's actions would fail in the middle of the call.
 
 use crate::action::{ActionSet, Actions, prefix_of};
 use crate::decide::Permit;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 /// The most characters that STS takes for a session policy.
 pub const LONGEST: usize = 2_048;
 
-/// A session policy document that fits STS's limits. Only [`SessionPolicy::of`] makes one.
+/// A session policy document that fits STS's limit of characters. Only [`SessionPolicy::of`] and
+/// [`SessionPolicy::narrowed`] make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionPolicy {
     text: Arc<str>,
@@ -60,18 +62,29 @@ impl SessionPolicy {
     /// [`SessionPolicyError::TooLong`].
     pub fn of(permit: &Permit) -> Result<Self, SessionPolicyError> {
         let assessed = permit.assessed();
-        let session = assessed.session();
-        let pairs: Vec<(&str, &str)> = assessed
-            .accesses()
-            .iter()
-            .map(|access| (&*access.access.action, &*access.access.resource.arn))
-            .collect();
+        let pairs = pairs(permit);
         let only_reads = assessed.call().class() == Class::Observe;
-        let shared = only_reads.then(|| shared(&session.task, &pairs)).flatten();
+        let task = &assessed.session().task;
+        let shared = only_reads.then(|| shared(task, &pairs)).flatten();
         let text = match shared {
             Some(text) => text,
             None => exact(&pairs)?.into(),
         };
+        Ok(Self::keyed(permit, text))
+    }
+
+    /// The policy for exactly the call of `permit`, for when STS has no room for this one;
+    /// nothing where this one is it already.
+    ///
+    /// # Errors
+    /// [`SessionPolicyError::TooLong`].
+    pub fn narrowed(&self, permit: &Permit) -> Result<Option<Self>, SessionPolicyError> {
+        let text = exact(&pairs(permit))?;
+        Ok((text != *self.text).then(|| Self::keyed(permit, text.into())))
+    }
+
+    fn keyed(permit: &Permit, text: Arc<str>) -> Self {
+        let session = permit.assessed().session();
         let cache_key = key(&[
             session.task.id().as_str(),
             session.task.scope_digest(),
@@ -79,7 +92,7 @@ impl SessionPolicy {
             session.account.as_str(),
             &text,
         ]);
-        Ok(Self { text, cache_key })
+        Self { text, cache_key }
     }
 
     /// The JSON document.
@@ -100,6 +113,14 @@ impl SessionPolicy {
     pub fn cache_key(&self) -> &[u8; 32] {
         &self.cache_key
     }
+}
+
+/// Action and ARN of each access of the call.
+fn pairs(permit: &Permit) -> Vec<(&str, &str)> {
+    let accesses = permit.assessed().accesses().iter();
+    accesses
+        .map(|access| (&*access.access.action, &*access.access.resource.arn))
+        .collect()
 }
 
 fn key(parts: &[&str]) -> [u8; 32] {
