@@ -8,8 +8,12 @@
 //! Permit ─► session policy ─► cache (one mint for many waiting calls) ─► STS ─► Minted
 //! ```
 
+mod base;
+mod error;
 mod mint;
 mod roles;
 
-pub use mint::{BaseIdentity, Broker, BrokerConfig, MintError};
+pub use base::BaseIdentity;
+pub use error::MintError;
+pub use mint::{Broker, BrokerConfig, StsDeadlines};
 pub use roles::{Role, Roles};

@@ -1,27 +1,21 @@
 //! Minting: session credentials for one decision, shared by the calls that need the same.
 
+use crate::base::{BaseIdentity, Sts};
+use crate::error::MintError;
 use crate::roles::Roles;
-use aws_config::environment::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_sts::config::retry::RetryConfig;
-use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{Region, SharedHttpClient};
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
 use aws_sdk_sts::types::Credentials;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use cordon_aws::sigv4::{SecretKey, SigningCredentials};
 use cordon_core::decide::Permit;
 use cordon_core::names::TaskId;
-use cordon_core::session_policy::{SessionName, SessionPolicy, SessionPolicyError, SourceIdentity};
+use cordon_core::session_policy::{SessionName, SessionPolicy, SourceIdentity};
 use cordon_core::sign::Minted;
 use jiff::{SignedDuration, Timestamp};
 use moka::future::Cache;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a session lives: the least that STS gives.
+/// How many seconds a session lives: the least that STS gives.
 const LIFE: i32 = 900;
 
 /// Before its end a session is no longer begun with, so that no call outlives it on the way.
@@ -45,148 +39,152 @@ pub struct BrokerConfig {
     /// The only authorities (PEM) that the certificate of `endpoint` may come from; `None` for
     /// those of the platform.
     pub authorities: Option<Vec<u8>>,
+    /// How long STS is waited for.
+    pub deadlines: StsDeadlines,
 }
 
-/// The identity that assumes roles.
-#[derive(Debug, Clone, Default)]
-pub enum BaseIdentity {
-    /// What the default chain of the AWS SDK finds: variables, profiles, web identity, SSO,
-    /// container and instance roles.
-    #[default]
-    DefaultChain,
-    /// This key pair, of a cloud that this process made.
-    Keys {
-        /// The access key id.
-        id: String,
-        /// Its secret.
-        secret: SecretKey,
-    },
+/// How long STS is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct StsDeadlines {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// Until the answer is there, a second try included.
+    pub answer: Duration,
+}
+
+impl Default for StsDeadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(15),
+        }
+    }
 }
 
 /// Mints credentials for permitted calls.
-#[derive(Debug)]
 pub struct Broker {
-    base: SdkConfig,
+    sts: Sts,
     roles: Roles,
-    endpoint: Option<String>,
-    /// Trusts the authorities of `endpoint` and no other.
-    rooted: Option<SharedHttpClient>,
-    sessions: Cache<Key, Arc<Kept>>,
+    sessions: Cache<Key, Asked>,
 }
 
 /// What a session is kept under: the document with task, scope, policy version and account, which
 /// are in its key, and the role.
 type Key = ([u8; 32], Box<str>);
 
-#[derive(Debug)]
+/// What became of asking. A fault is shared by the calls that wait for the same answer, and the
+/// next one asks anew.
+type Asked = Result<Arc<Kept>, MintError>;
+
 struct Kept {
     task: TaskId,
-    minted: Minted,
+    answer: Answer,
     /// When it is no longer begun with.
     until: Timestamp,
 }
 
-/// Why there are no credentials for a permitted call.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum MintError {
-    /// No rule names a role.
-    #[error("no role is configured for account `{0}`: add a [[role]] to cordon.toml")]
-    NoRole(String),
-    /// The decision fits no session policy.
-    #[error("the decision fits no session policy")]
-    SessionPolicy(#[source] SessionPolicyError),
-    /// STS said no.
-    #[error("STS refused the session with {code}: {message}")]
-    Refused {
-        /// STS's code: `AccessDenied`, `PackedPolicyTooLarge`.
-        code: String,
-        /// STS's sentence.
-        message: String,
-    },
-    /// STS did not answer, or the base identity could not be had.
-    #[error("STS could not be asked: {0}")]
-    Unreachable(String),
-    /// STS's answer is no session.
-    #[error("STS answered without usable credentials")]
-    Nonsense,
+/// What STS makes of one session policy.
+enum Answer {
+    Session(Minted),
+    /// It has no room for the policy, in its words. Kept too, so that not every read of a task
+    /// asks for what is known not to fit.
+    TooLarge(String),
 }
 
 impl Broker {
     /// Reads the base identity's configuration. Nothing is sent before the first call.
     pub async fn new(config: BrokerConfig) -> Self {
-        let client = client_trusting(TrustStore::default());
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .operation_timeout(Duration::from_secs(15))
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(client)
-            .region(region(&config.roles))
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(2));
-        if let BaseIdentity::Keys { id, secret } = &config.base {
-            let keys = aws_credential_types::Credentials::new(
-                id,
-                secret.expose(),
-                None,
-                None,
-                "configured",
-            );
-            loader = loader.credentials_provider(keys);
-        }
-        let base = loader.load().await;
         Self {
-            base,
+            sts: Sts::of(&config).await,
             roles: config.roles,
-            endpoint: config.endpoint,
-            rooted: config.authorities.map(|authorities| {
-                client_trusting(TrustStore::empty().with_pem_certificate(authorities))
-            }),
-            sessions: Cache::new(KEPT),
+            sessions: Cache::builder()
+                .max_capacity(KEPT)
+                // What has ended leaves memory, whether or not anyone asks for it again.
+                .time_to_live(Duration::from_secs(LIFE.unsigned_abs().into()))
+                .build(),
         }
     }
 
-    /// Credentials under a session policy for exactly the decision of `permit`.
+    /// Credentials under a session policy for exactly the decision of `permit`, at `now`. Where STS
+    /// has no room for the policy that reads of a task share, under the one for this call alone.
+    ///
+    /// `is_live` tells whether the call's session is still served: it is asked last, so that a
+    /// session which was stopped while STS was asked gets nothing and nothing is kept for it.
     ///
     /// # Errors
     /// [`MintError`].
-    pub async fn mint(&self, permit: &Permit) -> Result<Minted, MintError> {
-        let assessed = permit.assessed();
-        let account = assessed
-            .call()
-            .account()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let role = self.roles.of(permit).ok_or(MintError::NoRole(account))?;
+    pub async fn mint(
+        &self,
+        permit: &Permit,
+        now: Timestamp,
+        is_live: impl Fn() -> bool,
+    ) -> Result<Minted, MintError> {
         let policy = SessionPolicy::of(permit).map_err(MintError::SessionPolicy)?;
-        let key: Key = (*policy.cache_key(), role.arn.as_str().into());
-        if let Some(kept) = self.sessions.get(&key).await {
-            if kept.until > Timestamp::now() {
-                return Ok(kept.minted.clone());
-            }
-            self.sessions.invalidate(&key).await;
+        let said = match &self.ask(permit, &policy, now, &is_live).await?.answer {
+            Answer::Session(minted) => return Ok(minted.clone()),
+            Answer::TooLarge(said) => said.clone(),
+        };
+        let narrowed = policy.narrowed(permit).map_err(MintError::SessionPolicy)?;
+        let Some(narrowed) = narrowed else {
+            return Err(MintError::TooLarge(said));
+        };
+        tracing::debug!(
+            said,
+            "the shared session policy is too large, the call's own is used"
+        );
+        match &self.ask(permit, &narrowed, now, &is_live).await?.answer {
+            Answer::Session(minted) => Ok(minted.clone()),
+            Answer::TooLarge(said) => Err(MintError::TooLarge(said.clone())),
         }
-        // Calls that need the same session at once wait for one of them to mint it.
-        let minting = self
-            .sessions
-            .try_get_with(key, self.assume(permit, &policy, role.arn.as_str()));
-        let kept = minting
-            .await
-            .map_err(|error: Arc<MintError>| MintError::clone(&error))?;
-        Ok(kept.minted.clone())
     }
 
-    /// Drops the sessions of a task that ended.
+    /// Drops the sessions of a task that has ended, once none of its own sessions is live.
     pub async fn forget(&self, task: &TaskId) {
+        let is_of_task = |asked: &Asked| matches!(asked, Ok(kept) if kept.task == *task);
         let keys: Vec<Arc<Key>> = self
             .sessions
             .iter()
-            .filter(|(_, kept)| kept.task == *task)
+            .filter(|(_, asked)| is_of_task(asked))
             .map(|(key, _)| key)
             .collect();
+        tracing::debug!(%task, sessions = keys.len(), "sessions dropped");
         for key in keys {
             self.sessions.invalidate(&*key).await;
         }
+    }
+
+    /// What STS makes of `policy`, from the cache where it was asked before.
+    async fn ask(
+        &self,
+        permit: &Permit,
+        policy: &SessionPolicy,
+        now: Timestamp,
+        is_live: &impl Fn() -> bool,
+    ) -> Asked {
+        let assessed = permit.assessed();
+        let role = self.roles.of(permit).ok_or_else(|| {
+            let account = assessed.call().account().map(ToString::to_string);
+            MintError::NoRole(account.unwrap_or_default())
+        })?;
+        let role = role.arn.as_str();
+        let key: Key = (*policy.cache_key(), role.into());
+        // Of calls that need the same session at once one asks and the others wait for it, also
+        // where one is there that has ended: a look and a later insertion would let two ask.
+        let is_over = |asked: &Asked| asked.as_ref().map_or(true, |kept| kept.until <= now);
+        let asked = self
+            .sessions
+            .entry_by_ref(&key)
+            .or_insert_with_if(self.assume(permit, policy, role, now), is_over)
+            .await
+            .into_value();
+        // Whoever stops a session first takes it out of what is served and then forgets its task.
+        // An answer that was kept before that is forgotten; one that was kept after it finds the
+        // session gone here.
+        if !is_live() {
+            self.sessions.invalidate(&key).await;
+            return Err(MintError::Stopped);
+        }
+        asked
     }
 
     async fn assume(
@@ -194,10 +192,13 @@ impl Broker {
         permit: &Permit,
         policy: &SessionPolicy,
         role: &str,
-    ) -> Result<Arc<Kept>, MintError> {
+        now: Timestamp,
+    ) -> Asked {
         let assessed = permit.assessed();
-        let answer = self
-            .client(assessed.call().region().as_str())
+        let region = assessed.call().region().as_str();
+        let answered = self
+            .sts
+            .client(region, now)
             .assume_role()
             .role_arn(role)
             .role_session_name(SessionName::of(permit).as_str())
@@ -205,84 +206,82 @@ impl Broker {
             .duration_seconds(LIFE)
             .policy(policy.text())
             .send()
-            .await
-            .map_err(refused)?;
-        tracing::debug!(role, length = policy.length(), "session minted");
-        let minted = minted(answer.credentials().ok_or(MintError::Nonsense)?)?;
+            .await;
         let task = &assessed.session().task;
-        let now = Timestamp::now();
-        let end = minted.expires.saturating_sub(MARGIN).unwrap_or(now);
-        let end = match assessed.call().mutates() {
-            true => end.min(now.saturating_add(CHANGE_LIFE).unwrap_or(end)),
-            false => end,
+        let answer = match answered.map_err(|error| MintError::of_answer(role, &error)) {
+            Ok(answer) => {
+                Answer::Session(minted(answer.credentials.ok_or(MintError::Nonsense)?, now)?)
+            }
+            Err(MintError::TooLarge(said)) => Answer::TooLarge(said),
+            Err(error) => return Err(error),
         };
+        tracing::debug!(
+            role,
+            length = policy.length(),
+            "STS was asked for a session"
+        );
+        let life = match assessed.call().mutates() {
+            true => CHANGE_LIFE,
+            false => SignedDuration::from_secs(LIFE.into()) - MARGIN,
+        };
+        let until = later(now, life).min(answer.end()).min(task.expires_at());
         Ok(Arc::new(Kept {
             task: task.id().clone(),
-            minted,
-            until: end.min(task.expires_at()),
+            answer,
+            until,
         }))
     }
+}
 
-    /// A client of STS in the partition of `region`.
-    fn client(&self, region: &str) -> aws_sdk_sts::Client {
-        let mut config =
-            aws_sdk_sts::config::Builder::from(&self.base).region(Region::new(region.to_owned()));
-        if let Some(endpoint) = &self.endpoint {
-            config = config.endpoint_url(endpoint);
+impl Answer {
+    /// When it no longer holds by itself.
+    fn end(&self) -> Timestamp {
+        match self {
+            Self::Session(minted) => usable_until(minted.expires),
+            Self::TooLarge(_) => Timestamp::MAX,
         }
-        if let Some(rooted) = &self.rooted {
-            config = config.http_client(rooted.clone());
-        }
-        aws_sdk_sts::Client::from_conf(config.build())
     }
 }
 
-/// A client that trusts `roots`, and never goes through the proxy that the environment may name.
-#[expect(
-    clippy::expect_used,
-    reason = "roots are looked at when a client connects, and a context is nothing else"
-)]
-fn client_trusting(roots: TrustStore) -> SharedHttpClient {
-    let context = TlsContext::builder().with_trust_store(roots).build();
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(context.expect("a context of roots"))
-        .build_https()
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("roles", &self.roles)
+            .field("endpoint", &self.sts.endpoint())
+            .field("sessions", &self.sessions.entry_count())
+            .finish_non_exhaustive()
+    }
 }
 
-/// The region in which the base identity itself is had, where that takes a call; each session is
-/// minted in the region of the call that it is for. The SDK's own chain would ask the instance
-/// metadata while it starts, which where there is none takes seconds of every start.
-fn region(roles: &Roles) -> RegionProviderChain {
-    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::new())
-        .or_else(Region::from_static(roles.home_region()))
-}
-
-fn minted(credentials: &Credentials) -> Result<Minted, MintError> {
-    let expires = credentials.expiration();
-    let key_id = credentials
-        .access_key_id()
-        .parse()
-        .map_err(|_| MintError::Nonsense)?;
-    let secret = SecretKey::new(credentials.secret_access_key().to_owned());
-    let token = SecretKey::new(credentials.session_token().to_owned());
+/// The texts are taken over, not copied, so that they are wiped when the last user is done.
+fn minted(credentials: Credentials, now: Timestamp) -> Result<Minted, MintError> {
+    let expires = credentials.expiration.secs();
+    let expires = Timestamp::new(expires, 0).map_err(|_| MintError::Nonsense)?;
+    let key_id = credentials.access_key_id.parse();
+    let secret = SecretKey::new(credentials.secret_access_key);
+    let token = SecretKey::new(credentials.session_token);
+    if secret.expose().is_empty() || token.expose().is_empty() {
+        return Err(MintError::Nonsense);
+    }
+    if usable_until(expires) <= now {
+        return Err(MintError::Clock(format!(
+            "the new session ends at {expires}, and here it is {now}"
+        )));
+    }
     Ok(Minted {
-        credentials: SigningCredentials::new(key_id, secret, Some(token)),
-        expires: Timestamp::new(expires.secs(), 0).map_err(|_| MintError::Nonsense)?,
+        credentials: SigningCredentials::new(
+            key_id.map_err(|_| MintError::Nonsense)?,
+            secret,
+            Some(token),
+        ),
+        expires,
     })
 }
 
-/// Whose fault it is: STS's answer, or no answer at all.
-fn refused<E, R>(error: SdkError<E, R>) -> MintError
-where
-    SdkError<E, R>: aws_sdk_sts::error::ProvideErrorMetadata + std::error::Error,
-{
-    match error.code() {
-        Some(code) => MintError::Refused {
-            code: code.to_owned(),
-            message: error.message().unwrap_or_default().to_owned(),
-        },
-        None => MintError::Unreachable(DisplayErrorContext(&error).to_string()),
-    }
+fn usable_until(expires: Timestamp) -> Timestamp {
+    expires.saturating_sub(MARGIN).unwrap_or(Timestamp::MIN)
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(now)
 }

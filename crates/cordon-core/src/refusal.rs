@@ -45,8 +45,6 @@ pub enum Failure {
     StsUnavailable,
     /// STS has no room for the session policy of this call alone.
     PolicyTooLarge,
-    /// The session was stopped while its call was on the way out.
-    Stopped,
     /// The request could not be written anew.
     NotWritten,
     /// The upstream could not be reached, so the call did not leave.
@@ -71,13 +69,12 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 15] = [
         Self::NotRecorded,
         Self::NoCredentials,
         Self::IdentityExpired,
         Self::StsUnavailable,
         Self::PolicyTooLarge,
-        Self::Stopped,
         Self::NotWritten,
         Self::Unreachable,
         Self::Indeterminate,
@@ -99,7 +96,6 @@ impl Failure {
             Self::IdentityExpired => "identity-expired",
             Self::StsUnavailable => "sts-unavailable",
             Self::PolicyTooLarge => "policy-too-large",
-            Self::Stopped => "stopped",
             Self::NotWritten => "not-written",
             Self::Unreachable => "unreachable",
             Self::Indeterminate => "indeterminate",
@@ -278,12 +274,6 @@ impl Refusal {
                  exactly this call, so it was not sent. Do not retry it as it is. Split the call \
                  into smaller ones; if it names a single resource already, report this to your \
                  sponsor.",
-            ),
-            Failure::Stopped => (
-                "CordonStopped",
-                403,
-                "The session was stopped while the call was on its way, so it was not sent to AWS. \
-                 Stop making calls, and report to your sponsor.",
             ),
             Failure::NotWritten => (
                 "CordonNotWritten",

@@ -12,13 +12,14 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::launch::{begun, recompile};
 use crate::wiring::store_failed;
+use cordon_broker::Broker;
 use cordon_core::names::{SessionId, TaskId};
 use cordon_core::policy::Policies;
 use cordon_core::session::{Session, SessionState, Sessions};
 use cordon_core::task::Task;
 use cordon_proxy::{Live, Snapshot};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -32,6 +33,8 @@ const BEAT: Duration = Duration::from_millis(500);
 pub(crate) struct Current {
     store: Arc<dyn Store>,
     live: Arc<Live>,
+    /// Loses the credentials of tasks that are no longer served.
+    broker: Arc<Broker>,
     /// Held from the first read of the store to the setting of what it gave.
     reading: Mutex<()>,
 }
@@ -44,6 +47,7 @@ impl Current {
     pub(crate) async fn read(
         store: Arc<dyn Store>,
         policies: Arc<Policies>,
+        broker: Arc<Broker>,
     ) -> Result<Self, Failure> {
         let live = Arc::new(Live::new(Snapshot {
             sessions: Arc::new(sessions(&*store, &policies, &Sessions::default()).await?),
@@ -53,6 +57,7 @@ impl Current {
         Ok(Self {
             store,
             live,
+            broker,
             reading: Mutex::new(()),
         })
     }
@@ -75,15 +80,28 @@ impl Current {
         let _reading = self.reading.lock().await;
         let before = self.live.snapshot();
         let sessions = sessions(&*self.store, &before.policies, &before.sessions).await?;
+        let ended = ended(&before.sessions, &sessions);
         self.live.set_sessions(Arc::new(sessions));
+        self.forget(ended).await;
         Ok(())
+    }
+
+    /// Drops the credentials of tasks that are no longer served. Only after their sessions are out
+    /// of the live ones: whoever mints for one at this moment looks there after STS has answered.
+    async fn forget(&self, ended: HashSet<TaskId>) {
+        for task in ended {
+            self.broker.forget(&task).await;
+        }
     }
 
     /// Puts other policies in force, and the tasks as they compile against them.
     async fn replace(&self, policies: Arc<Policies>) -> Result<(), Failure> {
         let _reading = self.reading.lock().await;
+        let before = self.live.snapshot();
         let sessions = sessions(&*self.store, &policies, &Sessions::default()).await?;
+        let ended = ended(&before.sessions, &sessions);
         self.live.set_policies(policies, Arc::new(sessions));
+        self.forget(ended).await;
         Ok(())
     }
 
@@ -184,6 +202,15 @@ async fn sessions(
     Ok(Sessions::new(live))
 }
 
+/// The tasks that had a session before and have none now: stopped, or no longer what was launched.
+fn ended(before: &Sessions, now: &Sessions) -> HashSet<TaskId> {
+    let tasks = |sessions: &Sessions| -> HashSet<TaskId> {
+        let tasks = sessions.iter().map(|session| session.task.id().clone());
+        tasks.collect()
+    };
+    &tasks(before) - &tasks(now)
+}
+
 /// Whether a compiled task is what its stored form compiles to: mode and end are all that can
 /// change of a task that is kept.
 fn unchanged(task: &Task, stored: &StoredTask) -> bool {
@@ -219,6 +246,7 @@ fn stamp(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
 mod tests {
     use super::*;
     use crate::launch::{LaunchOptions, launch};
+    use cordon_broker::BrokerConfig;
     use cordon_core::task::Mode;
     use cordon_store::{SqliteOptions, open_sqlite};
 
@@ -242,9 +270,10 @@ mod tests {
             account: None,
         };
         let session = launch(&*store, &policies, &options).await.unwrap();
+        let broker = Arc::new(Broker::new(BrokerConfig::default()).await);
         Stage {
             _folder: folder,
-            current: Current::read(store, policies).await.unwrap(),
+            current: Current::read(store, policies, broker).await.unwrap(),
             session: session.id.clone(),
             task: session.task.id().clone(),
         }
@@ -281,6 +310,28 @@ mod tests {
             .await
             .unwrap();
         assert!(stage.refreshed().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_task_has_ended_when_its_last_session_is_gone() {
+        let stage = stage().await;
+        let before = Arc::clone(&stage.current.live.snapshot().sessions);
+        let mut other = StoredSession {
+            id: "S-2".parse().unwrap(),
+            task: stage.task.clone(),
+            key_id: "AKIACRDN000000000002".parse().unwrap(),
+            secret: cordon_aws::sigv4::SecretKey::new("placeholder".to_owned()),
+            agent: "tester".into(),
+            account: "111122223333".parse().unwrap(),
+            started: jiff::Timestamp::UNIX_EPOCH,
+            state: SessionState::Live,
+        };
+        let task = Arc::clone(&stage.session().unwrap().task);
+        other.state = SessionState::Paused;
+        let one_left = Sessions::new([Arc::new(begun(other, task))]);
+        assert!(ended(&before, &one_left).is_empty());
+        let gone = ended(&one_left, &Sessions::default());
+        assert_eq!(gone, HashSet::from([stage.task.clone()]));
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use clap::Args;
 use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
 use cordon_core::names::{SessionId, Sponsor, TaskId};
 use cordon_core::policy::Policies;
-use cordon_core::session::{Session, SessionState};
+use cordon_core::session::{PLACEHOLDER, Session, SessionState};
 use cordon_core::task::{Launch, Task};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
 use jiff::Timestamp;
@@ -16,9 +16,6 @@ use std::sync::Arc;
 
 /// Letters and digits that cannot be mistaken for each other: ids are read aloud.
 const READABLE: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
-
-/// How every placeholder access key id begins.
-pub(crate) const PLACEHOLDER: &str = "AKIACRDN";
 
 /// How a task is launched; shared by `run` and `env`.
 #[derive(Debug, Args)]

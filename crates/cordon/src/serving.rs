@@ -10,7 +10,7 @@ use crate::failure::{Failure, UNFINISHED, USAGE};
 use crate::launch::{LaunchOptions, launch};
 use crate::{telemetry, wiring};
 use cordon_aws::catalog::Catalog;
-use cordon_broker::{BaseIdentity, Broker, BrokerConfig, Roles};
+use cordon_broker::{BaseIdentity, Broker, BrokerConfig, Roles, StsDeadlines};
 use cordon_core::policy::Policies;
 use cordon_core::session::Session;
 use cordon_proxy::{
@@ -167,19 +167,21 @@ impl Serving {
         for call in store.interrupted() {
             tracing::warn!(reference = %call.record.reference, service = %call.record.service, operation = %call.record.operation, "a call was under way when Cordon last ended: its outcome is not known");
         }
-        let current = Arc::new(Current::read(Arc::clone(&store), policies).await?);
         let broker = Broker::new(BrokerConfig {
             roles: roles(config),
             base,
             endpoint: config.upstream.endpoint.clone(),
             authorities,
-        })
-        .await;
+            deadlines: StsDeadlines::default(),
+        });
+        let broker = Arc::new(broker.await);
+        let current = Current::read(Arc::clone(&store), policies, Arc::clone(&broker)).await?;
+        let current = Arc::new(current);
         let parts = Parts {
             catalog: Catalog::embedded(),
             live: Arc::clone(current.live()),
             store: Arc::clone(&store),
-            broker: Arc::new(broker),
+            broker,
             clock: Clock::system(),
         };
         let running = Proxy::start(proxy_config, parts).await.map_err(|error| {

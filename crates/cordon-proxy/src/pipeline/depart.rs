@@ -85,7 +85,9 @@ pub(super) async fn depart(
 ) -> Result<Answered, DepartError> {
     line.under_way.begin(&departure.reference);
     let recorded_at = line.meter.took(Stage::Record, departure.decided);
-    let minted = line.broker.mint(&permit).await.map_err(DepartError::Mint)?;
+    let is_live = || departure.standing.check(Need::Look).is_ok();
+    let minting = line.broker.mint(&permit, line.clock.now(), is_live);
+    let minted = minting.await.map_err(DepartError::Mint)?;
     let now = line.clock.now();
     line.watch.add(&minted, now);
     let minted_at = line.meter.took(Stage::Mint, recorded_at);
@@ -152,7 +154,8 @@ fn unanswered(departure: &Departure, error: &DepartError) -> Stopped {
         operation,
         ..
     } = departure;
-    tracing::warn!(%reference, service, operation, error = %chain(error), "an allowed call was not answered");
+    let help = error.help();
+    tracing::warn!(%reference, service, operation, error = %chain(error), help, "an allowed call was not answered");
     Meter::request(service, "failure");
     Meter::upstream_error(error.kind());
     Stopped {
@@ -181,9 +184,21 @@ impl DepartError {
         }
     }
 
+    /// What whoever runs Cordon does about it.
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Mint(error) => Some(error.help()),
+            Self::Fallen(_) | Self::Sign(_) | Self::Forward(_) => None,
+        }
+    }
+
     /// Whether the call may have taken effect.
     fn result(&self) -> CallResult {
-        let why = chain(self).to_string().into();
+        let why = match self.help() {
+            Some(help) => format!("{}; {help}", chain(self)),
+            None => chain(self).to_string(),
+        };
+        let why = why.into();
         match self {
             Self::Mint(_) | Self::Fallen(_) | Self::Sign(_) => CallResult::NotSent { why },
             Self::Forward(error) => match error {
@@ -205,7 +220,7 @@ impl DepartError {
             Self::Mint(MintError::SessionPolicy(error)) => {
                 return Refusal::of_session_policy(error, reference);
             }
-            Self::Mint(_) => Failure::NoCredentials,
+            Self::Mint(error) => of_mint(error),
             Self::Fallen(_) => Failure::SessionOver,
             Self::Sign(_) => Failure::NotWritten,
             Self::Forward(error) => match error {
@@ -222,6 +237,23 @@ impl DepartError {
     }
 }
 
+/// Whose turn it is: that of whoever set Cordon up or keeps its identity, AWS's, or the agent's.
+fn of_mint(error: &MintError) -> Failure {
+    match error {
+        MintError::SessionPolicy(_) | MintError::TooLarge(_) => Failure::PolicyTooLarge,
+        MintError::Stopped => Failure::SessionOver,
+        MintError::IdentityExpired(_) => Failure::IdentityExpired,
+        MintError::Unavailable(_) | MintError::Nonsense => Failure::StsUnavailable,
+        MintError::NoRole(_)
+        | MintError::NotTrusted { .. }
+        | MintError::IdentityUnknown { .. }
+        | MintError::IdentityMissing(_)
+        | MintError::OwnPlaceholder
+        | MintError::Clock(_)
+        | MintError::Refused { .. } => Failure::NoCredentials,
+    }
+}
+
 fn of_upload(fault: &UploadFault) -> Failure {
     match fault {
         UploadFault::Client(error) => payload::failure_of(error),
@@ -229,5 +261,78 @@ fn of_upload(fault: &UploadFault) -> Failure {
         UploadFault::Framing(_) => Failure::NotWritten,
         UploadFault::Fallen(_) => Failure::SessionOver,
         UploadFault::Upstream | UploadFault::Stalled(_) => Failure::Unreachable,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::rescue;
+    use cordon_core::session_policy::SessionPolicyError;
+
+    fn every_mint_error() -> Vec<MintError> {
+        let text = || "text".to_owned();
+        vec![
+            MintError::NoRole(text()),
+            MintError::SessionPolicy(SessionPolicyError::TooLong { length: 3_000 }),
+            MintError::TooLarge(text()),
+            MintError::Stopped,
+            MintError::NotTrusted {
+                role: text(),
+                message: text(),
+            },
+            MintError::IdentityExpired(text()),
+            MintError::IdentityUnknown {
+                code: text(),
+                message: text(),
+            },
+            MintError::IdentityMissing(text()),
+            MintError::OwnPlaceholder,
+            MintError::Clock(text()),
+            MintError::Refused {
+                code: text(),
+                message: text(),
+            },
+            MintError::Unavailable(text()),
+            MintError::Nonsense,
+        ]
+    }
+
+    #[test]
+    fn no_fault_of_minting_is_one_that_clients_retry() {
+        let reference: Reference = "7QK4M2ZD".parse().unwrap();
+        for error in every_mint_error() {
+            let error = DepartError::Mint(error);
+            let refusal = error.refusal(&reference);
+            let code = refusal.code.unwrap_or("AccessDenied");
+            assert!(
+                code.starts_with("Cordon") || code == "AccessDenied",
+                "{code} of {error}"
+            );
+            for protocol in [Protocol::Json10, Protocol::Query, Protocol::RestXml] {
+                let shape = ErrorShape {
+                    protocol,
+                    s3: false,
+                    head: false,
+                };
+                let answer = rescue::answer(&refusal, shape, &reference);
+                let status = answer.status.as_u16();
+                assert!(matches!(status, 400 | 403), "{status} of {error}");
+            }
+            // The agent is told where the fault is and what to do; the words of others are not.
+            let left = ["not sent", "AWS did not carry it out"];
+            assert!(
+                left.iter().any(|words| refusal.message.contains(words)),
+                "{}",
+                refusal.message
+            );
+            assert!(refusal.message.contains("7QK4M2ZD"), "{}", refusal.message);
+            assert!(!refusal.message.contains("text"), "{}", refusal.message);
+            let CallResult::NotSent { why } = error.result() else {
+                panic!("the call did not leave: {error}");
+            };
+            assert!(why.ends_with(error.help().unwrap()), "{why}");
+        }
     }
 }

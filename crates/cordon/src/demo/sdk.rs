@@ -54,7 +54,7 @@ pub(crate) async fn perform(act: &Act) -> Result<ExitCode, Failure> {
 fn config() -> Result<SdkConfig, Failure> {
     let key_id = variable("AWS_ACCESS_KEY_ID")?;
     // These acts are for the demo's cloud. Somebody's own keys must not carry them anywhere.
-    if !key_id.starts_with(crate::launch::PLACEHOLDER) {
+    if !cordon_core::session::is_placeholder(&key_id) {
         return Err(not_an_agent("AWS_ACCESS_KEY_ID is no placeholder key"));
     }
     let proxy = variable("HTTPS_PROXY")?;
