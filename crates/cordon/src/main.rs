@@ -9,6 +9,7 @@ mod config;
 mod current;
 mod demo;
 mod failure;
+mod identity;
 mod launch;
 mod machine;
 mod output;

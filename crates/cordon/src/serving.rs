@@ -7,6 +7,7 @@ use crate::cmd::WayName;
 use crate::config::{Config, Listen};
 use crate::current::Current;
 use crate::failure::{Failure, UNFINISHED, USAGE};
+use crate::identity::{Spoilt, spoilt_here};
 use crate::launch::{LaunchOptions, launch};
 use crate::{telemetry, wiring};
 use cordon_aws::catalog::Catalog;
@@ -150,6 +151,9 @@ impl Serving {
     /// # Errors
     /// What is wrong, and what to do.
     pub(crate) async fn start(config: &Config) -> Result<Self, Failure> {
+        if let Some(Spoilt { what, mend }) = spoilt_here() {
+            return Err(Failure::new(what).help(mend).code(USAGE));
+        }
         Self::start_as(config, BaseIdentity::DefaultChain).await
     }
 

@@ -6,6 +6,7 @@
 use crate::bundle::Bundle;
 use crate::config::{Config, Flags, Listen};
 use crate::failure::Failure;
+use crate::identity::{Spoilt, spoilt_here};
 use crate::output::{self, ERROR, Format, GOOD, WAIT};
 use crate::serving::Ready;
 use crate::{launch, wiring};
@@ -146,6 +147,9 @@ fn roles(config: &Config) -> Finding {
 
 /// Whether the default chain has something to find; asking it would leave the machine.
 fn identity() -> Finding {
+    if let Some(Spoilt { what, mend }) = spoilt_here() {
+        return wrong("base identity", what, mend);
+    }
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let home = std::env::var_os("HOME").unwrap_or_default();
     let file = |name: &str| Path::new(&home).join(".aws").join(name).is_file();
