@@ -14,6 +14,9 @@ use quick_xml::events::Event;
 /// that `DeleteObjects` lists.
 const LARGEST: usize = 2 * 1024 * 1024;
 
+/// The deepest element of an answer; those of AWS are a few deep.
+const DEEPEST: usize = 32;
+
 /// What an answer told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
@@ -238,6 +241,9 @@ fn xml(body: &[u8], form: Form) -> Option<Told> {
         if let Form::Member(_, failing) = form {
             failed += u64::from(is_at(&open, &name, failing));
         }
+        if open.len() >= DEEPEST {
+            return None;
+        }
         if !is_empty {
             open.push(name);
         }
@@ -268,6 +274,7 @@ fn is_at(open: &[Box<str>], name: &str, wanted: &str) -> bool {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use proptest::prelude::*;
 
     fn check(service: &str, operation: &str, protocol: Protocol, body: &str, expected: &Told) {
         for size in [1, 7, body.len().max(1)] {
@@ -394,6 +401,61 @@ mod tests {
         }
         assert!(reader.body.capacity() <= LARGEST);
         assert_eq!(reader.finish(), Told::Unread);
+    }
+
+    #[test]
+    fn a_document_without_bottom_tells_nothing() {
+        let deep = "<a>".repeat(100_000);
+        check(
+            "s3",
+            "DeleteObjects",
+            Protocol::RestXml,
+            &deep,
+            &Told::Unread,
+        );
+        let deep = "[".repeat(100_000);
+        check(
+            "dynamodb",
+            "BatchWriteItem",
+            Protocol::Json10,
+            &deep,
+            &Told::Unread,
+        );
+        let closed = format!("{}{}", "<a>".repeat(40), "</a>".repeat(40));
+        check(
+            "s3",
+            "DeleteObjects",
+            Protocol::RestXml,
+            &closed,
+            &Told::Unread,
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_of_an_upstream_break_the_reader(
+            at in 0..FORMS.len(),
+            protocol in prop::sample::select(&Protocol::ALL[..]),
+            body in prop::collection::vec(
+                prop_oneof![
+                    any::<u8>().prop_map(|byte| vec![byte]),
+                    prop::sample::select(vec![
+                        "<Error>", "</Error>", "<Code>", "<", "<![CDATA[", "<!--", "&amp;", "{", "\"",
+                        "[", "}", "UnprocessedItems", ":", "1e999", "<?xml?>", "<!DOCTYPE a [",
+                    ]).prop_map(|text| text.as_bytes().to_vec()),
+                ],
+                0..60,
+            ),
+        ) {
+            let (service, operation, _) = FORMS[at];
+            let mut reader = Told::reader(service, operation, protocol).unwrap();
+            for piece in &body {
+                reader.push(piece);
+            }
+            let whole = reader.body.len();
+            prop_assert!(whole <= body.concat().len());
+            let _ = reader.finish();
+        }
     }
 
     #[test]
