@@ -97,9 +97,11 @@ impl Connection {
     ) -> Result<Option<Head>, HeadError> {
         if self.input.is_empty() {
             let wait = self.bounds.deadlines.idle;
+            // A request that comes at the same moment is a new one, and no longer taken.
             let read = tokio::select! {
-                read = self.fill(wait) => read,
+                biased;
                 () = idle => return Ok(None),
+                read = self.fill(wait) => read,
             };
             if read.is_err() {
                 return Ok(None);

@@ -5,7 +5,7 @@
 //! what it means.
 
 use super::head::{Expectation, Framing, Head};
-use super::{Broken, Connection};
+use super::{Broken, Connection, Persistence};
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -138,6 +138,16 @@ impl Connection {
     }
 
     async fn next_piece_by(&mut self, deadline: Instant) -> Result<Option<Bytes>, BodyError> {
+        let piece = self.read_piece(deadline).await;
+        if piece.is_err() {
+            // Where a body went wrong nobody can tell where it ends, so nothing that follows it on
+            // this connection is read as a request.
+            self.persistence = Persistence::Close;
+        }
+        piece
+    }
+
+    async fn read_piece(&mut self, deadline: Instant) -> Result<Option<Bytes>, BodyError> {
         self.pay_continue().await?;
         loop {
             match self.body {

@@ -102,8 +102,13 @@ pub(super) fn parse(bytes: Bytes) -> Result<Head, HeadError> {
     if headers.get_all(HOST).iter().nth(1).is_some() {
         return Err(HeadError::Malformed("it has several `host` headers"));
     }
+    let framing = Framing::of(&headers, version)?;
+    // Whether the bytes after it were its body or the other protocol would be anyone's guess.
+    if method == Method::CONNECT && framing != Framing::None {
+        return Err(HeadError::Malformed("a CONNECT has no body"));
+    }
     Ok(Head {
-        framing: Framing::of(&headers, version)?,
+        framing,
         expectation: Expectation::of(&headers, version)?,
         persistence: persistence(&headers, version),
         method,
