@@ -8,7 +8,7 @@
 //! Host of CONNECT, SNI and `Host` are one name or the connection is cut. Requests on one
 //! connection are answered strictly in order.
 
-use crate::ca::AuthorityError;
+use crate::ca::{self, AuthorityError};
 use crate::host::{Authority, HostName};
 use crate::http1::{Connection, Head, HeadError, Persistence, Reply, Target};
 use crate::line::Line;
@@ -55,8 +55,14 @@ enum RouteError {
     Misdirected { host: String, connected: String },
     #[error("`{0}` is not an AWS API that Cordon knows")]
     NotAws(String),
+    #[error(
+        "`{0}` is none of this Cordon's own names: give it to `own_hosts`, or come by HTTPS_PROXY"
+    )]
+    NotOwn(String),
     #[error("`{0}` is Cordon itself: put it into NO_PROXY")]
     Loop(String),
+    #[error("`{0}` signs people in to AWS, which is not what an agent does")]
+    SignIn(HostName),
     #[error("only port 443 is reached through CONNECT")]
     Port,
     #[error("only names are reached through CONNECT, no addresses")]
@@ -149,11 +155,9 @@ fn route(line: &Line, way: &Way, head: Head) -> Result<Route, RouteError> {
             Err(RouteError::Nested)
         }
         (Way::Direct, Target::Origin(target)) => {
-            let prefix = host_text(&head).and_then(|host| line.own.prefix(host));
-            let prefix = prefix.ok_or_else(|| match host_text(&head) {
-                Some(host) => RouteError::NotAws(printable(host)),
-                None => RouteError::Host,
-            })?;
+            let host = host_text(&head).ok_or(RouteError::Host)?;
+            let prefix = line.own.prefix(host);
+            let prefix = prefix.ok_or_else(|| RouteError::NotOwn(printable(host)))?;
             if let Some(reply) = own::page(line, &head, target) {
                 return Ok(Route::Own(reply));
             }
@@ -198,10 +202,11 @@ fn connect(line: &Line, authority: &str, head: &Head) -> Result<Route, RouteErro
             });
         }
     }
-    Ok(match aws_host(line, &name) {
-        Some(host) => Route::Connect(name, host),
-        None => Route::Tunnel(name),
-    })
+    match aws_host(line, &name) {
+        Some(_) if !ca::Authority::covers(&name) => Err(RouteError::SignIn(name)),
+        Some(host) => Ok(Route::Connect(name, host)),
+        None => Ok(Route::Tunnel(name)),
+    }
 }
 
 fn absolute_host(line: &Line, authority: &str, head: &Head) -> Result<AwsHost, RouteError> {
@@ -370,7 +375,12 @@ impl RouteError {
         match self {
             Self::Host | Self::NotAName | Self::Nested => StatusCode::BAD_REQUEST,
             Self::Misdirected { .. } => StatusCode::MISDIRECTED_REQUEST,
-            Self::NotAws(_) | Self::Loop(_) | Self::Port | Self::PlainPort => StatusCode::FORBIDDEN,
+            Self::NotAws(_)
+            | Self::NotOwn(_)
+            | Self::Loop(_)
+            | Self::SignIn(_)
+            | Self::Port
+            | Self::PlainPort => StatusCode::FORBIDDEN,
         }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! <state>/ca/            0700
+//!   lock                 0600  held while an authority is chosen or made
 //!   authority.pem        0600  key and certificate in one file, so that they are always a pair
 //!   previous.pem         0644  the certificate before the last rotation, as long as it is valid
 //!   ca.pem               0644  Cordon's certificates alone (NODE_EXTRA_CA_CERTS)
@@ -29,6 +30,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ProducesTickets, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +69,9 @@ const AUTHORITY_DAYS: i64 = 365;
 /// given their environment anew; both certificates are in the bundle meanwhile.
 const ROTATE_DAYS: i64 = 60;
 const LEAF_HOURS: i64 = 24;
+/// A leaf is no longer shown this long before it ends: a handshake takes its time, and clocks of
+/// agents in containers run ahead.
+const SPARE_HOURS: i64 = 1;
 /// How far back a certificate begins: clocks of agents in containers lag.
 const BACKDATE_HOURS: i64 = 1;
 /// Leaves that are kept. An agent may name many buckets; it cannot make memory grow.
@@ -77,7 +82,7 @@ const KEPT_LEAVES: u64 = 1_024;
 pub struct Authority {
     files: Files,
     issuing: ArcSwap<Issuing>,
-    leaves: moka::future::Cache<HostName, Arc<ServerConfig>>,
+    leaves: moka::future::Cache<HostName, Leaf>,
     provider: Arc<CryptoProvider>,
     leaf_key: LeafKey,
     tickets: Arc<dyn ProducesTickets>,
@@ -87,7 +92,15 @@ pub struct Authority {
 struct Issuing {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
-    ends: Timestamp,
+    valid: Range<Timestamp>,
+}
+
+/// How to be one name, and when that is believed. The time is that of the wall clock: a machine
+/// that slept for a day has leaves that ended.
+#[derive(Debug, Clone)]
+struct Leaf {
+    config: Arc<ServerConfig>,
+    shown: Range<Timestamp>,
 }
 
 /// The key that all leaves share: as rcgen certifies it, and as rustls signs with it.
@@ -106,13 +119,11 @@ impl Authority {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let files = Files::open(state)?;
         let issuing = Issuing::open(&files, now)?;
-        files.publish(&issuing.certificate, now)?;
         Ok(Self {
             files,
             issuing: ArcSwap::from_pointee(issuing),
             leaves: moka::future::Cache::builder()
                 .max_capacity(KEPT_LEAVES)
-                .time_to_live(Duration::from_secs(12 * 3_600))
                 .build(),
             leaf_key: LeafKey::generate(&provider)?,
             tickets: rustls::crypto::aws_lc_rs::Ticketer::new().map_err(AuthorityError::Tls)?,
@@ -132,48 +143,71 @@ impl Authority {
         self.files.certificate()
     }
 
+    /// Whether the authority is good for `name`. AWS answers a few of its APIs elsewhere, those
+    /// that sign people in.
+    pub(crate) fn covers(name: &HostName) -> bool {
+        let name = name.as_str();
+        let before = |suffix| name.strip_suffix(suffix);
+        SUFFIXES
+            .into_iter()
+            .filter_map(before)
+            .any(|before| before.ends_with('.'))
+    }
+
     /// How to be `name` towards an agent: HTTP/1.1, no early data, a leaf of at most 24 hours.
     pub(crate) async fn server(
         &self,
         name: &HostName,
         now: Timestamp,
     ) -> Result<Arc<ServerConfig>, AuthorityError> {
-        if let Some(kept) = self.leaves.get(name).await {
-            return Ok(kept);
+        if let Some(kept) = self.leaves.get(name).await
+            && kept.shown.contains(&now)
+        {
+            return Ok(kept.config);
         }
         self.renew(now)?;
-        let minted = Arc::new(self.mint(name, now)?);
-        self.leaves.insert(name.clone(), minted.clone()).await;
-        Ok(minted)
+        let minted = self.mint(name, now)?;
+        let config = Arc::clone(&minted.config);
+        self.leaves.insert(name.clone(), minted).await;
+        Ok(config)
     }
 
     /// Makes a new authority when a process has run for so long that its own is about to end.
     fn renew(&self, now: Timestamp) -> Result<(), AuthorityError> {
-        if later(now, LEAF_HOURS) < self.issuing.load().ends {
+        let issuing = self.issuing.load();
+        if issuing.valid.contains(&now) && later(now, LEAF_HOURS) < issuing.valid.end {
             return Ok(());
         }
         tracing::warn!(
             "the certificate authority ends today and is replaced: agents that run now must be given their environment anew"
         );
-        let issuing = Issuing::create(&self.files, now)?;
-        self.files.publish(&issuing.certificate, now)?;
-        self.issuing.store(Arc::new(issuing));
+        self.issuing
+            .store(Arc::new(Issuing::open(&self.files, now)?));
         Ok(())
     }
 
-    fn mint(&self, name: &HostName, now: Timestamp) -> Result<ServerConfig, AuthorityError> {
+    fn mint(&self, name: &HostName, now: Timestamp) -> Result<Leaf, AuthorityError> {
+        if !Self::covers(name) {
+            return Err(AuthorityError::Outside(name.clone()));
+        }
         let issuing = self.issuing.load();
+        let begin = later(now, -BACKDATE_HOURS);
+        let end = later(begin, LEAF_HOURS).min(issuing.valid.end);
         let mut params = CertificateParams::new(vec![name.as_str().to_owned()])?;
         params.distinguished_name = named("Cordon");
-        params.not_before = calendar!(later(now, -BACKDATE_HOURS));
-        params.not_after = calendar!(later(now, LEAF_HOURS - BACKDATE_HOURS).min(issuing.ends));
+        params.not_before = calendar!(begin);
+        params.not_after = calendar!(end);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let leaf = params.signed_by(&self.leaf_key.certified, &issuing.issuer)?;
         let chain = vec![leaf.der().clone(), issuing.certificate.clone()];
         let certified = CertifiedKey::new(chain, self.leaf_key.signing.clone());
-        self.server_config(Arc::new(SingleCertAndKey::from(certified)))
+        let config = self.server_config(Arc::new(SingleCertAndKey::from(certified)))?;
+        Ok(Leaf {
+            config: Arc::new(config),
+            shown: begin..later(end, -SPARE_HOURS),
+        })
     }
 
     fn server_config(
@@ -193,24 +227,34 @@ impl Authority {
 }
 
 impl Issuing {
+    /// The authority that is kept, or a new one where there is none or it ends soon; and the files
+    /// that tools are pointed at. One process at a time: they end up with the same.
     fn open(files: &Files, now: Timestamp) -> Result<Self, AuthorityError> {
-        let Some(kept) = files.read()? else {
-            return Self::create(files, now);
+        let _held = files.lock()?;
+        let issuing = match files.read()? {
+            None => Self::create(files, now)?,
+            Some(kept) => {
+                let issuing = Self::parse(&kept, files)?;
+                let rotated = later(now, ROTATE_DAYS * 24);
+                match issuing.valid.contains(&now) && issuing.valid.end > rotated {
+                    true => issuing,
+                    false => {
+                        files.retire(&issuing.certificate)?;
+                        Self::create(files, now)?
+                    }
+                }
+            }
         };
-        let kept = Self::parse(&kept, files)?;
-        match kept.ends > later(now, ROTATE_DAYS * 24) {
-            true => Ok(kept),
-            false => Self::create(files, now),
-        }
+        files.publish(&issuing.certificate, now)?;
+        Ok(issuing)
     }
 
-    /// Makes an authority and keeps it. Where another process kept one first, that one counts.
     fn create(files: &Files, now: Timestamp) -> Result<Self, AuthorityError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let certificate = authority_params(now).self_signed(&key)?;
         let pem = zeroize::Zeroizing::new(key.serialize_pem() + &certificate.pem());
-        let kept = files.keep(&pem, now)?;
-        Self::parse(&kept, files)
+        files.keep(&pem)?;
+        Self::parse(&pem, files)
     }
 
     fn parse(pem: &str, files: &Files) -> Result<Self, AuthorityError> {
@@ -218,12 +262,16 @@ impl Issuing {
         let damaged = || AuthorityError::Damaged(files.authority());
         let key = KeyPair::from_pem(pem).map_err(|_| damaged())?;
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| damaged())?;
-        let ends = files::ends(&certificate).ok_or_else(damaged)?;
+        let read = files::Read::of(&certificate).ok_or_else(damaged)?;
+        if !read.is_constrained() || !read.certifies(&key) {
+            return Err(AuthorityError::Foreign(files.authority()));
+        }
+        let valid = read.valid();
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|_| damaged())?;
         Ok(Self {
             issuer,
             certificate,
-            ends,
+            valid,
         })
     }
 }
@@ -275,7 +323,7 @@ fn later(now: Timestamp, hours: i64) -> Timestamp {
 impl std::fmt::Debug for Issuing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Issuing")
-            .field("ends", &self.ends)
+            .field("valid", &self.valid)
             .finish_non_exhaustive()
     }
 }
@@ -292,7 +340,7 @@ pub enum AuthorityError {
     /// A file or the folder cannot be read or written.
     #[error("failed to {what} `{}`", path.display())]
     File {
-        /// `read`, `write`.
+        /// `read`, `write`, `lock`.
         what: &'static str,
         /// Which.
         path: PathBuf,
@@ -305,10 +353,62 @@ pub enum AuthorityError {
     /// The file is there but holds no key and certificate.
     #[error("`{}` is damaged: remove it to get a new authority", .0.display())]
     Damaged(PathBuf),
+    /// The file holds a key and a certificate that Cordon did not make for itself: not a pair, no
+    /// authority, or one that is good for more than AWS.
+    #[error("`{}` is not an authority of Cordon's, limited to the names of AWS: remove it to get a new one", .0.display())]
+    Foreign(PathBuf),
+    /// The authority is not good for this name.
+    #[error("`{0}` is outside of the names that Cordon's authority is good for")]
+    Outside(HostName),
     /// The certificate could not be made.
     #[error("failed to make a certificate")]
     Certificate(#[from] rcgen::Error),
     /// TLS could not be set up.
     #[error("failed to set up TLS")]
     Tls(#[source] rustls::Error),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use cordon_aws::catalog::Catalog;
+
+    #[test]
+    fn every_partition_is_covered_and_nothing_else() {
+        let covers = |name: &str| Authority::covers(&name.parse().unwrap());
+        for partition in Catalog::embedded().partitions() {
+            for suffix in [partition.dns_suffix(), partition.dual_stack_dns_suffix()] {
+                assert!(covers(&format!("sts.{suffix}")), "{suffix}");
+            }
+        }
+        for outside in [
+            "amazonaws.com",
+            "evilamazonaws.com",
+            "sts.amazonaws.com.evil.example",
+            "signin.aws.amazon.com",
+            "example.com",
+        ] {
+            assert!(!covers(outside), "{outside}");
+        }
+    }
+
+    /// X01: an agent may name many buckets; it cannot make memory grow.
+    #[tokio::test]
+    async fn leaves_are_bounded() {
+        let state = tempfile::tempdir().unwrap();
+        let now = Timestamp::now();
+        let authority = Authority::open(state.path(), now).unwrap();
+        for bucket in 0..KEPT_LEAVES + 100 {
+            let name = format!("bucket-{bucket}.s3.amazonaws.com").parse().unwrap();
+            authority.server(&name, now).await.unwrap();
+        }
+        authority.leaves.run_pending_tasks().await;
+        assert!(authority.leaves.entry_count() <= KEPT_LEAVES);
+        let outside = "example.com".parse().unwrap();
+        assert!(matches!(
+            authority.server(&outside, now).await,
+            Err(AuthorityError::Outside(_))
+        ));
+    }
 }

@@ -1,13 +1,17 @@
 //! The files of the certificate authority: made once, whole or not at all, the key for its owner
 //! alone.
 
-use super::AuthorityError;
+use super::{AuthorityError, SUFFIXES};
 use jiff::Timestamp;
+use rcgen::{KeyPair, PublicKeyData};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{GeneralName, NameConstraints};
 use zeroize::Zeroizing;
 
 /// The folder of the authority.
@@ -67,39 +71,30 @@ impl Files {
         }
     }
 
-    /// Keeps `pem` and gives what is kept then: two processes that make an authority at the same
-    /// moment end up with one, since only one of them can link its file to the name.
-    pub(super) fn keep(
-        &self,
-        pem: &str,
-        now: Timestamp,
-    ) -> Result<Zeroizing<String>, AuthorityError> {
+    /// Waits until no other process chooses or makes an authority here. It may when the file is
+    /// dropped.
+    pub(super) fn lock(&self) -> Result<File, AuthorityError> {
+        let path = self.folder.join("lock");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(failed("lock", &path))?;
+        file.lock().map_err(failed("lock", &path))?;
+        Ok(file)
+    }
+
+    /// Keeps `pem` in the place of what was kept before.
+    pub(super) fn keep(&self, pem: &str) -> Result<(), AuthorityError> {
         let path = self.authority();
-        if let Some(old) = self.read()? {
-            self.retire(&old, now)?;
-            fs::remove_file(&path).map_err(failed("write", &path))?;
-        }
         let draft = self.draft(pem.as_bytes(), Readers::Owner)?;
-        let linked = fs::hard_link(&draft, &path);
-        fs::remove_file(&draft).map_err(failed("write", &draft))?;
-        match linked {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                return Err(failed("write", &path)(error));
-            }
-            _ => self.sync()?,
-        }
-        self.read()?.ok_or(AuthorityError::Damaged(path))
+        fs::rename(&draft, &path).map_err(failed("write", &path))?;
+        self.sync()
     }
 
     /// Keeps the certificate of the authority before, for tools that still meet its leaves.
-    fn retire(&self, old: &str, now: Timestamp) -> Result<(), AuthorityError> {
-        let Ok(certificate) = CertificateDer::from_pem_slice(old.as_bytes()) else {
-            return Ok(());
-        };
-        match ends(&certificate).is_some_and(|end| end > now) {
-            true => self.replace(&self.previous(), pem(&certificate).as_bytes()),
-            false => Ok(()),
-        }
+    pub(super) fn retire(&self, certificate: &CertificateDer<'_>) -> Result<(), AuthorityError> {
+        self.replace(&self.previous(), pem(certificate).as_bytes())
     }
 
     /// Writes the files that tools are pointed at.
@@ -110,7 +105,10 @@ impl Files {
     ) -> Result<(), AuthorityError> {
         let mut own = pem(certificate);
         let previous = CertificateDer::from_pem_file(self.previous()).ok();
-        if let Some(previous) = previous.filter(|old| ends(old).is_some_and(|end| end > now)) {
+        let is_good = |old: &Read<'_>| old.is_constrained() && old.valid().contains(&now);
+        if let Some(previous) =
+            previous.filter(|old| Read::of(old).is_some_and(|old| is_good(&old)))
+        {
             own.push_str(&pem(&previous));
         }
         let roots: String = crate::roots::platform()
@@ -163,10 +161,53 @@ impl Files {
     }
 }
 
-/// When a certificate ends.
-pub(super) fn ends(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
+/// A certificate that was read.
+pub(super) struct Read<'c>(X509Certificate<'c>);
+
+impl<'c> Read<'c> {
+    pub(super) fn of(certificate: &'c CertificateDer<'_>) -> Option<Self> {
+        let (rest, read) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        rest.is_empty().then_some(Self(read))
+    }
+
+    /// When it is valid.
+    pub(super) fn valid(&self) -> Range<Timestamp> {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap_or_default();
+        let validity = self.0.validity();
+        at(validity.not_before.timestamp())..at(validity.not_after.timestamp())
+    }
+
+    /// Whether it is for this key.
+    pub(super) fn certifies(&self, key: &KeyPair) -> bool {
+        self.0.public_key().raw == key.subject_public_key_info()
+    }
+
+    /// Whether it is an authority that is good for names of AWS and for nothing else, and says so
+    /// to readers that know no such limits, too.
+    pub(super) fn is_constrained(&self) -> bool {
+        let constraints = self.0.name_constraints().ok().flatten();
+        let limited = constraints.is_some_and(|it| it.critical && is_limited(it.value));
+        self.0.is_ca() && limited
+    }
+}
+
+fn is_limited(constraints: &NameConstraints<'_>) -> bool {
+    let permitted = constraints
+        .permitted_subtrees
+        .as_deref()
+        .unwrap_or_default();
+    let excluded = constraints.excluded_subtrees.as_deref().unwrap_or_default();
+    let every_address = |length: usize| {
+        let every = vec![0; length];
+        let is_it = |base: &GeneralName<'_>| matches!(base, GeneralName::IPAddress(block) if **block == every);
+        excluded.iter().any(|subtree| is_it(&subtree.base))
+    };
+    !permitted.is_empty()
+        && permitted.iter().all(
+            |subtree| matches!(subtree.base, GeneralName::DNSName(name) if SUFFIXES.contains(&name)),
+        )
+        && every_address(8)
+        && every_address(32)
 }
 
 fn pem(certificate: &CertificateDer<'_>) -> String {
