@@ -22,19 +22,27 @@ use cordon_broker::Broker;
 use cordon_core::names::Reference;
 use cordon_store::Store;
 use rustls::ServerConfig;
+#[cfg(unix)]
+use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+#[cfg(unix)]
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 #[cfg(unix)]
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+#[cfg(unix)]
+use uuid::Uuid;
 
 /// How long a new connection waits for an idle one to make room.
 const ROOM: Duration = Duration::from_secs(1);
@@ -123,6 +131,10 @@ impl Running {
     pub async fn close(self, grace: Duration) -> Closed {
         let line = self.line;
         line.closing.cancel();
+        // At once: later the name may be that of the process which took over.
+        if let Address::Unix(path) = &self.address {
+            let _ = std::fs::remove_file(path);
+        }
         line.tasks.close();
         line.outcomes.close();
         let all = async {
@@ -136,10 +148,9 @@ impl Running {
             line.tasks.wait().await;
             line.outcomes.wait().await;
         }
+        // Looked at only now, when nothing can leave any more: a call that left in the last
+        // moment is in the list too.
         let unfinished = line.under_way.list();
-        if let Address::Unix(path) = &self.address {
-            let _ = std::fs::remove_file(path);
-        }
         for reference in &unfinished {
             tracing::warn!(%reference, "a call was under way when Cordon closed: its outcome is not known");
         }
@@ -197,7 +208,7 @@ fn line(
 /// The open socket.
 enum Listener {
     Tcp(TcpListener),
-    Tls(TcpListener, TlsAcceptor),
+    Tls(TcpListener, Arc<ServerConfig>),
     #[cfg(unix)]
     Unix(UnixListener),
 }
@@ -205,7 +216,7 @@ enum Listener {
 /// A connection as the system gave it, before TLS.
 enum Arrived {
     Plain(Stream),
-    Tls(Stream, TlsAcceptor),
+    Tls(Stream, Arc<ServerConfig>),
 }
 
 impl Listener {
@@ -216,9 +227,9 @@ impl Listener {
                 Ok((Self::Tcp(listener), address))
             }
             Listen::Tls(address, identity) => {
-                let acceptor = identity.acceptor().map_err(StartError::Tls)?;
+                let server = identity.server().map_err(StartError::Tls)?;
                 let (listener, address) = tcp(*address).await?;
-                Ok((Self::Tls(listener, acceptor), address))
+                Ok((Self::Tls(listener, Arc::new(server)), address))
             }
             #[cfg(unix)]
             Listen::Unix(path) => {
@@ -240,10 +251,10 @@ impl Listener {
                 stream.set_nodelay(true)?;
                 Ok(Arrived::Plain(Stream::Tcp(stream)))
             }
-            Self::Tls(listener, acceptor) => {
+            Self::Tls(listener, server) => {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Arrived::Tls(Stream::Tcp(stream), acceptor.clone()))
+                Ok(Arrived::Tls(Stream::Tcp(stream), Arc::clone(server)))
             }
             #[cfg(unix)]
             Self::Unix(listener) => {
@@ -264,35 +275,54 @@ async fn tcp(address: SocketAddr) -> Result<(TcpListener, Address), StartError> 
     Ok((listener, Address::Tcp(bound)))
 }
 
-/// Binds a unix socket for its owner alone. A socket file that nobody serves is a leftover and
-/// makes room; one that answers belongs to another process.
+/// Binds a unix socket for its owner alone. A socket file that nobody serves is a leftover and is
+/// replaced; one that answers belongs to another process, and any other file is not ours.
 #[cfg(unix)]
-async fn unix(path: &std::path::Path) -> Result<UnixListener, StartError> {
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+async fn unix(path: &Path) -> Result<UnixListener, StartError> {
     let failed = |source| StartError::Listen {
         address: path.display().to_string(),
         source,
     };
-    if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        if tokio::net::UnixStream::connect(path).await.is_ok() {
+    if let Ok(found) = std::fs::symlink_metadata(path) {
+        let served = UnixStream::connect(path).await.is_ok();
+        if served || !found.file_type().is_socket() {
             return Err(failed(io::ErrorKind::AddrInUse.into()));
         }
-        std::fs::remove_file(path).map_err(failed)?;
     }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
+    bind_privately(path).map_err(failed)
+}
+
+/// Binds in a folder that only its owner enters and moves the socket to its place when its mode
+/// is set: a socket takes connections from the moment that it is bound, with whatever mode the
+/// process's mask gave it.
+#[cfg(unix)]
+fn bind_privately(path: &Path) -> io::Result<UnixListener> {
+    // The system takes about a hundred bytes of path, so the name is short.
+    let (_, unique) = Uuid::now_v7().as_u64_pair();
+    let folder = path.with_file_name(format!(".{:08x}", unique & 0xffff_ffff));
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    let draft = folder.join("s");
+    let bound = UnixListener::bind(&draft).and_then(|listener| {
+        std::fs::set_permissions(&draft, Permissions::from_mode(0o600))?;
+        std::fs::rename(&draft, path)?;
+        Ok(listener)
+    });
+    if bound.is_err() {
+        let _ = std::fs::remove_file(&draft);
+    }
+    let _ = std::fs::remove_dir(&folder);
+    bound
 }
 
 impl ListenIdentity {
-    fn acceptor(&self) -> Result<TlsAcceptor, rustls::Error> {
+    fn server(&self) -> Result<ServerConfig, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        Ok(config)
     }
 }
 
@@ -350,17 +380,25 @@ fn serve(line: &Arc<Line>, arrived: Arrived, slot: OwnedSemaphorePermit) {
 
 /// The connection, after TLS where the listener has it.
 async fn secured(line: &Line, arrived: Arrived) -> Option<Stream> {
-    match arrived {
-        Arrived::Plain(stream) => Some(stream),
-        Arrived::Tls(stream, acceptor) => {
-            match timeout(line.bounds.deadlines.head, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
-                Ok(Err(error)) => {
-                    tracing::info!(%error, "TLS with a client failed");
-                    None
-                }
-                Err(_) => None,
-            }
+    let (stream, server) = match arrived {
+        Arrived::Plain(stream) => return Some(stream),
+        Arrived::Tls(stream, server) => (stream, server),
+    };
+    // In two steps, since only so the client is sure to be told why it is refused.
+    let shaken = async {
+        let acceptor = rustls::server::Acceptor::default();
+        let started = LazyConfigAcceptor::new(acceptor, stream).await?;
+        started.into_stream(server).await
+    };
+    match timeout(line.bounds.deadlines.head, shaken).await {
+        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
+        Ok(Err(error)) => {
+            tracing::info!(%error, "TLS with a client failed");
+            None
+        }
+        Err(_) => {
+            tracing::info!("TLS with a client took too long");
+            None
         }
     }
 }
