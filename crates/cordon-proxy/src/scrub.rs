@@ -32,6 +32,8 @@ pub(crate) struct Needles {
     automaton: Option<AhoCorasick>,
     /// For the end of a piece: could a needle begin here? Sorted.
     texts: Vec<Zeroizing<Vec<u8>>>,
+    /// Which bytes a needle begins with, by their value: most bytes of an answer are none of them.
+    first: [bool; 256],
     longest: usize,
     known: std::collections::HashSet<Box<str>>,
 }
@@ -124,7 +126,9 @@ impl Needles {
             .flat_map(|secrets| secrets.texts.clone())
             .collect();
         texts.sort_unstable_by(|one, other| one.as_slice().cmp(other.as_slice()));
+        let begins = |byte| texts.iter().any(|text| text.first() == Some(&byte));
         Self {
+            first: std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(begins)),
             // The needles are few and short: building fails only for sizes far beyond.
             automaton: AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostFirst)
@@ -151,6 +155,10 @@ impl Needles {
             .rev()
             .find(|length| {
                 let end = bytes.get(bytes.len() - length..).unwrap_or_default();
+                let first = end.first().map(|byte| usize::from(*byte));
+                if first.and_then(|byte| self.first.get(byte)) != Some(&true) {
+                    return false;
+                }
                 // Texts that begin with it come first among those that are not before it.
                 let at = self.texts.partition_point(|text| text.as_slice() < end);
                 self.texts.get(at).is_some_and(|text| text.starts_with(end))
