@@ -1,7 +1,7 @@
 //! The embedded backend: one SQLite file in the state folder, in WAL mode.
 //!
 //! ```text
-//! record, close, changes ─► bounded queue ─► writer task, the only connection that writes
+//! record, close, changes ─► bounded lanes ─► writer task, the only connection that writes
 //! search, tail, tasks    ─► small pool of connections that cannot write
 //! ledger, last minute    ─► accounts in memory, told by the writer after each commit
 //! ```
@@ -14,6 +14,7 @@ mod commit;
 mod job;
 mod open;
 mod plan;
+mod queue;
 mod read;
 mod writer;
 
@@ -31,12 +32,13 @@ use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use jiff::Timestamp;
 use job::{Change, Job, Reply};
+use queue::Jobs;
 use sqlx::SqlitePool;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use writer::Shared;
 
 pub use open::open_sqlite;
@@ -68,7 +70,7 @@ pub struct SqliteOptions {
 pub struct Sqlite {
     path: PathBuf,
     purpose: Purpose,
-    jobs: mpsc::Sender<Job>,
+    jobs: Jobs,
     reads: SqlitePool,
     shared: Shared,
     /// Kept so that somebody always listens, which is how the watch over others knows that the
@@ -81,14 +83,8 @@ impl Sqlite {
     /// Hands a job to the writer and waits for its commit.
     async fn ask<E: From<StoreError>>(&self, job: impl FnOnce(Reply<E>) -> Job) -> Result<(), E> {
         let (sender, receiver) = oneshot::channel();
-        self.hand(job(Some(sender))).await?;
+        self.jobs.hand(job(Some(sender))).await?;
         receiver.await.map_err(|_| StoreError::ShutDown)?
-    }
-
-    /// Hands a job to the writer.
-    async fn hand(&self, job: Job) -> Result<(), StoreError> {
-        let handed = self.jobs.send(job).await;
-        handed.map_err(|_| StoreError::ShutDown)
     }
 
     /// Whether what nobody needs to wait for may be answered at once. Not while the store cannot
@@ -134,7 +130,7 @@ impl Sqlite {
             reply,
         };
         if lingers {
-            self.hand(job(None)).await?;
+            self.jobs.hand(job(None)).await?;
         } else {
             self.ask(job).await?;
         }
@@ -228,7 +224,7 @@ impl Store for Sqlite {
                 reply,
             };
             match self.may_linger() && !charges {
-                true => self.hand(job(None)).await,
+                true => self.jobs.hand(job(None)).await,
                 false => self.ask(job).await,
             }
         })

@@ -2,7 +2,7 @@
 
 use super::account::Ledgers;
 use super::writer::{Shared, Writer, tell};
-use super::{Purpose, Sqlite, SqliteOptions, read};
+use super::{Purpose, Sqlite, SqliteOptions, queue, read};
 use crate::error::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
@@ -11,7 +11,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -21,9 +21,6 @@ const BUSY: Duration = Duration::from_secs(1);
 
 /// How often changes by other processes are looked for.
 const BEAT: Duration = Duration::from_millis(200);
-
-/// Callers that may wait for the writer at once.
-const QUEUE: usize = 4096;
 
 /// Connections that read.
 const READERS: u32 = 4;
@@ -70,7 +67,7 @@ pub async fn open_sqlite(folder: &Path, options: SqliteOptions) -> Result<Sqlite
         changed: changed.clone(),
         failing: Arc::default(),
     };
-    let (jobs, queue) = mpsc::channel(QUEUE);
+    let (jobs, queue) = queue::queue();
     tokio::spawn(Writer::new(path.clone(), connect, shared.clone(), lock).run(queue));
     tokio::spawn(watch_others(path.clone(), reads.clone(), changed));
     Ok(Sqlite {

@@ -14,6 +14,7 @@ use super::account::{Account, Ledgers};
 use super::commit::{Fault, commit};
 use super::job::{Change, Job, Refusals};
 use super::plan::{Known, Open, Plan};
+use super::queue::Queue;
 use super::read;
 use crate::error::StoreError;
 use crate::task::TaskState;
@@ -26,15 +27,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
-
-/// The most jobs that share one commit.
-const BATCH: usize = 256;
-
-/// How long a job that nobody waits for waits for others. A crash loses no more than this of the
-/// records of reads.
-const LINGER: Duration = Duration::from_millis(20);
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How long after a failed commit those that nobody waits for are tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -90,7 +84,7 @@ impl Writer {
     }
 
     /// Writes until the store is shut down or dropped.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    pub(super) async fn run(mut self, mut queue: Queue) {
         while let Some(mut jobs) = self.gather(&mut queue).await {
             let end = jobs
                 .iter()
@@ -99,11 +93,8 @@ impl Writer {
                 self.work(jobs).await;
                 continue;
             };
-            queue.close();
             let mut late = jobs.split_off(end);
-            while let Ok(job) = queue.try_recv() {
-                late.push(job);
-            }
+            late.extend(queue.close());
             let mut late = late.into_iter();
             let farewell = late.next();
             // Who waits for what came after hears that the store is shut down. What nobody waits
@@ -133,28 +124,9 @@ impl Writer {
     }
 
     /// The next batch; nothing when no more will come.
-    async fn gather(&mut self, queue: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
-        let mut jobs = std::mem::take(&mut self.held);
-        let mut due = (!jobs.is_empty()).then(|| Instant::now() + AGAIN);
-        loop {
-            let seen = jobs.len();
-            let room = BATCH.saturating_sub(seen).max(1);
-            let more = match due {
-                None => queue.recv_many(&mut jobs, room).await,
-                Some(due) => match timeout_at(due, queue.recv_many(&mut jobs, room)).await {
-                    Ok(more) => more,
-                    Err(_) => return Some(jobs),
-                },
-            };
-            if more == 0 {
-                self.held = jobs;
-                return None;
-            }
-            if jobs.len() >= BATCH || jobs.iter().skip(seen).any(Job::is_awaited) {
-                return Some(jobs);
-            }
-            due.get_or_insert_with(|| Instant::now() + LINGER);
-        }
+    async fn gather(&mut self, queue: &mut Queue) -> Option<Vec<Job>> {
+        let due = (!self.held.is_empty()).then(|| Instant::now() + AGAIN);
+        queue.next(&mut self.held, due).await
     }
 
     /// Commits `jobs`, together where that works.
