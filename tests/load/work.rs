@@ -125,7 +125,12 @@ impl Work {
                 set("amz-sdk-request", "attempt=1; max=3");
                 set("user-agent", "aws-cli/2.9.19 Python/3.11.2");
             }
-            Self::Up | Self::UpUnsigned => set("content-type", "binary/octet-stream"),
+            Self::Up | Self::UpUnsigned => {
+                set("content-type", "binary/octet-stream");
+                // Of the same object, but not the same call.
+                let number = NEXT.fetch_add(1, Ordering::Relaxed);
+                set("x-amz-meta-number", &number.to_string());
+            }
             Self::Down => {}
         }
         headers
