@@ -241,8 +241,8 @@ impl Refusal {
                 "CordonNotRecorded",
                 403,
                 "The decision on this call could not be written down, so the call was not sent to \
-                 AWS. This is a fault in Cordon. Reads may still work. Stop making changes and \
-                 report this to your sponsor.",
+                 AWS. This is a fault in Cordon, not in the request. Stop and report this to \
+                 your sponsor.",
             ),
             Failure::NoCredentials => (
                 "CordonNoCredentials",

@@ -18,7 +18,7 @@ use crate::http1::Connection;
 use crate::meter::Meter;
 use crate::roots;
 use crate::scrub::Watch;
-use crate::standing::{Need, Standing};
+use crate::standing::{Fallen, Need, Standing};
 use answer::sanitised;
 use bytes::Bytes;
 use cordon_aws::catalog::Catalog;
@@ -58,6 +58,16 @@ pub(crate) enum Effect {
     Changes,
 }
 
+impl Effect {
+    /// What a call of this effect needs its session for until it has left.
+    pub(crate) fn need(self) -> Need {
+        match self {
+            Self::Changes => Need::Change,
+            Self::Reads => Need::Look,
+        }
+    }
+}
+
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -75,6 +85,9 @@ pub(crate) enum ForwardError {
     /// No connection: the call did not leave.
     #[error("the upstream cannot be reached")]
     Unreachable(#[source] DialError),
+    /// Its session ended while the call waited for a connection.
+    #[error("the call did not leave")]
+    Fallen(#[source] Fallen),
     /// The connection broke before the request left.
     #[error("the connection broke before the request left")]
     NotSent(#[source] hyper::Error),
@@ -168,9 +181,13 @@ impl Forwarder {
                 self.stream(&target, &emission, upload, client, standing)
                     .await?
             }
-            (None, EmittedBody::Whole(body)) => self.send(&target, &emission, body, effect).await?,
+            (None, EmittedBody::Whole(body)) => {
+                self.send(&target, &emission, body, effect, standing)
+                    .await?
+            }
             (None, EmittedBody::Streamed) => {
-                self.send(&target, &emission, &Bytes::new(), effect).await?
+                self.send(&target, &emission, &Bytes::new(), effect, standing)
+                    .await?
             }
         };
         self.answered(lease, response)
@@ -183,6 +200,7 @@ impl Forwarder {
         emission: &Emission,
         body: &Bytes,
         effect: Effect,
+        standing: &Standing,
     ) -> Result<(Lease, Response<Incoming>), ForwardError> {
         let mut lease = self
             .pool
@@ -190,6 +208,10 @@ impl Forwarder {
             .await
             .map_err(ForwardError::Unreachable)?;
         loop {
+            // A connection may have taken seconds to come.
+            standing
+                .check(effect.need())
+                .map_err(ForwardError::Fallen)?;
             let request = head(target, emission, UpstreamBody::whole(body.clone()), &lease)?;
             // A kept connection may have been closed by the other side at any moment. What was
             // not sent is sent on a new one; what was sent is sent again only if it reads.
@@ -227,6 +249,7 @@ impl Forwarder {
             .connect(target)
             .await
             .map_err(ForwardError::Unreachable)?;
+        standing.check(Need::Change).map_err(ForwardError::Fallen)?;
         let (body, pieces) = UpstreamBody::streamed(upload.length());
         let request = head(target, emission, body, &lease)?;
         let progress = Progress::default();

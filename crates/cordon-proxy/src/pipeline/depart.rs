@@ -65,14 +65,6 @@ impl Departure {
             standing: Standing::of(line, assessed.session()),
         }
     }
-
-    /// What the call needs its session for as long as it has not left.
-    fn need(&self) -> Need {
-        match self.effect {
-            Effect::Changes => Need::Change,
-            Effect::Reads => Need::Look,
-        }
-    }
 }
 
 /// Mints credentials for the call, signs it with them and sends it.
@@ -93,7 +85,7 @@ pub(super) async fn depart(
     let minted_at = line.meter.took(Stage::Mint, recorded_at);
     departure
         .standing
-        .check(departure.need())
+        .check(departure.effect.need())
         .map_err(DepartError::Fallen)?;
     let outbound =
         sign(&minted, permit, &line.forwarder.signing(), now).map_err(DepartError::Sign)?;
@@ -174,6 +166,7 @@ impl DepartError {
             Self::Sign(_) => "sign",
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) => "unreachable",
+                ForwardError::Fallen(_) => "session-over",
                 ForwardError::NotSent(_) | ForwardError::Broken(_) => "broken",
                 ForwardError::Unwritable(_) => "unwritable",
                 ForwardError::Upload(_) => "upload",
@@ -203,6 +196,7 @@ impl DepartError {
             Self::Mint(_) | Self::Fallen(_) | Self::Sign(_) => CallResult::NotSent { why },
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_)
+                | ForwardError::Fallen(_)
                 | ForwardError::NotSent(_)
                 | ForwardError::Unwritable(_)
                 | ForwardError::Upload(_) => CallResult::NotSent { why },
@@ -225,6 +219,7 @@ impl DepartError {
             Self::Sign(_) => Failure::NotWritten,
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) | ForwardError::NotSent(_) => Failure::Unreachable,
+                ForwardError::Fallen(_) => Failure::SessionOver,
                 ForwardError::Unwritable(_) => Failure::NotWritten,
                 ForwardError::Upload(fault) => of_upload(fault),
                 ForwardError::Broken(_)

@@ -100,6 +100,8 @@ pub(crate) struct Set {
     pub(crate) limits: Limits,
     /// Where calls go, if not to the stage's own upstream.
     pub(crate) elsewhere: Option<String>,
+    /// The authority (PEM) that it is known by, if not one of the platform.
+    pub(crate) authority: Option<String>,
     /// When the task ends, if not in an hour.
     pub(crate) ends: Option<Timestamp>,
 }
@@ -113,6 +115,7 @@ impl Default for Set {
             },
             limits: Limits::default(),
             elsewhere: None,
+            authority: None,
             ends: None,
         }
     }
@@ -151,6 +154,10 @@ impl Stage {
         }));
         let endpoint = set.elsewhere.unwrap_or_else(|| upstream.url());
         let fixed = FixedUpstream::parse(&endpoint, PlainUpstream::LoopbackOnly).unwrap();
+        let fixed = match set.authority {
+            Some(authority) => fixed.rooted_in(authority.as_bytes()).unwrap(),
+            None => fixed,
+        };
         let config = ProxyConfig {
             listen: Listen::loopback("127.0.0.1:0".parse().unwrap()).unwrap(),
             own_hosts: Vec::new(),

@@ -172,6 +172,36 @@ async fn a_call_that_waits_for_credentials_when_its_session_ends_does_not_leave(
 }
 
 #[tokio::test]
+async fn a_call_that_waits_for_a_connection_when_its_session_ends_does_not_leave() {
+    let (switch, on) = watch::channel(false);
+    let mut tls = crate::tls::serve("localhost", Some(on)).await;
+    let mut set = Set {
+        elsewhere: Some(format!("https://localhost:{}", tls.address.port())),
+        authority: Some(tls.certificate.clone()),
+        ..Set::default()
+    };
+    set.deadlines.connect = std::time::Duration::from_secs(10);
+    let stage = Stage::set(set).await;
+    let change = stage.agent.put_item("1");
+    let ending = async {
+        tls.taken.wait_for(|taken| *taken > 0).await.unwrap();
+        stage.session_is(SessionState::Stopped);
+        switch.send_replace(true);
+    };
+    let (refused, ()) = tokio::join!(stage.agent.send(&change), ending);
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert!(
+        refused.text().contains("CordonSessionOver"),
+        "{}",
+        refused.text()
+    );
+    let heard = tls.heard.lock().unwrap().clone();
+    assert!(heard.is_empty(), "{}", String::from_utf8_lossy(&heard));
+    let result = stage.closed(refused.header("x-cordon-ref").unwrap()).await;
+    assert!(matches!(result, CallResult::NotSent { .. }), "{result:?}");
+}
+
+#[tokio::test]
 async fn a_change_that_left_before_its_session_ended_is_recorded_as_it_was_answered() {
     let stage = Stage::new().await;
     let (switch, on) = watch::channel(false);
