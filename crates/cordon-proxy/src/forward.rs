@@ -6,10 +6,12 @@
 //! that left is never repeated. Redirects are passed on, never followed.
 
 mod answer;
+mod keeping;
 mod pool;
 mod upload;
 
-pub(crate) use answer::{AnswerBody, Attendance, Content, End};
+pub(crate) use answer::{AnswerBody, Content, End};
+pub(crate) use keeping::Keeper;
 pub(crate) use upload::{Upload, UploadFault};
 
 use crate::address::{DialError, Reach};

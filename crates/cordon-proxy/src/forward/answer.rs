@@ -1,5 +1,6 @@
 //! What comes back: headers that belong to the answer alone, a body that is looked through.
 
+use super::keeping::Keeper;
 use super::pool::Lease;
 use crate::meter::Meter;
 use crate::scrub::{Leak, Needles, Scan};
@@ -17,7 +18,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// Headers that belong to one connection; `alt-svc`, which would invite the client to go to AWS by
@@ -38,8 +38,8 @@ const LEFT_OUT: [HeaderName; 10] = [
 
 /// The body of an answer, as it comes.
 ///
-/// Somebody attends to it: the last piece is held until they kept what became of the call, so that
-/// whoever read an answer to its end finds its outcome recorded.
+/// It has a keeper: the last piece is held until they kept what became of the call, so that whoever
+/// read an answer to its end finds its outcome recorded.
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     /// What is left; nothing after the end.
@@ -60,21 +60,11 @@ pub(crate) struct Content {
     told: Option<ToldReader>,
 }
 
-/// The body's side of an [`Attendance`].
+/// For whom a body is read.
 #[derive(Debug)]
 struct Attended {
     standing: Standing,
-    ended: Option<oneshot::Sender<End>>,
-    kept: oneshot::Receiver<()>,
-}
-
-/// The side of whoever attends to a body.
-#[derive(Debug)]
-pub(crate) struct Attendance {
-    /// How the body ended.
-    pub(crate) ended: oneshot::Receiver<End>,
-    /// To say that this was kept.
-    pub(crate) kept: oneshot::Sender<()>,
+    keeper: Keeper,
 }
 
 /// How an answer ended.
@@ -132,20 +122,13 @@ impl AnswerBody {
         }
     }
 
-    /// Has somebody attend to the body, for as long as the session of its call stands. `told`
-    /// reads it where it has something to tell.
-    pub(crate) fn attend(&mut self, standing: Standing, told: Option<ToldReader>) -> Attendance {
-        let (tell_end, ended) = oneshot::channel();
-        let (kept, hear_kept) = oneshot::channel();
+    /// Passes the body on for as long as the session of its call stands, and gives its end to
+    /// `keeper`. `told` reads it where it has something to tell.
+    pub(crate) fn attend(&mut self, standing: Standing, told: Option<ToldReader>, keeper: Keeper) {
         if let Some(content) = &mut self.content {
             content.told = told;
         }
-        self.attended = Some(Attended {
-            standing,
-            ended: Some(tell_end),
-            kept: hear_kept,
-        });
-        Attendance { ended, kept }
+        self.attended = Some(Attended { standing, keeper });
     }
 
     /// Its length, where the head told.
@@ -155,6 +138,10 @@ impl AnswerBody {
 
     /// The next piece; nothing at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, AnswerError> {
+        // What is here already needs no clock.
+        if let Some(piece) = self.ready().await {
+            return piece;
+        }
         let idle = self.idle;
         let mut standing = self.attended.as_ref().map(|it| it.standing.clone());
         let stood = tokio::select! {
@@ -205,14 +192,15 @@ impl AnswerBody {
                 let told = content.told.take().map(ToldReader::finish);
                 self.content = None;
                 self.last = piece.bytes;
-                self.end(End::Whole(told));
+                if let Some(attended) = &mut self.attended {
+                    attended.keeper.begin(End::Whole(told));
+                }
             } else if !piece.bytes.is_empty() {
                 return Poll::Ready(Ok(Some(piece.bytes)));
             }
         }
         if let Some(attended) = &mut self.attended {
-            // Whoever attends is gone only when everything ends.
-            let _ = std::task::ready!(Pin::new(&mut attended.kept).poll(cx));
+            std::task::ready!(attended.keeper.poll_kept(cx));
             self.attended = None;
         }
         let last = std::mem::take(&mut self.last);
@@ -226,10 +214,10 @@ impl AnswerBody {
         AnswerError::Fallen(fallen)
     }
 
+    /// Ends it before its end: nobody reads on.
     fn end(&mut self, end: End) {
-        let ended = self.attended.as_mut().and_then(|it| it.ended.take());
-        if let Some(ended) = ended {
-            let _ = ended.send(end);
+        if let Some(attended) = self.attended.take() {
+            attended.keeper.leave(end);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::outcome::{Head, Open, ToldBy};
 use super::stop::Stopped;
-use crate::forward::{Answered, Effect, ForwardError, UploadFault};
+use crate::forward::{Answered, Effect, ForwardError, Keeper, UploadFault};
 use crate::http1::Connection;
 use crate::line::Line;
 use crate::meter::{Meter, Stage};
@@ -122,9 +122,10 @@ pub(super) async fn close(
                 Some(_) => ToldBy::Body,
                 None => ToldBy::Status,
             };
-            let attendance = answered.body.attend(departure.standing.clone(), told);
             let head = Head::of(&answered, told_by);
-            line.outcomes.spawn(open.attend(head, attendance));
+            let keeper = Keeper::new(line.outcomes.clone(), |end| open.keep(head, end));
+            let standing = departure.standing.clone();
+            answered.body.attend(standing, told, keeper);
             Meter::request(departure.service, "allow");
             Ok(answered)
         }

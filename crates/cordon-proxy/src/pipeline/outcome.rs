@@ -5,7 +5,7 @@
 //! [`cordon_aws::told`]. An answer that the agent does not read to its end is read to its end here
 //! where only that tells.
 
-use crate::forward::{Answered, Attendance, Content, End};
+use crate::forward::{Answered, Content, End};
 use crate::line::{Line, UnderWay};
 use crate::meter::Meter;
 use crate::trace::chain;
@@ -110,25 +110,21 @@ impl Open {
         }
     }
 
-    /// Waits for the end of an answer, and keeps what became of the call.
-    pub(super) async fn attend(self, head: Head, attendance: Attendance) {
-        let Attendance { ended, kept } = attendance;
-        let result = match ended.await {
-            Ok(End::Whole(told)) => head.and(told),
-            Ok(End::Broken(error)) => head.cut(chain(&error).to_string()),
-            Ok(End::Left(content, why)) => match head.told_by {
+    /// Keeps what became of a call that was answered so.
+    pub(super) async fn keep(self, head: Head, end: End) {
+        let result = match end {
+            End::Whole(told) => head.and(told),
+            End::Broken(error) => head.cut(chain(&error).to_string()),
+            End::Left(content, why) => match head.told_by {
                 ToldBy::Status => head.cut(why),
                 ToldBy::Body => match self.rest(content).await {
                     Some(told) => head.and(Some(told)),
                     None => head.cut(why),
                 },
             },
-            Err(_) => head.cut("the answer was dropped"),
         };
         self.tell(&result);
         self.close(result).await;
-        // Whoever holds the last of the answer back may be gone.
-        let _ = kept.send(());
     }
 
     /// Tells the operator of an answer whose status is not all of it.
