@@ -22,7 +22,7 @@ mod written;
 pub use written::Written;
 
 use crate::action::{ActionSet, Actions};
-use crate::fault::{Fault, Faults};
+use crate::fault::Faults;
 use crate::names::{ApproverGroup, Environment, Sponsor, TaskId, Team};
 use crate::policy::Policies;
 use cedar_policy::{Entities, PolicySet};
@@ -172,11 +172,7 @@ impl Task {
         policies: &Policies,
         launch: Launch,
     ) -> Result<Self, Faults> {
-        let written::Reading { written, faults } = written::Reading::of(file, text);
-        let Some(written) = written else {
-            let fault = Fault::of_file(file, "the task could not be read", "");
-            return Err(Faults::or(faults, ()).err().unwrap_or_else(|| fault.into()));
-        };
+        let written::Reading { written, faults } = written::Reading::of(file, text)?;
         let check = freeze::Ceiling::MustContain;
         freeze::freeze(&written, faults, policies, launch, check)
     }

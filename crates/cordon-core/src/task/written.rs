@@ -21,9 +21,8 @@ const LONGEST: usize = 2_048;
 /// it serves to find those that only catalog and policies show, and never becomes a task.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// The task as written, with something in place of what could not be read; nothing where the
-    /// file is not TOML.
-    pub(super) written: Option<Written>,
+    /// The task as written, with something in place of what could not be read.
+    pub(super) written: Written,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -140,11 +139,8 @@ impl Written {
     /// # Errors
     /// Every fault of the file that can be seen without the policies.
     pub fn parse(file: &str, text: &str) -> Result<Self, Faults> {
-        let Reading { written, faults } = Reading::of(file, text);
-        match Faults::or(faults, written)? {
-            Some(written) => Ok(written),
-            None => Err(Fault::of_file(file, "the task could not be read", "").into()),
-        }
+        let Reading { written, faults } = Reading::of(file, text)?;
+        Faults::or(faults, written)
     }
 
     /// The text as it was given.
@@ -183,7 +179,10 @@ impl Written {
 
 impl Reading {
     /// Reads the text of a task file as far as it goes.
-    pub(super) fn of(file: &str, text: &str) -> Self {
+    ///
+    /// # Errors
+    /// Every fault of a text that is not TOML.
+    pub(super) fn of(file: &str, text: &str) -> Result<Self, Faults> {
         let (mut document, mut top) = Document::parse(file, text);
         let document = &mut document;
         let is_toml = document.found() == 0;
@@ -247,9 +246,13 @@ impl Reading {
             approvals,
             plan,
         });
-        Self {
-            written,
-            faults: document.take_faults(),
+        let faults = document.take_faults();
+        match written {
+            Some(written) => Ok(Self { written, faults }),
+            None => {
+                Faults::or(faults, ())?;
+                Err(Fault::of_file(file, "the task could not be read", "").into())
+            }
         }
     }
 }
