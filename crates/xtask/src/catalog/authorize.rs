@@ -169,6 +169,29 @@ impl<'a> Authorizer<'a> {
         Ok(found)
     }
 
+    /// Every row of `accounts.tsv` names a member of some operation.
+    pub(super) fn check_accounts(&self, models: &[ServiceModel]) -> Result<(), Fault> {
+        for row in self.accounts {
+            let mut services = models.iter().filter(|service| service.name == row.service);
+            let named = services.any(|service| {
+                let mut operations = service.model.operations.iter();
+                operations.any(|(name, operation)| {
+                    self.account(service, name, operation)
+                        .is_ok_and(|member| member == row.member)
+                })
+            });
+            if !named {
+                let AccountRow {
+                    service, member, ..
+                } = row;
+                return Err(
+                    format!("accounts.tsv: no operation of `{service}` has `{member}`").into(),
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// The member that names the account in which the operation acts.
     fn account(
         &self,

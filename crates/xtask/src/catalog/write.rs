@@ -36,6 +36,7 @@ pub(super) fn build(input: &Input<'_>) -> Result<Vec<u8>, Fault> {
         &input.tables.hosts,
     )?;
     let authorizer = Authorizer::new(input.reference, input.tables);
+    authorizer.check_accounts(input.models)?;
     let mut authorizations = Vec::new();
     for service in input.models {
         let prefix = authorizer.prefix(service);
