@@ -138,10 +138,6 @@ impl AnswerBody {
 
     /// The next piece; nothing at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, AnswerError> {
-        // What is here already needs no clock.
-        if let Some(piece) = self.ready().await {
-            return piece;
-        }
         let idle = self.idle;
         let mut standing = self.attended.as_ref().map(|it| it.standing.clone());
         let stood = tokio::select! {

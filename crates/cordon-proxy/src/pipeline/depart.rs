@@ -7,7 +7,7 @@ use crate::http1::Connection;
 use crate::line::Line;
 use crate::meter::{Meter, Stage};
 use crate::payload;
-use crate::standing::{Fallen, Need, Standing};
+use crate::standing::{Need, Standing};
 use crate::trace::chain;
 use cordon_aws::call::Protocol;
 use cordon_aws::error_shape::ErrorShape;
@@ -39,8 +39,6 @@ pub(super) struct Departure {
 pub(super) enum DepartError {
     #[error("there are no credentials for the call")]
     Mint(#[source] MintError),
-    #[error("the call did not leave")]
-    Fallen(#[source] Fallen),
     #[error("the call cannot be signed")]
     Sign(#[source] SignError),
     #[error("the call was not answered")]
@@ -83,10 +81,6 @@ pub(super) async fn depart(
     let now = line.clock.now();
     line.watch.add(&minted, now);
     let minted_at = line.meter.took(Stage::Mint, recorded_at);
-    departure
-        .standing
-        .check(departure.effect.need())
-        .map_err(DepartError::Fallen)?;
     let outbound =
         sign(&minted, permit, &line.forwarder.signing(), now).map_err(DepartError::Sign)?;
     let forwarded = line.forwarder.forward(
@@ -163,7 +157,6 @@ impl DepartError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Mint(_) => "mint",
-            Self::Fallen(_) => "session-over",
             Self::Sign(_) => "sign",
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) => "unreachable",
@@ -182,7 +175,7 @@ impl DepartError {
     fn help(&self) -> Option<&'static str> {
         match self {
             Self::Mint(error) => Some(error.help()),
-            Self::Fallen(_) | Self::Sign(_) | Self::Forward(_) => None,
+            Self::Sign(_) | Self::Forward(_) => None,
         }
     }
 
@@ -194,7 +187,7 @@ impl DepartError {
         };
         let why = why.into();
         match self {
-            Self::Mint(_) | Self::Fallen(_) | Self::Sign(_) => CallResult::NotSent { why },
+            Self::Mint(_) | Self::Sign(_) => CallResult::NotSent { why },
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_)
                 | ForwardError::Fallen(_)
@@ -216,7 +209,6 @@ impl DepartError {
                 return Refusal::of_session_policy(error, reference);
             }
             Self::Mint(error) => of_mint(error),
-            Self::Fallen(_) => Failure::SessionOver,
             Self::Sign(_) => Failure::NotWritten,
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) | ForwardError::NotSent(_) => Failure::Unreachable,
