@@ -11,14 +11,13 @@ pub(crate) mod gate;
 pub(crate) mod talk;
 pub(crate) mod tls;
 
+use crate::shared::{ACCOUNT, baseline, broker};
 use call::{Call, Keys};
 use cordon_aws::arn::{AccountId, Partition, Region};
 use cordon_aws::catalog::Catalog;
 use cordon_aws::sigv4::{SecretKey, SigningKeys};
-use cordon_broker::{BaseIdentity, Broker, BrokerConfig, Role, Roles};
-use cordon_core::action::Actions;
 use cordon_core::decide::Posture;
-use cordon_core::policy::{BundleFile, Policies};
+use cordon_core::policy::Policies;
 use cordon_core::session::{Session, SessionState, Sessions};
 use cordon_core::task::{Launch, Task, Written};
 use cordon_lab::{
@@ -33,15 +32,13 @@ use gate::Gate;
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use talk::Talk;
 use tempfile::TempDir;
 
-/// The account of every story: the one of AWS's documentation.
-const ACCOUNT: &str = "111122223333";
 /// The region of every story.
 pub(crate) const REGION: &str = "eu-central-1";
 /// Where the calls of the stories go.
@@ -255,22 +252,7 @@ async fn open_store(state: &Path) -> Arc<dyn Store> {
 async fn parts(lab: &Lab, store: Arc<dyn Store>, clock: Clock) -> Parts {
     let policies = Arc::new(baseline());
     let session = Arc::new(session(&policies));
-    let broker = Broker::new(BrokerConfig {
-        roles: Roles::new([Role {
-            account: ACCOUNT.parse().unwrap(),
-            environment: None,
-            arn: format!("arn:aws:iam::{ACCOUNT}:role/agent")
-                .parse()
-                .unwrap(),
-        }]),
-        base: BaseIdentity::Keys {
-            id: BASE_ACCESS_KEY_ID.to_owned(),
-            secret: SecretKey::new(BASE_SECRET_ACCESS_KEY.into()),
-        },
-        endpoint: Some(lab.endpoint()),
-        ..BrokerConfig::default()
-    })
-    .await;
+    let broker = broker(lab.endpoint(), BASE_ACCESS_KEY_ID, BASE_SECRET_ACCESS_KEY).await;
     Parts {
         catalog: Catalog::embedded(),
         live: Arc::new(Live::new(Snapshot {
@@ -304,22 +286,6 @@ fn session(policies: &Policies) -> Session {
         started: now,
         state: SessionState::Live,
     }
-}
-
-/// The bundle that Cordon brings.
-fn baseline() -> Policies {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../policies");
-    let mut files: Vec<BundleFile> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| BundleFile {
-            name: path.file_name().unwrap().to_string_lossy().into_owned(),
-            text: std::fs::read_to_string(&path).unwrap(),
-        })
-        .collect();
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    let actions = Arc::new(Actions::of(Catalog::embedded()));
-    Policies::load("policies", &files, actions).unwrap()
 }
 
 fn estate() -> Estate {

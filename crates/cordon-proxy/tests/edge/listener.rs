@@ -13,6 +13,22 @@ use std::time::Duration;
 
 const NAME: &str = "cordon.internal";
 
+/// Cordon works as a proxy on this connection: in absolute form, then by CONNECT.
+async fn check_as_proxy(world: &World, mut talk: Talk) {
+    talk.send(Call::good().absolute(DYNAMODB).to(DYNAMODB))
+        .await;
+    talk.check_good().await;
+    talk.send(format!(
+        "CONNECT {DYNAMODB}:443 HTTP/1.1\r\nHost: {DYNAMODB}\r\n\r\n"
+    ))
+    .await;
+    assert_eq!(talk.answer_head().await.status, 200);
+    let client = Client::trusting(&world.authority());
+    let mut talk = talk.secured(&client, DYNAMODB).await.unwrap();
+    talk.send(Call::good().to(DYNAMODB)).await;
+    talk.check_good().await;
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;
@@ -43,19 +59,7 @@ mod unix {
         assert_eq!(names, 1, "nothing is left of how it was made");
 
         check_works(&path).await;
-        let mut talk = Talk::unix(&path).await;
-        talk.send(Call::good().absolute(DYNAMODB).to(DYNAMODB))
-            .await;
-        talk.check_good().await;
-        talk.send(format!(
-            "CONNECT {DYNAMODB}:443 HTTP/1.1\r\nHost: {DYNAMODB}\r\n\r\n"
-        ))
-        .await;
-        assert_eq!(talk.answer_head().await.status, 200);
-        let client = Client::trusting(&world.authority());
-        let mut talk = talk.secured(&client, DYNAMODB).await.unwrap();
-        talk.send(Call::good().to(DYNAMODB)).await;
-        talk.check_good().await;
+        check_as_proxy(&world, Talk::unix(&path).await).await;
 
         world.running.close(Duration::ZERO).await;
         assert!(!path.exists(), "who ends takes its socket away");
@@ -132,20 +136,10 @@ async fn check_tls_works(world: &World, client: &Client) {
 async fn every_way_works_behind_tls() {
     let (world, client) = world_behind_tls(Deadlines::default()).await;
     check_tls_works(&world, &client).await;
-    let mut talk = world.connect().await.secured(&client, NAME).await.unwrap();
-    talk.send(Call::good().absolute(DYNAMODB).to(DYNAMODB))
-        .await;
-    talk.check_good().await;
-    talk.send(format!(
-        "CONNECT {DYNAMODB}:443 HTTP/1.1\r\nHost: {DYNAMODB}\r\n\r\n"
-    ))
-    .await;
-    assert_eq!(talk.answer_head().await.status, 200);
-    // TLS within TLS: the outer one with the listener's certificate, the inner one with Cordon's.
-    let inner = Client::trusting(&world.authority());
-    let mut talk = talk.secured(&inner, DYNAMODB).await.unwrap();
-    talk.send(Call::good().to(DYNAMODB)).await;
-    talk.check_good().await;
+    // CONNECT is TLS within TLS: the outer one with the listener's certificate, the inner one with
+    // Cordon's.
+    let talk = world.connect().await.secured(&client, NAME).await.unwrap();
+    check_as_proxy(&world, talk).await;
     assert_eq!(world.sent(), 3);
 }
 

@@ -20,3 +20,6 @@ mod hosts;
 mod http1;
 mod listener;
 mod shutdown;
+
+#[path = "../shared/mod.rs"]
+mod shared;

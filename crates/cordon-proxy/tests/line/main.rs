@@ -22,3 +22,6 @@ mod tls;
 mod told;
 mod uploads;
 mod upstream;
+
+#[path = "../shared/mod.rs"]
+mod shared;

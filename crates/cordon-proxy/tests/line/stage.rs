@@ -3,14 +3,13 @@
 
 use crate::agent::Agent;
 use crate::faulty::Faulty;
+use crate::shared::{ACCOUNT, baseline, broker};
 use crate::upstream::{Act, Manner, Upstream, answer};
 use cordon_aws::arn::AccountId;
 use cordon_aws::catalog::Catalog;
 use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningKeys};
-use cordon_broker::{BaseIdentity, Broker, BrokerConfig, Role, Roles};
-use cordon_core::action::Actions;
 use cordon_core::decide::Posture;
-use cordon_core::policy::{BundleFile, Policies};
+use cordon_core::policy::Policies;
 use cordon_core::record::CallResult;
 use cordon_core::session::{Session, SessionState, Sessions};
 use cordon_core::task::{Launch, Task, Written};
@@ -20,13 +19,11 @@ use cordon_proxy::{
 };
 use cordon_store::{Purpose, SqliteOptions, Store, StoredCall, open_sqlite};
 use jiff::Timestamp;
-use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
-const ACCOUNT: &str = "111122223333";
 const KEY_ID: &str = "CORDONLINE0000000001";
 const SECRET: &str = "placeholder/of+the+line";
 
@@ -78,20 +75,7 @@ per_minute = 50
 "#;
 
 /// The baseline bundle over the whole catalog, loaded once.
-static POLICIES: LazyLock<Arc<Policies>> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
-    let files: Vec<BundleFile> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .map(|path| BundleFile {
-            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-            text: std::fs::read_to_string(path).unwrap(),
-        })
-        .collect();
-    let actions = Arc::new(Actions::of(Catalog::embedded()));
-    Arc::new(Policies::load("policies", &files, actions).unwrap())
-});
+static POLICIES: LazyLock<Arc<Policies>> = LazyLock::new(|| Arc::new(baseline()));
 
 /// How a stage is set.
 #[derive(Debug)]
@@ -171,7 +155,7 @@ impl Stage {
             catalog: Catalog::embedded(),
             live: Arc::clone(&live),
             store: store.clone(),
-            broker: Arc::new(broker(&sts).await),
+            broker: Arc::new(broker(sts.url(), "AKIABASE000000000001", "base").await),
             clock: Clock::system(),
         };
         let running = Proxy::start(config, parts).await.unwrap();
@@ -278,25 +262,6 @@ fn session(state: SessionState, ends: Option<Timestamp>) -> Arc<Session> {
         started: Timestamp::now(),
         state,
     })
-}
-
-async fn broker(sts: &Upstream) -> Broker {
-    Broker::new(BrokerConfig {
-        roles: Roles::new([Role {
-            account: account(),
-            environment: None,
-            arn: format!("arn:aws:iam::{ACCOUNT}:role/agent")
-                .parse()
-                .unwrap(),
-        }]),
-        base: BaseIdentity::Keys {
-            id: "AKIABASE000000000001".to_owned(),
-            secret: SecretKey::new("base".to_owned()),
-        },
-        endpoint: Some(sts.url()),
-        ..BrokerConfig::default()
-    })
-    .await
 }
 
 fn account() -> AccountId {

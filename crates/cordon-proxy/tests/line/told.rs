@@ -62,6 +62,19 @@ async fn result(stage: &Stage, wire: Wire, body: &str) -> CallResult {
     calls.last().unwrap().closed.clone().unwrap().result
 }
 
+/// The last call is recorded as one whose answer told that it failed.
+async fn check_failed(stage: &Stage) {
+    let result = stage.last().await;
+    let failed = matches!(
+        result,
+        CallResult::Faulted {
+            fault: AnswerFault::Failed,
+            ..
+        }
+    );
+    assert!(failed, "{result:?}");
+}
+
 #[tokio::test]
 async fn what_failed_or_was_done_in_part_under_a_good_status_is_recorded_so() {
     let stage = Stage::new().await;
@@ -135,15 +148,7 @@ async fn blanks_that_keep_a_client_waiting_come_down_before_the_copy_is_done() {
     switch.send_replace(true);
     let rest = crate::agent::read_until(&mut stream, b"0\r\n\r\n").await;
     assert!(!rest.is_empty());
-    let result = stage.last().await;
-    let failed = matches!(
-        result,
-        CallResult::Faulted {
-            fault: AnswerFault::Failed,
-            ..
-        }
-    );
-    assert!(failed, "{result:?}");
+    check_failed(&stage).await;
 }
 
 #[tokio::test]
@@ -162,15 +167,7 @@ async fn a_client_that_leaves_does_not_take_what_the_body_tells_along() {
     crate::agent::read_some(&mut stream, 1).await;
     drop(stream);
     switch.send_replace(true);
-    let result = stage.last().await;
-    let failed = matches!(
-        result,
-        CallResult::Faulted {
-            fault: AnswerFault::Failed,
-            ..
-        }
-    );
-    assert!(failed, "{result:?}");
+    check_failed(&stage).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,49 @@
+//! What the stories of the edge and those of the line both start with.
+
+use cordon_aws::catalog::Catalog;
+use cordon_aws::sigv4::SecretKey;
+use cordon_broker::{BaseIdentity, Broker, BrokerConfig, Role, Roles};
+use cordon_core::action::Actions;
+use cordon_core::policy::{BundleFile, Policies};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The account of every story: the one of AWS's documentation.
+pub(crate) const ACCOUNT: &str = "111122223333";
+
+/// The bundle that Cordon brings, over the whole catalog.
+pub(crate) fn baseline() -> Policies {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    let mut files: Vec<BundleFile> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| BundleFile {
+            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+            text: std::fs::read_to_string(path).unwrap(),
+        })
+        .collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let actions = Arc::new(Actions::of(Catalog::embedded()));
+    Policies::load("policies", &files, actions).unwrap()
+}
+
+/// A broker that asks the STS at `endpoint`, as this key pair, for the role of [`ACCOUNT`].
+pub(crate) async fn broker(endpoint: String, id: &str, secret: &str) -> Broker {
+    Broker::new(BrokerConfig {
+        roles: Roles::new([Role {
+            account: ACCOUNT.parse().unwrap(),
+            environment: None,
+            arn: format!("arn:aws:iam::{ACCOUNT}:role/agent")
+                .parse()
+                .unwrap(),
+        }]),
+        base: BaseIdentity::Keys {
+            id: id.to_owned(),
+            secret: SecretKey::new(secret.to_owned()),
+        },
+        endpoint: Some(endpoint),
+        ..BrokerConfig::default()
+    })
+    .await
+}
