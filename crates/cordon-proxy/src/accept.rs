@@ -15,6 +15,7 @@ use crate::line::Line;
 use crate::stream::Stream;
 use crate::trace::chain;
 use crate::tunnel::TunnelError;
+use crate::worker::WorkerId;
 use crate::{own, pipeline, rescue};
 use bytes::Bytes;
 use cordon_aws::arn::Partition;
@@ -74,8 +75,8 @@ enum RouteError {
 }
 
 /// Serves one connection until either side ends it.
-pub(crate) async fn serve(line: &Line, stream: Stream) {
-    let mut connection = Connection::new(stream, Arc::clone(&line.bounds));
+pub(crate) async fn serve(line: &Line, worker: WorkerId, stream: Stream) {
+    let mut connection = Connection::new(stream, worker, Arc::clone(&line.bounds));
     let mut way = Way::Direct;
     loop {
         let head = match connection.next_head(until_unwanted(line)).await {
@@ -256,6 +257,7 @@ fn received(line: &Line, head: Head, destination: Destination, ingress: Ingress)
         // INVARIANT: `route` lets CONNECT come nowhere near here; an empty path names nothing.
         Target::Authority(_) => crate::http1::PathAndQuery::default(),
     };
+    let now = line.clock.now();
     Received {
         request: Request {
             method: head.method,
@@ -265,9 +267,9 @@ fn received(line: &Line, head: Head, destination: Destination, ingress: Ingress)
             destination,
             body: Body::Whole(Bytes::new()),
         },
-        reference: line.references.next(),
+        reference: line.references.next(now),
         ingress,
-        arrived: line.clock.now(),
+        arrived: now,
     }
 }
 
@@ -275,9 +277,10 @@ fn received(line: &Line, head: Head, destination: Destination, ingress: Ingress)
 /// the client sent bytes before it was told to, or its SNI is missing or another name.
 async fn end_tls(line: &Line, mut connection: Connection, name: &HostName) -> Option<Connection> {
     connection.respond_established().await.ok()?;
+    let worker = connection.worker();
     let stream = connection.into_stream()?;
     match timeout(line.bounds.deadlines.head, shake_hands(line, stream, name)).await {
-        Ok(Ok(stream)) => Some(Connection::new(stream, Arc::clone(&line.bounds))),
+        Ok(Ok(stream)) => Some(Connection::new(stream, worker, Arc::clone(&line.bounds))),
         Ok(Err(error)) => {
             tracing::info!(host = %name, error = %chain(&error), "TLS with a client failed");
             None

@@ -121,8 +121,10 @@ pub struct Limits {
     pub drained: u64,
     /// Signatures of changing calls that are remembered for each access key.
     pub remembered_signatures: usize,
-    /// Idle connections that are kept for each upstream address.
+    /// Idle connections that each worker keeps for each upstream address.
     pub idle_upstream: usize,
+    /// Threads that serve connections: one at least. As many as there are processors by default.
+    pub workers: usize,
 }
 
 /// How long each phase may take.
@@ -160,6 +162,7 @@ impl Default for Limits {
             drained: 16 * 1024 * 1024,
             remembered_signatures: 65_536,
             idle_upstream: 64,
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
 }

@@ -6,7 +6,9 @@
 //! that left is never repeated. Redirects are passed on, never followed.
 
 mod answer;
+mod dial;
 mod keeping;
+mod link;
 mod pool;
 mod upload;
 
@@ -21,6 +23,7 @@ use crate::meter::Meter;
 use crate::roots;
 use crate::scrub::Watch;
 use crate::standing::{Fallen, Need, Standing};
+use crate::worker::WorkerId;
 use answer::sanitised;
 use bytes::Bytes;
 use cordon_aws::catalog::Catalog;
@@ -28,10 +31,12 @@ use cordon_aws::emit::{Emission, EmittedBody, HostStyle};
 use cordon_aws::sigv4::Transport;
 use cordon_core::sign::{Outbound, OutboundParts};
 use cordon_store::Recorded;
+use dial::{Dialler, Target};
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use pool::{Lease, Pool, Sent, Target};
+use link::Sent;
+use pool::{Lease, Pool};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,9 +134,9 @@ impl Forwarder {
             Upstream::Fixed(fixed) => (Reach::Anywhere, &*fixed.roots),
         };
         let roots = roots::store(own_roots);
-        let pool = Pool::new(reach, roots, limits.idle_upstream, deadlines.connect)?;
+        let dialler = Dialler::new(reach, roots, deadlines.connect)?;
         Ok(Self {
-            pool: Arc::new(pool),
+            pool: Arc::new(Pool::new(dialler, limits.idle_upstream)),
             upstream,
             watch,
             catalog,
@@ -176,12 +181,12 @@ impl Forwarder {
             content_length,
             content,
         } = outbound.into_parts();
-        let target = self.target(&emission);
+        let target = self.target(&emission, client.worker());
         let (lease, response) = match (content, &emission.body) {
             (Some(content), _) => {
                 let upload = Upload::new(content, framing, content_length);
-                self.stream(&target, &emission, upload, client, standing)
-                    .await?
+                // Boxed, since few calls stream and it is large.
+                Box::pin(self.stream(&target, &emission, upload, client, standing)).await?
             }
             (None, EmittedBody::Whole(body)) => {
                 self.send(&target, &emission, body, effect, standing)
@@ -311,14 +316,16 @@ impl Forwarder {
         })
     }
 
-    fn target(&self, emission: &Emission) -> Target {
+    fn target(&self, emission: &Emission, worker: WorkerId) -> Target {
         match &self.upstream {
             Upstream::Aws { .. } => Target {
+                worker,
                 security: Security::Tls,
                 host: emission.host.as_str().into(),
                 port: 443,
             },
             Upstream::Fixed(fixed) => Target {
+                worker,
                 security: fixed.security,
                 host: fixed.host.clone(),
                 port: fixed.port,

@@ -24,6 +24,7 @@ pub(crate) use respond::{Reply, ReplyBody};
 
 use crate::config::{Deadlines, Limits};
 use crate::stream::Stream;
+use crate::worker::WorkerId;
 use body::BodyState;
 use bytes::BytesMut;
 use std::future::Future;
@@ -55,6 +56,7 @@ pub(crate) struct Connection {
     /// Whether the connection can take another request after the answer in hand.
     persistence: Persistence,
     version: Version,
+    worker: WorkerId,
     bounds: Arc<Bounds>,
 }
 
@@ -77,7 +79,7 @@ pub(crate) enum Broken {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Stream, bounds: Arc<Bounds>) -> Self {
+    pub(crate) fn new(stream: Stream, worker: WorkerId, bounds: Arc<Bounds>) -> Self {
         Self {
             stream,
             input: BytesMut::new(),
@@ -85,6 +87,7 @@ impl Connection {
             body: BodyState::Done,
             persistence: Persistence::Keep,
             version: Version::Http11,
+            worker,
             bounds,
         }
     }
@@ -126,6 +129,11 @@ impl Connection {
         self.version = head.version;
         self.persistence = head.persistence;
         Ok(Some(head))
+    }
+
+    /// Who serves it.
+    pub(crate) fn worker(&self) -> WorkerId {
+        self.worker
     }
 
     /// Takes the stream back to speak another protocol on it. Refused while bytes are left that

@@ -36,6 +36,7 @@ mod stranger;
 mod stream;
 mod trace;
 mod tunnel;
+mod worker;
 
 pub use ca::{Authority, AuthorityError};
 pub use clock::Clock;

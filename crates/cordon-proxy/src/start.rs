@@ -17,6 +17,7 @@ use crate::scrub::Watch;
 use crate::stranger::Strangers;
 use crate::stream::Stream;
 use crate::tunnel::Tunnels;
+use crate::worker::Workers;
 use cordon_aws::catalog::Catalog;
 use cordon_broker::Broker;
 use cordon_core::names::Reference;
@@ -33,7 +34,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -73,6 +74,7 @@ pub struct Proxy;
 pub struct Running {
     line: Arc<Line>,
     address: Address,
+    workers: Arc<Workers>,
 }
 
 /// Where a data plane listens.
@@ -102,14 +104,15 @@ impl Proxy {
         let authority = Arc::new(Authority::open(&config.state, parts.clock.now())?);
         let (listener, address) = Listener::bind(&config.listen).await?;
         let line = Arc::new(line(config, parts, authority, &address)?);
-        let connections = line.bounds.limits.connections;
-        let accepting = accept_all(
-            Arc::clone(&line),
-            listener,
-            Arc::new(Semaphore::new(connections)),
-        );
+        let workers = Workers::start(line.bounds.limits.workers);
+        let workers = Arc::new(workers.map_err(StartError::Workers)?);
+        let accepting = accept_all(Arc::clone(&line), listener, Arc::clone(&workers));
         line.tasks.spawn(accepting);
-        Ok(Running { line, address })
+        Ok(Running {
+            line,
+            address,
+            workers,
+        })
     }
 }
 
@@ -148,6 +151,7 @@ impl Running {
             line.tasks.wait().await;
             line.outcomes.wait().await;
         }
+        drop(self.workers);
         // Looked at only now, when nothing can leave any more: a call that left in the last
         // moment is in the list too.
         let unfinished = line.under_way.list();
@@ -213,10 +217,16 @@ enum Listener {
     Unix(UnixListener),
 }
 
-/// A connection as the system gave it, before TLS.
-enum Arrived {
-    Plain(Stream),
-    Tls(Stream, Arc<ServerConfig>),
+/// A connection as the system gave it: of no runtime yet, and before TLS.
+struct Arrived {
+    socket: Socket,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+enum Socket {
+    Tcp(std::net::TcpStream),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixStream),
 }
 
 impl Listener {
@@ -245,22 +255,30 @@ impl Listener {
     }
 
     async fn accept(&self) -> io::Result<Arrived> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                Ok(Arrived::Plain(Stream::Tcp(stream)))
-            }
-            Self::Tls(listener, server) => {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                Ok(Arrived::Tls(Stream::Tcp(stream), Arc::clone(server)))
-            }
+        let (listener, tls) = match self {
+            Self::Tcp(listener) => (listener, None),
+            Self::Tls(listener, server) => (listener, Some(Arc::clone(server))),
             #[cfg(unix)]
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok(Arrived::Plain(Stream::Unix(stream)))
+                let socket = Socket::Unix(stream.into_std()?);
+                return Ok(Arrived { socket, tls: None });
             }
+        };
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let socket = Socket::Tcp(stream.into_std()?);
+        Ok(Arrived { socket, tls })
+    }
+}
+
+impl Socket {
+    /// The stream, in the runtime that serves it.
+    fn stream(self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(socket) => TcpStream::from_std(socket).map(Stream::Tcp),
+            #[cfg(unix)]
+            Self::Unix(socket) => UnixStream::from_std(socket).map(Stream::Unix),
         }
     }
 }
@@ -327,7 +345,8 @@ impl ListenIdentity {
 }
 
 /// Takes connections until the data plane closes.
-async fn accept_all(line: Arc<Line>, listener: Listener, slots: Arc<Semaphore>) {
+async fn accept_all(line: Arc<Line>, listener: Listener, workers: Arc<Workers>) {
+    let slots = Arc::new(Semaphore::new(line.bounds.limits.connections));
     loop {
         let arrived = tokio::select! {
             arrived = listener.accept() => arrived,
@@ -335,7 +354,7 @@ async fn accept_all(line: Arc<Line>, listener: Listener, slots: Arc<Semaphore>) 
         };
         match arrived {
             Ok(arrived) => match room(&line, &slots).await {
-                Some(slot) => serve(&line, arrived, slot),
+                Some(slot) => serve(&line, &workers, arrived, slot),
                 None => tracing::warn!("a connection was refused: all are busy"),
             },
             Err(error) => {
@@ -358,31 +377,34 @@ async fn room(line: &Line, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermi
         .ok()
 }
 
-fn serve(line: &Arc<Line>, arrived: Arrived, slot: OwnedSemaphorePermit) {
+fn serve(line: &Arc<Line>, workers: &Workers, arrived: Arrived, slot: OwnedSemaphorePermit) {
     let line = Arc::clone(line);
     let tasks = line.tasks.clone();
-    tasks.spawn(async move {
+    workers.spawn(&tasks, |worker, serving_one| async move {
         line.meter.connections.increment(1);
         let serving = async {
             let Some(stream) = secured(&line, arrived).await else {
                 return;
             };
-            accept::serve(&line, stream).await;
+            accept::serve(&line, worker, stream).await;
         };
         tokio::select! {
             () = serving => {}
             () = line.cut.cancelled() => {}
         }
         line.meter.connections.decrement(1);
-        drop(slot);
+        drop((slot, serving_one));
     });
 }
 
 /// The connection, after TLS where the listener has it.
 async fn secured(line: &Line, arrived: Arrived) -> Option<Stream> {
-    let (stream, server) = match arrived {
-        Arrived::Plain(stream) => return Some(stream),
-        Arrived::Tls(stream, server) => (stream, server),
+    let stream = arrived.socket.stream();
+    let stream = stream
+        .inspect_err(|error| tracing::error!(%error, "a connection could not be served"))
+        .ok()?;
+    let Some(server) = arrived.tls else {
+        return Some(stream);
     };
     // In two steps, since only so the client is sure to be told why it is refused.
     let shaken = async {
@@ -419,6 +441,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// There are no threads.
+    #[error("the system gave no threads to serve connections with")]
+    Workers(#[source] io::Error),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),

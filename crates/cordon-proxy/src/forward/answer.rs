@@ -13,7 +13,7 @@ use http::header::{
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, Uri};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -247,9 +247,20 @@ impl Content {
         }
     }
 
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let here = Pin::new(&mut self.incoming).poll_frame(cx);
+        match (&mut self.lease, here) {
+            (Some(lease), Poll::Pending) => {
+                lease.poll(cx);
+                Pin::new(&mut self.incoming).poll_frame(cx)
+            }
+            (_, here) => here,
+        }
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, AnswerError>> {
         loop {
-            let piece = match std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+            let piece = match std::task::ready!(self.poll_frame(cx)) {
                 Some(Err(error)) => return Poll::Ready(Err(AnswerError::Broken(error))),
                 Some(Ok(frame)) => {
                     // Trailers of answers carry nothing that clients of AWS read.

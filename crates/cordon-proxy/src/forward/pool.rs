@@ -1,64 +1,50 @@
-//! Connections with the upstream: dialled at checked addresses, kept while they are good.
+//! Connections with the upstream, kept while they are good.
+//!
+//! One that waits for a call is looked at when it is taken, and swept out when nobody takes it in
+//! time.
 
+use super::dial::{Dialler, Target};
+use super::link::{Link, Sent};
 use super::upload::UpstreamBody;
-use crate::address::{DialError, Reach};
-use crate::config::Security;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use crate::address::DialError;
+use http::Request;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Context;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
 
 /// A kept connection is used again only this soon: most of AWS closes idle ones after 20 seconds
 /// or later.
 const KEPT: Duration = Duration::from_secs(15);
 /// Upstream addresses that connections are kept for.
 const TARGETS: usize = 1_024;
-/// Headers of an answer. The size of each is bounded by hyper's buffer.
-const ANSWER_HEADERS: usize = 128;
-
-/// One upstream address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Target {
-    pub(super) security: Security,
-    pub(super) host: Box<str>,
-    pub(super) port: u16,
-}
 
 /// Connections that wait for a request.
 #[derive(Debug)]
 pub(super) struct Pool {
-    idle: Mutex<HashMap<Target, Vec<Idle>>>,
+    waiting: Mutex<Waiting>,
     most: usize,
-    reach: Reach,
-    connect: Duration,
-    tls: Arc<ClientConfig>,
+    dialler: Dialler,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    idle: HashMap<Target, Vec<Idle>>,
+    /// Whether somebody will come to sweep.
+    swept: bool,
 }
 
 #[derive(Debug)]
 struct Idle {
-    sender: Sender,
+    link: Link,
     since: Instant,
-}
-
-#[derive(Debug)]
-enum Sender {
-    Http1(http1::SendRequest<UpstreamBody>),
-    Http2(http2::SendRequest<UpstreamBody>),
 }
 
 /// A connection in use. It goes back to its pool by [`Lease::give_back`], and is closed otherwise.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    sender: Sender,
+    link: Link,
     target: Target,
     pool: Arc<Pool>,
     origin: Origin,
@@ -70,44 +56,23 @@ enum Origin {
     Kept,
 }
 
-/// What became of a request.
-#[derive(Debug)]
-pub(super) enum Sent {
-    Answered(Response<Incoming>),
-    /// Not a byte of it left.
-    Withheld(hyper::Error),
-    /// It may have left.
-    Broken(hyper::Error),
-}
-
 impl Pool {
-    pub(super) fn new(
-        reach: Reach,
-        roots: RootCertStore,
-        most: usize,
-        connect: Duration,
-    ) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self {
-            idle: Mutex::new(HashMap::new()),
+    /// An empty one, that keeps at most `most` connections for each target.
+    pub(super) fn new(dialler: Dialler, most: usize) -> Self {
+        Self {
+            waiting: Mutex::default(),
             most,
-            reach,
-            connect,
-            tls: Arc::new(tls),
-        })
+            dialler,
+        }
     }
 
     /// A connection to `target`: a kept one if there is one that looks alive, else a new one.
     pub(super) async fn lease(self: &Arc<Self>, target: &Target) -> Result<Lease, DialError> {
-        while let Some(mut sender) = self.take(target) {
+        while let Some(mut link) = self.take(target) {
             // An upstream that answered before it read the whole of a body may never take another.
-            if timeout(self.connect, sender.ready()).await == Ok(true) {
-                return Ok(self.leased(sender, target, Origin::Kept));
+            let patience = self.dialler.patience();
+            if link.looks_ready() || timeout(patience, link.ready()).await == Ok(true) {
+                return Ok(self.leased(link, target, Origin::Kept));
             }
         }
         self.connect(target).await
@@ -115,151 +80,93 @@ impl Pool {
 
     /// A new connection to `target`.
     pub(super) async fn connect(self: &Arc<Self>, target: &Target) -> Result<Lease, DialError> {
-        let sender = timeout(self.connect, self.dial(target))
-            .await
-            .map_err(|_| DialError::TimedOut(target.host.to_string()))??;
-        Ok(self.leased(sender, target, Origin::Fresh))
+        let link = self.dialler.dial(target).await?;
+        Ok(self.leased(link, target, Origin::Fresh))
     }
 
-    fn leased(self: &Arc<Self>, sender: Sender, target: &Target, origin: Origin) -> Lease {
+    fn leased(self: &Arc<Self>, link: Link, target: &Target, origin: Origin) -> Lease {
         Lease {
-            sender,
+            link,
             target: target.clone(),
             pool: Arc::clone(self),
             origin,
         }
     }
 
-    fn take(&self, target: &Target) -> Option<Sender> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle.get_mut(target)?;
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, target: &Target) -> Option<Link> {
+        let mut waiting = self.waiting();
+        let kept = waiting.idle.get_mut(target)?;
         loop {
             let last = kept.pop()?;
-            if last.since.elapsed() > KEPT || last.sender.is_closed() {
+            if last.is_stale() {
                 continue;
             }
             // One HTTP/2 connection carries many requests at once: it stays for the others.
-            if let Sender::Http2(sender) = &last.sender {
-                let sender = Sender::Http2(sender.clone());
+            if let Link::Http2(sender) = &last.link {
+                let link = Link::Http2(sender.clone());
                 kept.push(last);
-                return Some(sender);
+                return Some(link);
             }
-            return Some(last.sender);
+            return Some(last.link);
         }
     }
 
-    fn keep(&self, target: Target, sender: Sender) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() >= TARGETS && !idle.contains_key(&target) {
-            idle.retain(|_, kept| {
-                kept.retain(|one| one.since.elapsed() <= KEPT && !one.sender.is_closed());
-                !kept.is_empty()
-            });
-            if idle.len() >= TARGETS {
+    fn keep(self: &Arc<Self>, target: Target, link: Link) {
+        let mut waiting = self.waiting();
+        if waiting.idle.len() >= TARGETS && !waiting.idle.contains_key(&target) {
+            waiting.sweep();
+            if waiting.idle.len() >= TARGETS {
                 return;
             }
         }
-        let kept = idle.entry(target).or_default();
-        if matches!(sender, Sender::Http2(_)) {
-            kept.retain(|one| !matches!(one.sender, Sender::Http2(_)));
+        let kept = waiting.idle.entry(target).or_default();
+        if link.is_http2() {
+            kept.retain(|one| !one.link.is_http2());
         }
         if kept.len() < self.most {
             kept.push(Idle {
-                sender,
+                link,
                 since: Instant::now(),
             });
         }
-    }
-
-    async fn dial(&self, target: &Target) -> Result<Sender, DialError> {
-        let host = || target.host.to_string();
-        let addresses = self.reach.resolve(&target.host, target.port).await?;
-        let stream = TcpStream::connect(addresses.as_slice())
-            .await
-            .map_err(|source| DialError::Connect {
-                host: host(),
-                source,
-            })?;
-        stream
-            .set_nodelay(true)
-            .map_err(|source| DialError::Connect {
-                host: host(),
-                source,
-            })?;
-        if target.security == Security::Plain {
-            return handshake_http1(target, stream).await;
-        }
-        let name = ServerName::try_from(host()).map_err(|_| DialError::Name(host()))?;
-        let stream = TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, stream)
-            .await
-            .map_err(|source| DialError::Tls {
-                host: host(),
-                source,
-            })?;
-        match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => handshake_http2(target, stream).await,
-            _ => handshake_http1(target, stream).await,
+        if !std::mem::replace(&mut waiting.swept, true) {
+            tokio::spawn(sweep(Arc::downgrade(self)));
         }
     }
 }
 
-async fn handshake_http1(
-    target: &Target,
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-) -> Result<Sender, DialError> {
-    let (sender, connection) = http1::Builder::new()
-        .max_headers(ANSWER_HEADERS)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|source| DialError::Handshake {
-            host: target.host.to_string(),
-            source,
-        })?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(error = %crate::trace::chain(&error), "an upstream connection ended");
-        }
-    });
-    Ok(Sender::Http1(sender))
-}
-
-async fn handshake_http2(
-    target: &Target,
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-) -> Result<Sender, DialError> {
-    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .adaptive_window(true)
-        .max_header_list_size(64 * 1024)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|source| DialError::Handshake {
-            host: target.host.to_string(),
-            source,
-        })?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(error = %crate::trace::chain(&error), "an upstream connection ended");
-        }
-    });
-    Ok(Sender::Http2(sender))
-}
-
-impl Sender {
-    fn is_closed(&self) -> bool {
-        match self {
-            Self::Http1(sender) => sender.is_closed(),
-            Self::Http2(sender) => sender.is_closed(),
+/// Closes what nobody takes any more, until nothing waits.
+async fn sweep(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(KEPT).await;
+        let Some(pool) = pool.upgrade() else {
+            return;
+        };
+        let mut waiting = pool.waiting();
+        waiting.sweep();
+        if waiting.idle.is_empty() {
+            waiting.swept = false;
+            return;
         }
     }
+}
 
-    /// Waits until the connection takes a request; `false` where it never will.
-    async fn ready(&mut self) -> bool {
-        match self {
-            Self::Http1(sender) => sender.ready().await.is_ok(),
-            Self::Http2(sender) => sender.ready().await.is_ok(),
-        }
+impl Waiting {
+    fn sweep(&mut self) {
+        self.idle.retain(|_, kept| {
+            kept.retain(|one| !one.is_stale());
+            !kept.is_empty()
+        });
+    }
+}
+
+impl Idle {
+    fn is_stale(&self) -> bool {
+        self.since.elapsed() > KEPT || self.link.is_closed()
     }
 }
 
@@ -270,27 +177,23 @@ impl Lease {
 
     /// Whether requests name their host in the target rather than in a header.
     pub(super) fn is_http2(&self) -> bool {
-        matches!(self.sender, Sender::Http2(_))
+        self.link.is_http2()
     }
 
+    /// Sends a request and waits for the head of its answer.
     pub(super) async fn send(&mut self, request: Request<UpstreamBody>) -> Sent {
-        let sent = match &mut self.sender {
-            Sender::Http1(sender) => sender.try_send_request(request).await,
-            Sender::Http2(sender) => sender.try_send_request(request).await,
-        };
-        match sent {
-            Ok(response) => Sent::Answered(response),
-            Err(mut error) => match error.take_message() {
-                Some(_) => Sent::Withheld(error.into_error()),
-                None => Sent::Broken(error.into_error()),
-            },
-        }
+        self.link.send(request).await
+    }
+
+    /// Moves the bytes of the answer on: see [`Link::poll`].
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+        self.link.poll(cx);
     }
 
     /// Keeps the connection for another request. Only when an answer was read to its end.
     pub(super) fn give_back(self) {
-        if !self.sender.is_closed() {
-            self.pool.keep(self.target, self.sender);
+        if !self.link.is_closed() {
+            self.pool.keep(self.target, self.link);
         }
     }
 }

@@ -20,7 +20,10 @@ fn pair_with(deadlines: Deadlines) -> (UnixStream, Connection) {
         },
         deadlines,
     });
-    (client, Connection::new(Stream::Unix(server), bounds))
+    (
+        client,
+        Connection::new(Stream::Unix(server), WorkerId::default(), bounds),
+    )
 }
 
 async fn head(connection: &mut Connection) -> Result<Option<Head>, HeadError> {

@@ -76,7 +76,7 @@ pub(super) async fn stop(
 /// What never became a request, or was for nowhere that Cordon goes. `said` is what its sender was
 /// told, and names nothing of what it sent but a host.
 pub(crate) async fn stray(line: &Line, status: StatusCode, said: &str) {
-    let reference = line.references.next();
+    let reference = line.references.next(line.clock.now());
     let record = CallRecord::of_stray(
         &reference,
         line.clock.now(),

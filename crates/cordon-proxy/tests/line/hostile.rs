@@ -4,7 +4,7 @@
 use crate::stage::{MINTED_KEY_ID, Set, Stage};
 use crate::upstream::{Act, Manner, Reads, answer};
 use cordon_core::record::{AnswerFault, CallResult};
-use cordon_proxy::Deadlines;
+use cordon_proxy::{Deadlines, Limits};
 use std::time::Duration;
 
 async fn impatient() -> Stage {
@@ -14,6 +14,11 @@ async fn impatient() -> Stage {
             answer: Duration::from_millis(300),
             answer_idle: Duration::from_millis(300),
             ..Deadlines::default()
+        },
+        // Each keeps connections of its own.
+        limits: Limits {
+            workers: 1,
+            ..Limits::default()
         },
         ..Set::default()
     })
