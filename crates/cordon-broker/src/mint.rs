@@ -168,15 +168,22 @@ impl Broker {
         })?;
         let role = role.arn.as_str();
         let key: Key = (*policy.cache_key(), role.into());
-        // Of calls that need the same session at once one asks and the others wait for it, also
-        // where one is there that has ended: a look and a later insertion would let two ask.
         let is_over = |asked: &Asked| asked.as_ref().map_or(true, |kept| kept.until <= now);
-        let asked = self
-            .sessions
-            .entry_by_ref(&key)
-            .or_insert_with_if(self.assume(permit, policy, role, now), is_over)
-            .await
-            .into_value();
+        let kept = self.sessions.get(&key).await;
+        let asked = match kept.filter(|asked| !is_over(asked)) {
+            Some(asked) => asked,
+            // Of calls that need the same session at once one asks and the others wait for it,
+            // also where one is there that has ended: only to insert after the look above would
+            // let two ask. Boxed, since hardly any call comes here and asking is large.
+            None => {
+                let assuming = Box::pin(self.assume(permit, policy, role, now));
+                self.sessions
+                    .entry_by_ref(&key)
+                    .or_insert_with_if(assuming, is_over)
+                    .await
+                    .into_value()
+            }
+        };
         // Whoever stops a session first takes it out of what is served and then forgets its task.
         // An answer that was kept before that is forgotten; one that was kept after it finds the
         // session gone here.
