@@ -33,11 +33,6 @@ impl Classes {
         }
     }
 
-    /// Every action that the table names.
-    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
-        self.actions.keys().map(String::as_str)
-    }
-
     /// The class of an action, and whether anything decided it. What changes something in a way
     /// that no verb tells counts as destroying until somebody has looked at it.
     pub(super) fn of(&self, action: &str, level: u8) -> (Class, bool) {

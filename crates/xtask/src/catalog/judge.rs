@@ -4,7 +4,7 @@ use super::Fault;
 use super::authorize::Authorization;
 use super::classes::Classes;
 use super::models::{OperationModel, ServiceModel};
-use super::parameters;
+use super::parameters::{self, Parameter};
 use super::tables::EffectRow;
 use super::templates::{self, Template};
 use super::write::{Input, Writer};
@@ -27,7 +27,8 @@ impl Writer {
             for variable in templates::variables(&entry.arn) {
                 pattern = pattern.replace(&format!("${{{variable}}}"), "*");
             }
-            let stateful = input.tables.stateful.contains(&entry.kind);
+            let stateful = &input.tables.stateful;
+            let stateful = stateful.iter().any(|(_, kind)| *kind == entry.kind);
             types.insert(
                 entry.kind.to_ascii_lowercase(),
                 (entry.kind.clone(), pattern, stateful),
@@ -47,13 +48,12 @@ impl Writer {
                 flags: if *stateful { type_flag::STATEFUL } else { 0 },
             });
         }
-        if let Some(kind) = input
-            .tables
-            .stateful
-            .iter()
-            .find(|kind| !sorted.iter().any(|(known, ..)| known == *kind))
-        {
-            return Err(format!("stateful.tsv: no resource type `{kind}`").into());
+        let mut faults = Faults::default();
+        for (line, kind) in &input.tables.stateful {
+            let known = || sorted.iter().map(|(known, ..)| known.as_str());
+            if !known().any(|known| known == kind) {
+                faults.unknown("stateful.tsv", *line, "resource type", kind, known());
+            }
         }
 
         let mut names: BTreeMap<String, String> = input
@@ -77,9 +77,15 @@ impl Writer {
             .map(|rule| rule.action.to_ascii_lowercase())
             .collect();
         let classes = Classes::new(&input.tables.classes, &input.tables.grades);
-        if let Some(name) = classes.named().find(|name| !names.contains_key(*name)) {
-            return Err(format!("classes.tsv: no action `{name}`").into());
+        for row in &input.tables.classes {
+            let known =
+                row.name.starts_with("verb:") || names.contains_key(&row.name.to_ascii_lowercase());
+            if !known {
+                let all = names.values().map(String::as_str);
+                faults.unknown("classes.tsv", row.line, "action", &row.name, all);
+            }
         }
+        faults.check()?;
         for (lower, name) in names {
             let entry = input.reference.actions.get(&lower);
             let current = entry.map_or_else(|| guessed_level(&name), |entry| entry.level);
@@ -174,16 +180,33 @@ impl Writer {
                 .push(row);
         }
         let general = rows.remove(&("*", "*")).unwrap_or_default();
+        let credentials: BTreeSet<&str> = input
+            .tables
+            .credentials
+            .iter()
+            .map(|row| row.name.as_str())
+            .collect();
+        let mut faults = named_operations(input);
         let mut number = 0;
         for service in input.models {
             for (name, operation) in &service.model.operations {
                 let own = rows
                     .remove(&(service.name.as_str(), name.as_str()))
                     .unwrap_or_default();
-                self.judge_one(number, service, (name, operation), &classes, &own, &general)?;
+                let known = parameters::all(service, operation)?;
+                for row in &own {
+                    check_path(&mut faults, row, &known);
+                }
+                self.judge_one(
+                    (number, service, name, operation),
+                    &known,
+                    &classes,
+                    &own,
+                    &general,
+                )?;
                 let key = format!("{}:{name}", service.name);
                 if let (true, Some(record)) = (
-                    input.tables.credentials.contains(&key),
+                    credentials.contains(key.as_str()),
                     self.operations.get_mut(number),
                 ) {
                     record.flags |= operation_flag::CREDENTIALS;
@@ -191,39 +214,20 @@ impl Writer {
                 number += 1;
             }
         }
-        match rows.keys().next() {
-            Some((service, operation)) => {
-                Err(format!("effects.tsv: no operation `{service}:{operation}`").into())
-            }
-            None => Ok(()),
-        }
+        faults.check()
     }
 
     fn judge_one(
         &mut self,
-        number: usize,
-        service: &ServiceModel,
-        (name, operation): (&str, &OperationModel),
+        (number, service, name, operation): (usize, &ServiceModel, &str, &OperationModel),
+        known: &[Parameter],
         classes: &Classes,
         own: &[&EffectRow],
         general: &[&EffectRow],
     ) -> Result<(), Fault> {
         let first = self.effects.len();
-        let known = parameters::all(service, operation)?;
         for row in own {
-            let path = row.path.as_str();
-            if !path.is_empty()
-                && !known
-                    .iter()
-                    .any(|parameter| same_path(&parameter.path, path))
-            {
-                return Err(format!(
-                    "effects.tsv: `{}:{name}` has no parameter `{path}`",
-                    service.name
-                )
-                .into());
-            }
-            self.effect(row, path)?;
+            self.effect(row, &row.path)?;
         }
         for row in general {
             let wanted = templates::plain(&row.path);
@@ -303,9 +307,87 @@ impl Writer {
     }
 }
 
-/// Whether two paths lead to the same parameter; a row may leave out the marks of a last list.
+/// Rows that name operations which no model has.
+fn named_operations(input: &Input<'_>) -> Faults {
+    let tables = input.tables;
+    let mut faults = Faults::default();
+    let all: BTreeSet<String> = input
+        .models
+        .iter()
+        .flat_map(|service| {
+            let name = &service.name;
+            let operations = service.model.operations.keys();
+            operations.map(move |operation| format!("{name}:{operation}"))
+        })
+        .collect();
+    let effects = tables.effects.iter().filter(|row| row.service != "*");
+    let effects = effects.map(|row| (row.line, format!("{}:{}", row.service, row.operation)));
+    let grades = tables.grades.iter();
+    let grades = grades.map(|row| (row.line, format!("{}:{}", row.service, row.operation)));
+    let credentials = tables.credentials.iter();
+    let credentials = credentials.map(|row| (row.line, row.name.clone()));
+    let rows = effects
+        .map(|row| ("effects.tsv", row))
+        .chain(grades.map(|row| ("grades.tsv", row)))
+        .chain(credentials.map(|row| ("credentials.tsv", row)));
+    for (file, (line, name)) in rows {
+        if !all.contains(&name) {
+            let known = all.iter().map(String::as_str);
+            faults.unknown(file, line, "operation", &name, known);
+        }
+    }
+    faults
+}
+
+/// A row whose path leads to no parameter of its operation.
+fn check_path(faults: &mut Faults, row: &EffectRow, known: &[Parameter]) {
+    let path = row.path.as_str();
+    let paths = || known.iter().map(|parameter| parameter.path.as_str());
+    if !path.is_empty() && !paths().any(|known| same_path(known, path)) {
+        let what = format!("parameter of {}:{}", row.service, row.operation);
+        faults.unknown("effects.tsv", row.line, &what, path, paths());
+    }
+}
+
+/// What is wrong with the rows of the tables, all of it, so that one run tells everything.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    /// A name that is not known, with the one that was perhaps meant.
+    fn unknown<'k>(
+        &mut self,
+        file: &str,
+        line: usize,
+        what: &str,
+        name: &str,
+        known: impl Iterator<Item = &'k str>,
+    ) {
+        let nearest = known.max_by(|left, right| {
+            strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name))
+        });
+        let hint = nearest.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        self.0
+            .push(format!("{file}:{line}: no {what} `{name}`{hint}"));
+    }
+
+    fn check(self) -> Result<(), Fault> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(self.0.join("\n").into()),
+        }
+    }
+}
+
+/// Whether two paths lead to the same parameter; a row may leave out the marks of a last list, and
+/// name one key of a map.
 fn same_path(known: &str, written: &str) -> bool {
-    known == written || known.trim_end_matches("[]").trim_end_matches("{}") == written
+    let key_of_map = known
+        .strip_suffix("{}")
+        .and_then(|map| written.strip_prefix(map));
+    known == written
+        || known.trim_end_matches("[]").trim_end_matches("{}") == written
+        || key_of_map.is_some_and(|key| key.starts_with('.'))
 }
 
 /// The level of an action that no reference names: what its name says, else a change.
@@ -317,5 +399,35 @@ fn guessed_level(name: &str) -> u8 {
         () if begins(&["Get", "Describe", "BatchGet", "Search", "Lookup"]) => 1,
         () if begins(&["TagResource", "UntagResource"]) => 2,
         () => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unknown_name_is_reported_with_its_line_and_what_was_perhaps_meant() {
+        let mut faults = Faults::default();
+        let known = ["ecs:UpdateService", "ecs:DeleteService"];
+        for (line, name) in [(3, "ecs:UpdatService"), (9, "ecs:DeletService")] {
+            faults.unknown("effects.tsv", line, "operation", name, known.into_iter());
+        }
+        assert_eq!(
+            faults.check().map_err(|fault| fault.to_string()),
+            Err(
+                "effects.tsv:3: no operation `ecs:UpdatService`; did you mean `ecs:UpdateService`?\n\
+                 effects.tsv:9: no operation `ecs:DeletService`; did you mean `ecs:DeleteService`?"
+                    .to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn a_path_may_name_one_key_of_a_map() {
+        assert!(same_path("Attributes{}", "Attributes.Policy"));
+        assert!(same_path("Rules[]", "Rules"));
+        assert!(!same_path("Attributes{}", "AttributesPolicy"));
+        assert!(!same_path("Attributes", "Attributes.Policy"));
     }
 }

@@ -22,10 +22,10 @@ pub(super) struct Tables {
     pub classes: Vec<ClassRow>,
     pub grades: Vec<GradeRow>,
     pub effects: Vec<EffectRow>,
-    /// Resource types that hold data.
-    pub stateful: Vec<String>,
+    /// Resource types that hold data, by line.
+    pub stateful: Vec<(usize, String)>,
     /// `service:Operation` that hands out credentials.
-    pub credentials: Vec<String>,
+    pub credentials: Vec<CredentialRow>,
     pub accounts: Vec<AccountRow>,
     /// EC2's id prefixes as one list `i-=instance,...`, longest prefix first.
     pub id_prefixes: String,
@@ -59,12 +59,14 @@ pub(super) struct ResourceRow {
 
 /// A row of `classes.tsv`.
 pub(super) struct ClassRow {
+    pub line: usize,
     pub name: String,
     pub class: Class,
 }
 
 /// A row of `grades.tsv`.
 pub(super) struct GradeRow {
+    pub line: usize,
     pub service: String,
     pub operation: String,
     pub grade: u8,
@@ -72,6 +74,7 @@ pub(super) struct GradeRow {
 
 /// A row of `effects.tsv`.
 pub(super) struct EffectRow {
+    pub line: usize,
     pub service: String,
     pub operation: String,
     pub path: String,
@@ -79,6 +82,13 @@ pub(super) struct EffectRow {
     pub value: String,
     pub effect: u8,
     pub class: Option<Class>,
+}
+
+/// A row of `credentials.tsv`.
+pub(super) struct CredentialRow {
+    pub line: usize,
+    /// `service:Operation`.
+    pub name: String,
 }
 
 /// A row of `accounts.tsv`.
@@ -122,12 +132,17 @@ impl Tables {
             conditions: rows(folder, "conditions.tsv", condition_row)?,
             resources: rows(folder, "resources.tsv", resource_row)?,
             levels: levels.into_iter().collect(),
-            classes: rows(folder, "classes.tsv", class_row)?,
-            grades: rows(folder, "grades.tsv", grade_row)?,
-            effects: rows(folder, "effects.tsv", effect_row)?,
-            stateful: rows(folder, "stateful.tsv", |[kind, _]| Ok(kind.to_owned()))?,
-            credentials: rows(folder, "credentials.tsv", |[operation, _]| {
-                Ok(operation.to_owned())
+            classes: numbered(folder, "classes.tsv", class_row)?,
+            grades: numbered(folder, "grades.tsv", grade_row)?,
+            effects: numbered(folder, "effects.tsv", effect_row)?,
+            stateful: numbered(folder, "stateful.tsv", |line, [kind, _]| {
+                Ok((line, kind.to_owned()))
+            })?,
+            credentials: numbered(folder, "credentials.tsv", |line, [name, _]| {
+                Ok(CredentialRow {
+                    line,
+                    name: name.to_owned(),
+                })
             })?,
             accounts: rows(folder, "accounts.tsv", account_row)?,
             id_prefixes: prefixes.join(","),
@@ -176,15 +191,17 @@ fn resource_row(
     })
 }
 
-fn class_row([name, word, _]: [&str; 3]) -> Result<ClassRow, Fault> {
+fn class_row(line: usize, [name, word, _]: [&str; 3]) -> Result<ClassRow, Fault> {
     Ok(ClassRow {
+        line,
         name: name.to_owned(),
         class: class(word)?,
     })
 }
 
-fn grade_row([service, operation, grade, _]: [&str; 4]) -> Result<GradeRow, Fault> {
+fn grade_row(line: usize, [service, operation, grade, _]: [&str; 4]) -> Result<GradeRow, Fault> {
     Ok(GradeRow {
+        line,
         service: service.to_owned(),
         operation: operation.to_owned(),
         grade: match grade {
@@ -199,12 +216,14 @@ fn grade_row([service, operation, grade, _]: [&str; 4]) -> Result<GradeRow, Faul
 }
 
 fn effect_row(
+    line: usize,
     [service, operation, path, test, value, effect, word, _]: [&str; 8],
 ) -> Result<EffectRow, Fault> {
     let number = |place: Option<usize>, what: &str| {
         u8::try_from(place.ok_or_else(|| format!("no {what}"))?).map_err(Fault::from)
     };
     Ok(EffectRow {
+        line,
         service: service.to_owned(),
         operation: operation.to_owned(),
         path: path.to_owned(),
@@ -265,6 +284,15 @@ fn rows<const N: usize, T>(
     file: &str,
     row: impl Fn([&str; N]) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {
+    numbered(folder, file, |_, cells| row(cells))
+}
+
+/// As [`rows`], for rows that are blamed later and must know their line.
+fn numbered<const N: usize, T>(
+    folder: &Path,
+    file: &str,
+    row: impl Fn(usize, [&str; N]) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
     let text =
         std::fs::read_to_string(folder.join(file)).map_err(|error| format!("`{file}`: {error}"))?;
     let mut rows = Vec::new();
@@ -280,7 +308,9 @@ fn rows<const N: usize, T>(
         if cells.last().is_none_or(|reason| reason.trim().is_empty()) {
             return Err(format!("{file}:{}: no reason is given", number + 1).into());
         }
-        rows.push(row(cells).map_err(|error| format!("{file}:{}: {error}", number + 1))?);
+        rows.push(
+            row(number + 1, cells).map_err(|error| format!("{file}:{}: {error}", number + 1))?,
+        );
     }
     Ok(rows)
 }
