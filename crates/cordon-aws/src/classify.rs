@@ -4,19 +4,23 @@
 //! list. An action has a class by its name (the catalog's tables); a parameter can raise it
 //! (`desiredCount = 0` stops a service, `Status = Suspended` ends versioning) and never lowers it.
 
+mod program;
+mod sql;
 mod statement;
+mod tree;
 
 use crate::call::{Access, AccessLevel, Class, Resource};
 use crate::catalog::{Destruction, Effect, EffectRule, Operation, Test};
 use crate::parameter::{self, Items};
 use crate::value::Value;
+use sql::Sql;
 
 /// Every effect of the call, each once, in the order of the list.
 #[must_use]
 pub fn effects(operation: Operation, parameters: &Value, accesses: &[Access]) -> Vec<Effect> {
     let mut found: Vec<Effect> = operation
         .effects()
-        .filter(|rule| holds(rule, parameters))
+        .filter(|rule| holds(operation, rule, parameters))
         .map(|rule| rule.effect)
         .collect();
     let catalog = operation.catalog();
@@ -52,7 +56,7 @@ pub fn destructive(operation: Operation, accesses: &[Access]) -> bool {
 pub(crate) fn raise(operation: Operation, parameters: &Value, accesses: &mut [Access]) {
     let rules = operation
         .effects()
-        .filter(|rule| rule.class.is_some() && holds(rule, parameters));
+        .filter(|rule| rule.class.is_some() && holds(operation, rule, parameters));
     let mut least = rules.filter_map(|rule| rule.class).max();
     if operation.destruction() == Destruction::Loss {
         least = least.max(Some(Class::Destroy));
@@ -83,7 +87,7 @@ fn names_a_pattern(resource: &Resource, parameters: &Value) -> bool {
 }
 
 /// Whether the rule's test holds.
-fn holds(rule: &EffectRule, parameters: &Value) -> bool {
+fn holds(operation: Operation, rule: &EffectRule, parameters: &Value) -> bool {
     let hits = || {
         let hits = parameter::find(parameters, rule.path, &Items::new());
         hits.into_iter().map(|hit| hit.value)
@@ -114,6 +118,12 @@ fn holds(rule: &EffectRule, parameters: &Value) -> bool {
         Test::Empty => hits().any(|value| value.is_empty()),
         Test::Writes => texts().iter().any(|text| statement::writes(text)),
         Test::Public => texts().iter().any(|text| statement::is_public(text)),
+        Test::SqlChanges => texts().iter().any(|text| sql::read(text) >= Sql::Changes),
+        Test::SqlDestroys => texts().iter().any(|text| sql::read(text) == Sql::Destroys),
+        Test::ProgramDestroys => texts()
+            .iter()
+            .any(|text| program::destroys(operation.catalog(), text)),
+        Test::TemplateGrants => texts().iter().any(|text| program::grants(text)),
         Test::Wildcard => texts().iter().any(|text| text.contains('*')),
     }
 }

@@ -247,10 +247,14 @@ impl Groups {
 
     fn new(class: Class, level: AccessLevel, own: Class) -> Self {
         let mutates = class.mutates();
+        // IAM calls some actions permissions management although a policy is one parameter of
+        // many (a queue's). Such an action has another class only where a reviewed row says so,
+        // and then the parameter raises the class of the call.
+        let reviewed = matches!(own, Class::Create | Class::Update | Class::Disrupt);
         Self {
             class,
             identity: mutates
-                && (level == AccessLevel::PermissionsManagement
+                && (level == AccessLevel::PermissionsManagement && !reviewed
                     || own == Class::Identity
                     || class == Class::Identity),
             weaken: mutates && (own == Class::Weaken || class == Class::Weaken),

@@ -13,6 +13,7 @@ use crate::names::{Environment, Reference};
 use crate::session::Session;
 use cordon_aws::arn::{AccountId, Arn, Region};
 use cordon_aws::call::{Access, Call, Class};
+use cordon_aws::classify;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -106,9 +107,11 @@ pub fn assess(identified: Identified, knowledge: &Knowledge<'_>) -> Assessed {
         .iter()
         .map(|access| place(access, call, session, knowledge))
         .collect();
+    let effects = classify::effects(call.operation(), call.parameters(), call.accesses());
     let sight = Sight {
         call,
         accesses: &accesses,
+        effects: &effects,
         session,
         knowledge,
     };

@@ -59,6 +59,16 @@ facts! {
     IacManaged = "iac-managed";
     /// Carries a parameter, or a value, that the task's `only_params` or `limits` leave out.
     OutsideParameters = "outside-parameters";
+    /// Keeps data, backups or logs for a shorter time.
+    ShortensRetention = "shortens-retention";
+    /// Deletes later, without a further call.
+    DelayedDelete = "delayed-delete";
+    /// Sets a capacity to zero.
+    ScalesToZero = "scales-to-zero";
+    /// Sends data to a place of the caller's choice.
+    SendsDataOut = "sends-data-out";
+    /// Acts as a role that the task does not name.
+    ActsAsRole = "acts-as-role";
     /// Hands out AWS credentials.
     ReturnsCredentials = "returns-credentials";
 }

@@ -3,17 +3,31 @@
 //!
 //! To add one, write `guard/<name>.rs` and list it in [`GUARDS`].
 
+mod account;
 mod credentials;
-mod effects;
-mod location;
+mod delay;
+mod export;
+mod force;
 mod parameters;
+mod partition;
+mod protection;
+mod public;
 mod recreation;
+mod retention;
+mod role;
+mod scale;
+mod snapshot;
+mod spend;
+mod stateful;
+mod unverified;
 mod wildcard;
 
 use crate::assess::{AssessedAccess, Knowledge};
 use crate::fact::Fact;
 use crate::session::Session;
+use cordon_aws::arn::Arn;
 use cordon_aws::call::Call;
+use cordon_aws::catalog::Effect;
 use std::collections::BTreeSet;
 
 /// What a guard looks at.
@@ -23,10 +37,26 @@ pub struct Sight<'a> {
     pub call: &'a Call,
     /// Its accesses, each with its environment and provenance.
     pub accesses: &'a [AssessedAccess],
+    /// What its parameters mean by the catalog's curated rules, told once for all guards.
+    pub effects: &'a [Effect],
     /// Whose call it is.
     pub session: &'a Session,
     /// What was gathered.
     pub knowledge: &'a Knowledge<'a>,
+}
+
+impl Sight<'_> {
+    /// Whether the call's parameters have the effect.
+    fn has(&self, effect: Effect) -> bool {
+        self.effects.contains(&effect)
+    }
+
+    /// The ARNs of the call's resources.
+    fn arns(&self) -> impl Iterator<Item = Arn> {
+        self.accesses
+            .iter()
+            .filter_map(|access| access.access.resource.arn.parse().ok())
+    }
 }
 
 /// A guard: its name, what it looks for in one line, and the function.
@@ -44,11 +74,23 @@ pub struct Guard {
 
 /// Every guard.
 pub const GUARDS: &[Guard] = &[
+    account::GUARD,
     credentials::GUARD,
-    effects::GUARD,
-    location::GUARD,
+    delay::GUARD,
+    export::GUARD,
+    force::GUARD,
     parameters::GUARD,
+    partition::GUARD,
+    protection::GUARD,
+    public::GUARD,
     recreation::GUARD,
+    retention::GUARD,
+    role::GUARD,
+    scale::GUARD,
+    snapshot::GUARD,
+    spend::GUARD,
+    stateful::GUARD,
+    unverified::GUARD,
     wildcard::GUARD,
 ];
 

@@ -57,12 +57,20 @@ closed! {
         Contains = "contains",
         /// Some value is empty: a list, a map, a text.
         Empty = "empty",
-        /// Some value is a statement that begins with another word than one that reads.
+        /// Some value is a graph query that may do more than read.
         Writes = "writes",
         /// Some value is a policy that allows everyone (`"Principal": "*"`).
         Public = "public",
         /// Some value is a pattern that names more than one thing (`*`).
         Wildcard = "wildcard",
+        /// Some value is SQL that does more than read.
+        SqlChanges = "sql-changes",
+        /// Some value is SQL that removes something, or that is not understood.
+        SqlDestroys = "sql-destroys",
+        /// Some value is a program that makes a destroying call, or that is not understood.
+        ProgramDestroys = "program-destroys",
+        /// Some value is a template that makes principals or runs code, or is not understood.
+        TemplateGrants = "template-grants",
     }
 }
 
@@ -101,6 +109,14 @@ closed! {
         Cost = "cost",
         /// Asks the service only whether the call would succeed.
         DryRun = "dry-run",
+        /// Keeps data, backups or logs for a shorter time.
+        ShortensRetention = "shortens-retention",
+        /// Lets something be deleted later, without a further call.
+        DelayedDelete = "delayed-delete",
+        /// Sets a capacity to zero.
+        ScalesToZero = "scales-to-zero",
+        /// Points to content that the request does not carry.
+        Unread = "unread",
     }
 }
 

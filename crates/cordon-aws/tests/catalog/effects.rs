@@ -94,6 +94,48 @@ fn parameters_raise_the_class() {
             Class::Destroy,
         ),
         (
+            "rds-data",
+            "ExecuteStatement",
+            json!({"sql": "INSERT INTO x VALUES (1)", "resourceArn": "arn:aws:rds:eu-west-1:111122223333:cluster:c"}),
+            Class::Update,
+        ),
+        (
+            "dynamodb",
+            "ExecuteStatement",
+            json!({"Statement": "DELETE FROM \"t\" WHERE pk = 'a'"}),
+            Class::Destroy,
+        ),
+        (
+            "dynamodb",
+            "ExecuteStatement",
+            json!({"Statement": "SELECT * FROM \"t\" WHERE pk = 'delete'"}),
+            Class::Data,
+        ),
+        (
+            "timestream-query",
+            "Query",
+            json!({"QueryString": "UNLOAD (SELECT 1) TO 's3://b'"}),
+            Class::Destroy,
+        ),
+        (
+            "dynamodb",
+            "UpdateTable",
+            json!({"TableName": "t", "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "i"}}]}),
+            Class::Destroy,
+        ),
+        (
+            "sqs",
+            "SetQueueAttributes",
+            json!({"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/q", "Attributes": {"DelaySeconds": "1"}}),
+            Class::Update,
+        ),
+        (
+            "sqs",
+            "SetQueueAttributes",
+            json!({"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/q", "Attributes": {"Policy": "{}"}}),
+            Class::Identity,
+        ),
+        (
             "sts",
             "AssumeRole",
             json!({"RoleArn": "arn:aws:iam::111122223333:role/r"}),

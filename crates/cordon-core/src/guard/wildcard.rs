@@ -8,6 +8,7 @@
 use super::{Guard, Sight};
 use crate::fact::Fact;
 use cordon_aws::call::Class;
+use cordon_aws::catalog::Effect;
 use std::collections::BTreeSet;
 
 pub(super) const GUARD: Guard = Guard {
@@ -27,7 +28,7 @@ fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
             && access.resource.source.is_empty()
             && access.resource.arn.contains('*')
     });
-    if open {
+    if open || sight.has(Effect::WildcardTarget) {
         facts.insert(Fact::WildcardTarget);
     }
 }

@@ -1,7 +1,7 @@
 //! What a task asks of an access beside its permits: the place, and with `only_params` and `limits`
 //! that the call carries only what the task lists for it.
 
-use super::{Allow, Limit, Reach, Task};
+use super::{Allow, Head, Limit, Reach, Target, Task};
 use crate::assess::AssessedAccess;
 use crate::glob;
 use cordon_aws::call::Call;
@@ -24,6 +24,29 @@ impl Task {
                 .peekable();
             reaching.peek().is_some() && !reaching.any(|allow| allow.keeps(call))
         })
+    }
+
+    /// Whether the task names this very action, and not only a class of it, on the resource.
+    pub(crate) fn names_access(&self, access: &AssessedAccess) -> bool {
+        let Some(index) = self.actions.index(&access.access.action) else {
+            return false;
+        };
+        let names = |allow: &&Allow| allow.names(index) && self.reaches(allow, access);
+        let target = |target: &Target| {
+            target.actions.contains(index) && *target.arn.as_str() == *access.access.resource.arn
+        };
+        self.allows.iter().any(|allow| names(&allow))
+            || self.destroy.iter().chain(&self.replace).any(target)
+    }
+
+    /// Whether the task names `action` on `arn`.
+    pub(crate) fn names(&self, action: &str, arn: &str) -> bool {
+        let Some(index) = self.actions.index(action) else {
+            return false;
+        };
+        self.allows
+            .iter()
+            .any(|allow| allow.names(index) && allow.on.reaches(arn, false))
     }
 
     fn reaches(&self, allow: &Allow, access: &AssessedAccess) -> bool {
@@ -86,6 +109,13 @@ impl Reach {
 }
 
 impl Allow {
+    /// Whether the entry lists the action itself, by name or by a wildcard over names.
+    fn names(&self, action: usize) -> bool {
+        self.parts
+            .iter()
+            .any(|part| part.head == Head::Named && part.actions.contains(action))
+    }
+
     fn limits_parameters(&self) -> bool {
         self.only_params.is_some() || !self.limits.is_empty()
     }

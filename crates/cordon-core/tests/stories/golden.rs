@@ -43,7 +43,7 @@ const TASK: &str = r#"
 "#;
 
 /// The request of a line of the sample, with the name of what it calls.
-fn sent(line: &str) -> (String, Received) {
+pub(crate) fn sent(line: &str) -> (String, Received) {
     let line: Value = serde_json::from_str(line).unwrap();
     let text = |name: &str| line[name].as_str().unwrap().to_owned();
     let url = text("url");
@@ -80,7 +80,7 @@ fn sent(line: &str) -> (String, Received) {
 }
 
 /// The bundle, with the account in `environment`.
-fn policies(environment: &str) -> Policies {
+pub(crate) fn policies(environment: &str) -> Policies {
     let mut files = bundle();
     for file in &mut files {
         if file.name == "environments.toml" {
@@ -94,21 +94,24 @@ fn policies(environment: &str) -> Policies {
     load(&files)
 }
 
-/// A session on the task. As after a restart: what is above the ceiling is told call by call.
-fn session(policies: &Policies, environment: &str) -> Arc<Session> {
-    let services: BTreeSet<&str> = SAMPLE
-        .lines()
-        .map(|line| sent(line).0)
-        .filter_map(|name| Catalog::embedded().service(name.split(':').next()?))
+/// A pattern for every service, as a list in a task.
+pub(crate) fn every_service() -> String {
+    let services: BTreeSet<&str> = Catalog::embedded()
+        .services()
         .map(|service| service.iam_prefix())
         .collect();
     let patterns: Vec<String> = services
         .iter()
         .map(|prefix| format!("\"arn:aws:{prefix}:*:*:*\""))
         .collect();
+    patterns.join(", ")
+}
+
+/// A session on the task. As after a restart: what is above the ceiling is told call by call.
+fn session(policies: &Policies, environment: &str) -> Arc<Session> {
     let text = TASK
         .replace("ENVIRONMENT", environment)
-        .replace("PATTERNS", &patterns.join(", "));
+        .replace("PATTERNS", &every_service());
     let written = Written::parse("task.toml", &text).unwrap_or_else(|faults| panic!("{faults}"));
     let task = Task::restore(&written, policies, launch());
     Arc::new(session_of(task.unwrap_or_else(|faults| panic!("{faults}"))))
