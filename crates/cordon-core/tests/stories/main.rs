@@ -16,3 +16,4 @@ mod calls;
 mod golden;
 mod harness;
 mod line;
+mod scenarios;
