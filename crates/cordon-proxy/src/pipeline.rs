@@ -11,6 +11,7 @@
 
 mod depart;
 mod outcome;
+mod pause;
 mod record;
 mod stop;
 

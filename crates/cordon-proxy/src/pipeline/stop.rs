@@ -1,5 +1,6 @@
 //! What stops a request: recorded, told to the operator in one event, handed back to be answered.
 
+use super::pause::Denied;
 use crate::line::Line;
 use crate::meter::Meter;
 use crate::payload::PayloadFault;
@@ -65,7 +66,11 @@ pub(super) async fn stop(
     record.code = rescue::code(&refusal, shape).into();
     record.message = refusal.message.as_str().into();
     tell(line, &record, outcome(&record, &refusal), None);
+    let denied = Denied::of(&record, refusal.verdict == "paused");
     keep(line, record).await;
+    if let Some(denied) = denied {
+        denied.weigh(line).await;
+    }
     Stopped {
         refusal,
         shape,

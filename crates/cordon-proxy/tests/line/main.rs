@@ -11,6 +11,7 @@
 )]
 
 mod agent;
+mod budgets;
 mod faulty;
 mod hostile;
 mod replay;

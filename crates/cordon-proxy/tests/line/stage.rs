@@ -12,12 +12,12 @@ use cordon_core::decide::Posture;
 use cordon_core::policy::Policies;
 use cordon_core::record::CallResult;
 use cordon_core::session::{Session, SessionState, Sessions};
-use cordon_core::task::{Launch, Task, Written};
+use cordon_core::task::{Launch, Mode, Task, Written};
 use cordon_proxy::{
     Address, Clock, Deadlines, FixedUpstream, Limits, Listen, Live, Parts, PlainUpstream, Proxy,
     ProxyConfig, Running, Snapshot, Upstream as Configured,
 };
-use cordon_store::{Purpose, SqliteOptions, Store, StoredCall, open_sqlite};
+use cordon_store::{Purpose, SqliteOptions, Store, StoredCall, StoredTask, TaskState, open_sqlite};
 use jiff::Timestamp;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, LazyLock};
@@ -88,6 +88,8 @@ pub(crate) struct Set {
     pub(crate) authority: Option<String>,
     /// When the task ends, if not in an hour.
     pub(crate) ends: Option<Timestamp>,
+    /// How many deletions the task may make.
+    pub(crate) destroys: u32,
 }
 
 impl Default for Set {
@@ -101,6 +103,7 @@ impl Default for Set {
             elsewhere: None,
             authority: None,
             ends: None,
+            destroys: 50,
         }
     }
 }
@@ -131,8 +134,9 @@ impl Stage {
         };
         let store = open_sqlite(folder.path(), options).await.unwrap();
         let store = Arc::new(Faulty::new(Arc::new(store)));
+        store.put_task(stored(&set)).await.unwrap();
         let live = Arc::new(Live::new(Snapshot {
-            sessions: Arc::new(Sessions::new([session(SessionState::Live, set.ends)])),
+            sessions: Arc::new(Sessions::new([session(SessionState::Live, &set)])),
             policies: Arc::clone(&POLICIES),
             posture: Posture::Normal,
         }));
@@ -184,7 +188,7 @@ impl Stage {
 
     /// The one session is like this from now on.
     pub(crate) fn session_is(&self, state: SessionState) {
-        let session = session(state, None);
+        let session = session(state, &Set::default());
         self.live.set_sessions(Arc::new(Sessions::new([session])));
     }
 
@@ -223,6 +227,12 @@ impl Stage {
         self.closed(&call.record.reference).await
     }
 
+    /// Whether the calls of the task are taken, as the store has it.
+    pub(crate) async fn task_is(&self) -> TaskState {
+        let task = "T-LINE".parse().unwrap();
+        self.store.task(&task).await.unwrap().unwrap().state
+    }
+
     pub(crate) async fn call(&self, reference: &str) -> StoredCall {
         let reference = reference.parse().unwrap();
         self.store.call(&reference).await.unwrap().unwrap()
@@ -242,14 +252,19 @@ impl Stage {
     }
 }
 
-fn session(state: SessionState, ends: Option<Timestamp>) -> Arc<Session> {
-    let written = Written::parse("task.toml", TASK).unwrap();
+fn text(set: &Set) -> String {
+    let limit = format!("destroys   = {}", set.destroys);
+    TASK.replace("destroys   = 50", &limit)
+}
+
+fn session(state: SessionState, set: &Set) -> Arc<Session> {
+    let written = Written::parse("task.toml", &text(set)).unwrap();
     let launch = Launch {
         id: "T-LINE".parse().unwrap(),
         sponsor: "mia@example.com".parse().unwrap(),
         at: Timestamp::now(),
         mode: None,
-        expires: ends,
+        expires: set.ends,
     };
     let task = Task::compile(&written, &POLICIES, launch).unwrap();
     Arc::new(Session {
@@ -262,6 +277,21 @@ fn session(state: SessionState, ends: Option<Timestamp>) -> Arc<Session> {
         started: Timestamp::now(),
         state,
     })
+}
+
+/// The task as the store keeps it.
+fn stored(set: &Set) -> StoredTask {
+    let now = Timestamp::now();
+    StoredTask {
+        id: "T-LINE".parse().unwrap(),
+        text: text(set).into(),
+        lock: "".into(),
+        sponsor: "mia@example.com".parse().unwrap(),
+        mode: Mode::Live,
+        state: TaskState::Active,
+        created: now,
+        expires: now + jiff::SignedDuration::from_hours(1),
+    }
 }
 
 fn account() -> AccountId {
