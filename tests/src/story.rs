@@ -31,6 +31,8 @@ enum Text {
     OutOfScope,
     /// A guardrail keeps it from being destroyed.
     Destroy,
+    /// So many were that the task is paused.
+    Paused,
     /// A HEAD request: its answer has no body, so the client can only say the status.
     Status,
 }
@@ -127,6 +129,7 @@ fn check_refusal(cordon: &Cordon, step: &Step, text: Text, outcome: &Outcome) {
         Text::Status => return assert!(said.contains("403"), "{operation}: {said}"),
         Text::OutOfScope => OUT_OF_SCOPE,
         Text::Destroy => DESTROY,
+        Text::Paused => PAUSED,
     };
     let reference =
         reference(said).unwrap_or_else(|| panic!("{operation} has no reference: {said}"));
@@ -157,6 +160,11 @@ pub(crate) const DESTROY: &str = "Denied by policy destroy-needs-named-target fo
     an outage, a permissions bug or a wrongly formed request. Other ways to the same result get \
     the same answer, so do not look for one. Next: find a change that keeps within the task, or \
     ask your sponsor to change the task. If neither fits, stop and report this. Ref {ref}.";
+
+/// The text for a change of a task that was paused, as the third denied deletion does.
+pub(crate) const PAUSED: &str = "Task {task} is paused: changes are not sent to AWS, reads still work. This is \
+    not about your request. Stop making changes, and report to your sponsor, who can resume the \
+    task. Ref {ref}.";
 
 /// The reference at the end of a refusal's text.
 #[must_use]
@@ -249,6 +257,14 @@ fn refused(client: Client) -> Vec<(Step, Text)> {
     let item = json!({"TableName": OTHER_TABLE, "Item": {"id": {"S": "a-1"}}});
     let elsewhere = json!({"Bucket": BUCKET, "Key": "secrets/a.txt", "Body": "no"});
     let mut all = vec![
+        step("dynamodb", "PutItem", item, Text::OutOfScope),
+        step("s3", "PutObject", elsewhere, Text::OutOfScope),
+        step(
+            "s3",
+            "HeadObject",
+            json!({"Bucket": BUCKET, "Key": "secrets/a.txt"}),
+            Text::Status,
+        ),
         step(
             "dynamodb",
             "DeleteTable",
@@ -271,15 +287,7 @@ fn refused(client: Client) -> Vec<(Step, Text)> {
             "sqs",
             "DeleteQueue",
             json!({"QueueUrl": queue}),
-            Text::Destroy,
-        ),
-        step("dynamodb", "PutItem", item, Text::OutOfScope),
-        step("s3", "PutObject", elsewhere, Text::OutOfScope),
-        step(
-            "s3",
-            "HeadObject",
-            json!({"Bucket": BUCKET, "Key": "secrets/a.txt"}),
-            Text::Status,
+            Text::Paused,
         ),
     ];
     // Its package holds one client a service; these two are not among them.
@@ -290,9 +298,9 @@ fn refused(client: Client) -> Vec<(Step, Text)> {
             "elasticbeanstalk",
             "TerminateEnvironment",
             environment,
-            Text::Destroy,
+            Text::Paused,
         ));
-        all.push(step("ec2", "TerminateInstances", instances, Text::Destroy));
+        all.push(step("ec2", "TerminateInstances", instances, Text::Paused));
     }
     all
 }
