@@ -11,7 +11,7 @@ pub(crate) mod gate;
 pub(crate) mod talk;
 pub(crate) mod tls;
 
-use crate::shared::{ACCOUNT, baseline, broker};
+use crate::shared::{ACCOUNT, baseline_in, broker};
 use call::{Call, Keys};
 use cordon_aws::arn::{AccountId, Partition, Region};
 use cordon_aws::catalog::Catalog;
@@ -73,6 +73,12 @@ pub(crate) struct Setup {
     pub(crate) tunnel: Vec<HostPattern>,
     pub(crate) limits: Limits,
     pub(crate) deadlines: Deadlines,
+    /// The task, if it is to do more than look.
+    pub(crate) task: String,
+    /// The environment that the account is in.
+    pub(crate) environment: &'static str,
+    /// The region that the cloud is in.
+    pub(crate) region: &'static str,
 }
 
 impl Default for Setup {
@@ -83,6 +89,9 @@ impl Default for Setup {
             tunnel: Vec::new(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),
+            task: TASK.to_owned(),
+            environment: "dev",
+            region: REGION,
         }
     }
 }
@@ -116,10 +125,12 @@ impl World {
 
     async fn by(setup: Setup, clock: Clock) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let lab = Lab::start(LabConfig::new(estate())).await.unwrap();
+        let lab = Lab::start(LabConfig::new(estate(setup.region)))
+            .await
+            .unwrap();
         let gate = Gate::before(lab.address()).await;
         let store = open_store(state.path()).await;
-        let parts = parts(&lab, Arc::clone(&store), clock).await;
+        let parts = parts(&setup, &lab, Arc::clone(&store), clock).await;
         let config = config(setup, state.path(), &gate.url());
         let running = Proxy::start(config, parts).await.unwrap();
         Self {
@@ -214,9 +225,11 @@ pub(crate) async fn start(state: &Path, setup: Setup) -> Result<Running, StartEr
 }
 
 async fn begin(state: &Path, setup: Setup, clock: Clock) -> Result<Running, StartError> {
-    let lab = Lab::start(LabConfig::new(estate())).await.unwrap();
+    let lab = Lab::start(LabConfig::new(estate(setup.region)))
+        .await
+        .unwrap();
     let store_folder = tempfile::tempdir().unwrap();
-    let parts = parts(&lab, open_store(store_folder.path()).await, clock).await;
+    let parts = parts(&setup, &lab, open_store(store_folder.path()).await, clock).await;
     Proxy::start(config(setup, state, &lab.endpoint()), parts).await
 }
 
@@ -249,9 +262,9 @@ async fn open_store(state: &Path) -> Arc<dyn Store> {
     Arc::new(open_sqlite(state, options).await.unwrap())
 }
 
-async fn parts(lab: &Lab, store: Arc<dyn Store>, clock: Clock) -> Parts {
-    let policies = Arc::new(baseline());
-    let session = Arc::new(session(&policies));
+async fn parts(setup: &Setup, lab: &Lab, store: Arc<dyn Store>, clock: Clock) -> Parts {
+    let policies = Arc::new(baseline_in(setup.environment));
+    let session = Arc::new(session(&policies, &setup.task));
     let broker = broker(lab.endpoint(), BASE_ACCESS_KEY_ID, BASE_SECRET_ACCESS_KEY).await;
     Parts {
         catalog: Catalog::embedded(),
@@ -266,7 +279,7 @@ async fn parts(lab: &Lab, store: Arc<dyn Store>, clock: Clock) -> Parts {
     }
 }
 
-fn session(policies: &Policies) -> Session {
+fn session(policies: &Policies, task: &str) -> Session {
     let now = Timestamp::now();
     let launch = Launch {
         id: "T-EDGE23".parse().unwrap(),
@@ -275,7 +288,7 @@ fn session(policies: &Policies) -> Session {
         mode: None,
         expires: None,
     };
-    let written = Written::parse("task.toml", TASK).unwrap();
+    let written = Written::parse("task.toml", task).unwrap();
     Session {
         id: "S-EDGE234567".parse().unwrap(),
         task: Arc::new(Task::compile(&written, policies, launch).unwrap()),
@@ -288,10 +301,10 @@ fn session(policies: &Policies) -> Session {
     }
 }
 
-fn estate() -> Estate {
+fn estate(region: &str) -> Estate {
     const EVERYTHING: &str =
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-    let region: Region = REGION.parse().unwrap();
+    let region: Region = region.parse().unwrap();
     let account: AccountId = ACCOUNT.parse().unwrap();
     let partition = Partition::of_region(&region);
     let trust = Estate::trust_of_account(&partition, &account);

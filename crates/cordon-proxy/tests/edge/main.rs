@@ -19,6 +19,7 @@ mod authority;
 mod hosts;
 mod http1;
 mod listener;
+mod scenarios;
 mod shutdown;
 
 #[path = "../shared/mod.rs"]

@@ -12,7 +12,16 @@ use std::sync::Arc;
 pub(crate) const ACCOUNT: &str = "111122223333";
 
 /// The bundle that Cordon brings, over the whole catalog.
+#[allow(
+    dead_code,
+    reason = "each test program takes what it needs of this file"
+)]
 pub(crate) fn baseline() -> Policies {
+    baseline_in("dev")
+}
+
+/// The same, with the account of the stories in another environment.
+pub(crate) fn baseline_in(environment: &str) -> Policies {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
     let mut files: Vec<BundleFile> = std::fs::read_dir(folder)
         .unwrap()
@@ -24,6 +33,13 @@ pub(crate) fn baseline() -> Policies {
         })
         .collect();
     files.sort_by(|a, b| a.name.cmp(&b.name));
+    for file in files
+        .iter_mut()
+        .filter(|file| file.name == "environments.toml")
+    {
+        let rule = |name: &str| format!("environment = \"{name}\"\naccounts = [\"{ACCOUNT}\"]");
+        file.text = file.text.replace(&rule("dev"), &rule(environment));
+    }
     let actions = Arc::new(Actions::of(Catalog::embedded()));
     Policies::load("policies", &files, actions).unwrap()
 }
