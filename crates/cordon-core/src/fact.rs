@@ -69,6 +69,8 @@ facts! {
     SendsDataOut = "sends-data-out";
     /// Acts as a role that the task does not name.
     ActsAsRole = "acts-as-role";
+    /// AWS takes the operation without a signature: a token in the request guards it, or nothing.
+    NeedsNoSignature = "needs-no-signature";
     /// Hands out AWS credentials.
     ReturnsCredentials = "returns-credentials";
 }

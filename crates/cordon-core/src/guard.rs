@@ -19,6 +19,7 @@ mod scale;
 mod snapshot;
 mod spend;
 mod stateful;
+mod unsigned;
 mod unverified;
 mod wildcard;
 
@@ -90,6 +91,7 @@ pub const GUARDS: &[Guard] = &[
     snapshot::GUARD,
     spend::GUARD,
     stateful::GUARD,
+    unsigned::GUARD,
     unverified::GUARD,
     wildcard::GUARD,
 ];
