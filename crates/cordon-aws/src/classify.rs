@@ -10,7 +10,7 @@ mod statement;
 mod tree;
 
 use crate::call::{Access, AccessLevel, Class, Resource};
-use crate::catalog::{Destruction, Effect, EffectRule, Operation, Test};
+use crate::catalog::{Condition, Destruction, Effect, EffectRule, Operation, Test};
 use crate::parameter::{self, Items};
 use crate::value::Value;
 use sql::Sql;
@@ -43,6 +43,26 @@ pub fn effects(operation: Operation, parameters: &Value, accesses: &[Access]) ->
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// The class that a call of the operation has at least, whatever its parameters are.
+#[must_use]
+pub fn class_of(operation: Operation) -> Class {
+    let actions = operation
+        .actions()
+        .filter(|rule| rule.when == Condition::Always);
+    let always = operation.effects().filter(|rule| rule.test == Test::Always);
+    let least = actions
+        .map(|rule| rule.class)
+        .chain(always.filter_map(|rule| rule.class))
+        .chain((operation.destruction() == Destruction::Loss).then_some(Class::Destroy))
+        .chain(operation.returns_credentials().then_some(Class::Identity))
+        .max();
+    // What no action speaks of is not harmless by that, unless AWS authorizes it by none at all.
+    least.unwrap_or(match operation.no_action() {
+        true => Class::Observe,
+        false => Class::Destroy,
+    })
 }
 
 /// Whether the call destroys something for certain or may do so by what its parameters say.

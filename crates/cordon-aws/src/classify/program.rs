@@ -137,14 +137,7 @@ fn class(catalog: &'static Catalog, service: &str, call: &str) -> Class {
         })
         .flat_map(|known| known.operations())
         .filter(|operation| operation.name().eq_ignore_ascii_case(call))
-        .map(|operation| match operation.destruction() {
-            crate::catalog::Destruction::Loss => Class::Destroy,
-            _ => operation
-                .actions()
-                .map(|rule| rule.class)
-                .max()
-                .unwrap_or(Class::Destroy),
-        })
+        .map(super::class_of)
         .max();
     worst.unwrap_or(Class::Destroy)
 }

@@ -8,6 +8,7 @@
 )]
 
 mod accesses;
+mod classes;
 mod effects;
 mod harness;
 mod hosts;

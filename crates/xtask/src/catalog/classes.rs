@@ -114,3 +114,29 @@ pub(super) fn class(word: &str) -> Result<Class, Fault> {
     let found = Class::ALL.into_iter().find(|class| class.as_str() == word);
     found.ok_or_else(|| format!("no class `{word}`").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, class: Class) -> ClassRow {
+        ClassRow {
+            line: 0,
+            name: name.to_owned(),
+            class,
+        }
+    }
+
+    #[test]
+    fn a_change_that_nobody_classified_counts_as_destroying() {
+        let rows = [
+            row("verb:Update", Class::Update),
+            row("thing:UpdateAll", Class::Weaken),
+        ];
+        let classes = Classes::new(&rows, &[]);
+        assert_eq!(classes.of("thing:Frobnicate", 3), (Class::Destroy, false));
+        assert_eq!(classes.of("thing:BatchUpdateOne", 3), (Class::Update, true));
+        assert_eq!(classes.of("thing:UpdateAll", 3), (Class::Weaken, true));
+        assert_eq!(classes.of("thing:Frobnicate", 1), (Class::Observe, true));
+    }
+}
