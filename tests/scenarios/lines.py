@@ -1,7 +1,7 @@
 """The requests of the scenarios, as botocore makes them.
 
 Reads the `*.toml` beside it; writes `lines.jsonl`, one JSON object a line in the input format of
-`cordon decide`, with `do` and `with` of the call beside it, which the runner compares, so that a
+`cordon decide`, with `do` and `with` of the call in its `id`, which the runner compares, so that a
 scenario and its request cannot part. Nothing is sent. What differs from run to run (dates,
 signatures, idempotency tokens) is replaced by constants. Made with botocore 1.44.8.
 """
@@ -72,13 +72,11 @@ def line(session, identifier, call):
     if not any(k.lower() == "host" for k, _ in headers):
         headers.append(["Host", request.url.split("/")[2]])
     return {
-        "id": identifier,
+        "id": {"call": identifier, "do": call["do"], "with": call.get("with", {})},
         "method": request.method,
         "url": request.url,
         "headers": headers,
         "body_b64": base64.b64encode(body_bytes(request)).decode(),
-        "do": call["do"],
-        "with": call.get("with", {}),
     }
 
 

@@ -72,8 +72,21 @@ pub fn destructive(operation: Operation, accesses: &[Access]) -> bool {
         || accesses.iter().any(|access| access.class == Class::Destroy)
 }
 
-/// Raises the classes of a call's accesses to what the operation and its parameters mean.
+/// Parameters of deletions that name what is made on the way: the last copy.
+const LAST_COPY: &str = "Final";
+
+/// Sets the classes of a call's accesses to what the operation and its parameters mean.
 pub(crate) fn raise(operation: Operation, parameters: &Value, accesses: &mut [Access]) {
+    raise_all(operation, parameters, accesses);
+    let whole = |access: &Access| !access.resource.source.starts_with(LAST_COPY);
+    if accesses.iter().any(whole) {
+        for access in accesses.iter_mut().filter(|access| !whole(access)) {
+            access.class = access.class.min(Class::Create);
+        }
+    }
+}
+
+fn raise_all(operation: Operation, parameters: &Value, accesses: &mut [Access]) {
     let rules = operation
         .effects()
         .filter(|rule| rule.class.is_some() && holds(operation, rule, parameters));

@@ -16,6 +16,7 @@ use crate::assess::AssessedAccess;
 use crate::glob;
 use cordon_aws::arn::Arn;
 use cordon_aws::call::Class;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// What one task created, destroyed and used up. The store keeps it; the proxy holds the live
@@ -172,13 +173,21 @@ fn identity(arn: &Arn) -> Option<String> {
     match name.is_empty() || name.contains(['*', '?']) {
         true => None,
         false => Some(format!(
-            "{}:{}:{}:{resource}",
+            "{}:{}:{}:{}",
             arn.service(),
             arn.region(),
-            arn.account()
+            arn.account(),
+            // Databases go by their names whatever the case of the letters.
+            match FOLDED.contains(&arn.service()) {
+                true => Cow::Owned(resource.to_ascii_lowercase()),
+                false => Cow::Borrowed(resource),
+            }
         )),
     }
 }
+
+/// Services for which `Web` and `web` are one name.
+const FOLDED: [&str; 5] = ["elasticache", "memorydb", "rds", "rds-db", "redshift"];
 
 fn random_end<'a>(resource: &'a str, joint: &str, length: usize) -> &'a str {
     match resource.rsplit_once(joint) {
@@ -329,6 +338,7 @@ mod tests {
                 "elasticbeanstalk:eu-west-1:1:environment/*/web",
                 "elasticbeanstalk:eu-west-1:1:environment/shop/web",
             ),
+            ("rds:eu-west-1:1:db:web", "rds:eu-west-1:1:db:Web"),
             (
                 "cloudformation:eu-west-1:1:stack/web/0a1b",
                 "cloudformation:eu-west-1:1:stack/web/*",

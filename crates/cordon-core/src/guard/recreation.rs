@@ -14,16 +14,18 @@ pub(super) const GUARD: Guard = Guard {
 };
 
 fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
-    let creates = sight
-        .accesses
-        .iter()
-        .filter(|access| access.access.class == Class::Create);
-    if creates.into_iter().any(|access| {
-        sight
-            .knowledge
-            .ledger
-            .recreates(&access.access.resource.arn)
-    }) {
+    // By what the action does by itself: a create whose parameters make it weigh more (a template
+    // that makes a role) is one all the same.
+    let creates = |action: &str| {
+        let mut rules = sight.call.operation().actions();
+        rules.any(|rule| rule.action == action && rule.class == Class::Create)
+    };
+    let again = sight.accesses.iter().any(|access| {
+        let access = &access.access;
+        (access.class == Class::Create || creates(&access.action))
+            && sight.knowledge.ledger.recreates(&access.resource.arn)
+    });
+    if again {
         facts.insert(Fact::RecreatesDeleted);
     }
 }

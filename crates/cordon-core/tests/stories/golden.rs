@@ -43,8 +43,13 @@ const TASK: &str = r#"
 "#;
 
 /// The request of a line of the sample, with the name of what it calls.
-pub(crate) fn sent(line: &str) -> (String, Received) {
+fn sent(line: &str) -> (String, Received) {
     let line: Value = serde_json::from_str(line).unwrap();
+    (line["id"].as_str().unwrap().to_owned(), received(&line))
+}
+
+/// The request of a line in the format of `cordon decide`.
+pub(crate) fn received(line: &Value) -> Received {
     let text = |name: &str| line[name].as_str().unwrap().to_owned();
     let url = text("url");
     let rest = url.strip_prefix("https://").unwrap();
@@ -63,7 +68,7 @@ pub(crate) fn sent(line: &str) -> (String, Received) {
             (name, HeaderValue::from_str(part(1)).unwrap())
         })
         .collect();
-    let received = Received {
+    Received {
         request: Request {
             method: text("method").parse().unwrap(),
             path: path.to_owned(),
@@ -75,8 +80,7 @@ pub(crate) fn sent(line: &str) -> (String, Received) {
         reference: "7QK4M2ZD".parse().unwrap(),
         ingress: Ingress::Offline,
         arrived: now(),
-    };
-    (text("id"), received)
+    }
 }
 
 /// The bundle, with the account in `environment`.

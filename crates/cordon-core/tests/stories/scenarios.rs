@@ -5,7 +5,7 @@
 //! `CORDON_BLESS=1 cargo test -p cordon-core --test stories scenarios` writes what was decided to
 //! `tests/golden/scenarios.txt`; the outcomes that must hold are in the scenarios themselves.
 
-use crate::golden::{every_service, policies, sent};
+use crate::golden::{every_service, policies, received};
 use crate::harness::{judge_with, launch, now, read, root, session_of};
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::judge::{Judge, Judgement};
@@ -43,7 +43,7 @@ fn files() -> Vec<(String, Table)> {
 fn lines() -> Lines {
     let id = |line: &str| {
         let line: Json = serde_json::from_str(line).unwrap();
-        line["id"].as_str().unwrap().to_owned()
+        line["id"]["call"].as_str().unwrap().to_owned()
     };
     let text = read("tests/scenarios/lines.jsonl");
     text.lines()
@@ -102,6 +102,7 @@ fn session(
 /// What is decided on one call of a scenario, and that it is the call that the scenario speaks of.
 fn judged(judge: &mut Judge<'_>, line: &str, call: &Table) -> Result<Judgement, String> {
     let written: Json = serde_json::from_str(line).unwrap();
+    let written = &written["id"];
     let parameters = call
         .get("with")
         .cloned()
@@ -115,7 +116,7 @@ fn judged(judge: &mut Judge<'_>, line: &str, call: &Table) -> Result<Judgement, 
         "lines.jsonl is older than the scenario: run tests/scenarios/lines.py"
     );
     let judgement = judge
-        .judge(sent(line).1, now())
+        .judge(received(&serde_json::from_str(line).unwrap()), now())
         .map_err(|error| error.code().to_owned())?;
     let operation = judgement.call.operation();
     let named = format!("{}:{}", operation.service().name(), operation.name());
@@ -226,7 +227,12 @@ fn no_scenario_is_forgotten() {
         .iter()
         .flat_map(|(_, file)| ["scenario", "waits"].map(|kind| entries(file, kind)))
         .flatten()
-        .map(|entry| text(entry, "id").unwrap().trim_end_matches('b').to_owned())
+        .map(|entry| {
+            text(entry, "id")
+                .unwrap()
+                .trim_end_matches(char::is_lowercase)
+                .to_owned()
+        })
         .collect();
     let expected = (1..=75).map(|number| format!("S{number:02}"));
     let expected: BTreeSet<String> = expected

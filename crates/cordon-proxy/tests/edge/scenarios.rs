@@ -24,7 +24,7 @@ fn lines() -> BTreeMap<String, Value> {
     read("lines.jsonl")
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .map(|line| (line["id"].as_str().unwrap().to_owned(), line))
+        .map(|line| (line["id"]["call"].as_str().unwrap().to_owned(), line))
         .collect()
 }
 
@@ -132,7 +132,7 @@ async fn check_stopped(environment: &'static str, ids: &[&str]) {
         let mut talk = world.connect_to(&host).await;
         talk.send(&bytes).await;
         let answer = talk.answer().await;
-        let what = format!("{} {}", line["id"], line["do"]);
+        let what = format!("{} {}", line["id"]["call"], line["id"]["do"]);
         assert!(matches!(answer.status, 400 | 403), "{what} got {answer:?}");
         let reference = answer
             .header("x-cordon-ref")
@@ -141,7 +141,12 @@ async fn check_stopped(environment: &'static str, ids: &[&str]) {
         let record = recorded
             .unwrap_or_else(|| panic!("{what} is not recorded"))
             .record;
-        let operation = line["do"].as_str().unwrap().split(':').nth(1).unwrap();
+        let operation = line["id"]["do"]
+            .as_str()
+            .unwrap()
+            .split(':')
+            .nth(1)
+            .unwrap();
         assert_eq!(&*record.operation, operation, "{what}");
         assert!(!record.outcome.allowed(), "{what}");
         assert_eq!(

@@ -5,6 +5,10 @@ use crate::machine::{Classified, Reader};
 use crate::output;
 use clap::Args;
 use cordon_aws::arn::AccountId;
+use cordon_aws::call::Call;
+use cordon_aws::catalog::Effect;
+use cordon_aws::classify;
+use cordon_core::fact::Fact;
 use std::process::ExitCode;
 
 /// Name the AWS calls in HTTP requests.
@@ -37,7 +41,10 @@ impl Classify {
             let answer = match line {
                 Err(refused) => Classified::refused(refused.id, refused.error),
                 Ok(line) => match reader.identify(&line) {
-                    Ok(call) => Classified::of(line.id, &call, Vec::new()),
+                    Ok(call) => {
+                        let facts = told(&call);
+                        Classified::of(line.id, &call, facts)
+                    }
                     Err(error) => Classified::refused(line.id, error),
                 },
             };
@@ -45,4 +52,20 @@ impl Classify {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The facts that the call tells by itself; what needs a task, a ledger or a read is told by
+/// `cordon decide` and the proxy.
+fn told(call: &Call) -> Vec<&'static str> {
+    let effects = classify::effects(call.operation(), call.parameters(), call.accesses());
+    let known = |word: &&str| Fact::ALL.iter().any(|fact| fact.as_str() == *word);
+    let credentials = call.operation().returns_credentials();
+    let unsigned = call.operation().unsigned();
+    effects
+        .into_iter()
+        .map(Effect::as_str)
+        .filter(known)
+        .chain(credentials.then_some(Fact::ReturnsCredentials.as_str()))
+        .chain(unsigned.then_some(Fact::NeedsNoSignature.as_str()))
+        .collect()
 }
