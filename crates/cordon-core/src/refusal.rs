@@ -183,6 +183,11 @@ impl Refusal {
         }
     }
 
+    /// Says that another call for the same got this answer before.
+    pub fn repeats(&mut self, earlier: &Reference) {
+        self.message = format!("Same answer as {earlier}. {}", self.message);
+    }
+
     fn denied(message: String) -> Self {
         Self {
             code: None,

@@ -10,21 +10,24 @@ use crate::line::Line;
 use crate::trace::chain;
 use cordon_aws::call::Class;
 use cordon_core::decide::Outcome;
-use cordon_core::names::TaskId;
-use cordon_core::record::{CallRecord, RecordedOutcome};
-use cordon_store::{CallFilter, StoreError, TaskState};
+use cordon_core::names::{Reference, TaskId};
+use cordon_core::record::{AccessRecord, CallRecord, RecordedOutcome};
+use cordon_store::{CallFilter, StoreError, StoredCall, TaskState};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// So many denials of destroying calls ...
 const DENIALS: u32 = 3;
 /// ... within this time.
 const WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// What is asked about a denied call once its record was kept.
+/// What is asked about a denied call.
 #[derive(Debug)]
 pub(super) struct Denied {
     task: TaskId,
     at: Timestamp,
+    /// What it would have destroyed.
+    targets: BTreeSet<Box<str>>,
 }
 
 impl Denied {
@@ -37,7 +40,18 @@ impl Denied {
         Some(Self {
             task,
             at: record.at,
+            targets: targets(record),
         })
+    }
+
+    /// The denial before of a call that would have destroyed the same, by whatever route. Nothing
+    /// where that cannot be read: the answer is the same, and only its words do not say so.
+    pub(super) async fn repeats(&self, line: &Line) -> Option<Reference> {
+        let earlier = self.earlier(line).await.ok()?;
+        let same = earlier
+            .into_iter()
+            .find(|call| targets(&call.record) == self.targets)?;
+        same.record.reference.parse().ok()
     }
 
     /// Pauses the task if this denial was one too many. A failure is told and changes nothing: the
@@ -58,7 +72,8 @@ impl Denied {
         }
     }
 
-    async fn pause(&self, line: &Line) -> Result<bool, StoreError> {
+    /// The denials of destroying calls that count, newest first, no more than decide.
+    async fn earlier(&self, line: &Line) -> Result<Vec<StoredCall>, StoreError> {
         let filter = CallFilter {
             task: Some(self.task.clone()),
             verdict: Some(RecordedOutcome::Decided(Outcome::Deny)),
@@ -67,7 +82,11 @@ impl Denied {
             limit: Some(DENIALS),
             ..CallFilter::default()
         };
-        let denials = line.store.search(&filter).await?.len();
+        line.store.search(&filter).await
+    }
+
+    async fn pause(&self, line: &Line) -> Result<bool, StoreError> {
+        let denials = self.earlier(line).await?.len();
         if denials < usize::try_from(DENIALS).unwrap_or(usize::MAX) {
             return Ok(false);
         }
@@ -82,4 +101,10 @@ impl Denied {
             _ => Ok(false),
         }
     }
+}
+
+fn targets(record: &CallRecord) -> BTreeSet<Box<str>> {
+    let destroys = |access: &&AccessRecord| access.class == Class::Destroy.as_str();
+    let accesses = record.accesses.iter().filter(destroys);
+    accesses.map(|access| access.resource.clone()).collect()
 }

@@ -59,14 +59,19 @@ pub(super) async fn unidentified(
 pub(super) async fn stop(
     line: &Line,
     mut record: CallRecord,
-    refusal: Refusal,
+    mut refusal: Refusal,
     reference: Reference,
     shape: ErrorShape,
 ) -> Stopped {
+    let denied = Denied::of(&record, refusal.verdict == "paused");
+    if let Some(denied) = &denied
+        && let Some(earlier) = denied.repeats(line).await
+    {
+        refusal.repeats(&earlier);
+    }
     record.code = rescue::code(&refusal, shape).into();
     record.message = refusal.message.as_str().into();
     tell(line, &record, outcome(&record, &refusal), None);
-    let denied = Denied::of(&record, refusal.verdict == "paused");
     keep(line, record).await;
     if let Some(denied) = denied {
         denied.weigh(line).await;

@@ -85,6 +85,26 @@ async fn the_third_denied_deletion_pauses_the_task_to_reads() {
 }
 
 #[tokio::test]
+async fn asking_again_for_the_same_gets_the_same_answer_and_is_told_so() {
+    let stage = Stage::new().await;
+    let first = stage.agent.send(&deletion(&stage, "a")).await;
+    assert!(!first.text().contains("Same answer"), "{}", first.text());
+    let other = stage.agent.send(&deletion(&stage, "b")).await;
+    assert!(!other.text().contains("Same answer"), "{}", other.text());
+    // Of one object, but by the call for many.
+    let body = b"<Delete><Object><Key>a</Key></Object></Delete>";
+    let many = stage
+        .agent
+        .s3(Method::POST, "/reports", Some("delete="), &[], body);
+    let again = stage.agent.send(&many).await;
+    let expected = format!("Same answer as {}.", first.header("x-cordon-ref").unwrap());
+    assert!(again.text().contains(&expected), "{}", again.text());
+    let reference = again.header("x-cordon-ref").unwrap();
+    let record = stage.call(reference).await.record;
+    assert!(record.message.contains(&expected), "{}", record.message);
+}
+
+#[tokio::test]
 async fn other_refusals_pause_nothing() {
     let stage = Stage::new().await;
     for _ in 0..5 {
