@@ -77,6 +77,69 @@ impl Call {
     pub fn accesses(&self) -> &[Access] {
         &self.accesses
     }
+    /// A call of another operation of the same service, at the same place, in the same protocol:
+    /// what Cordon asks itself to know what this call does. Nothing where there is no such
+    /// operation, or where it would go to another host.
+    #[must_use]
+    pub fn beside(&self, operation: &str, parameters: Value) -> Option<Self> {
+        let operation = self.service().operation(operation)?;
+        if !operation.host_prefix().is_empty() || self.route.bucket_in_host {
+            return None;
+        }
+        let account = self.account.as_ref();
+        let accesses = crate::resource::accesses(
+            operation,
+            &parameters,
+            &self.partition,
+            &self.region,
+            account,
+        );
+        Some(Self {
+            operation,
+            accesses: accesses.ok()?,
+            parameters,
+            route: Route {
+                host: self.route.host.clone(),
+                bucket_in_host: false,
+                query_by_get: false,
+                queue_path: None,
+            },
+            protocol: self.protocol,
+            region: self.region.clone(),
+            partition: self.partition.clone(),
+            account: account.cloned(),
+        })
+    }
+
+    /// The call as it was seen to be: its own accesses of the class `itself` where that is less
+    /// than its parameters made them, and one more access for each resource behind it.
+    #[must_use]
+    pub fn seen(
+        mut self,
+        itself: Option<Class>,
+        implied: impl IntoIterator<Item = Access>,
+    ) -> Self {
+        if let Some(itself) = itself {
+            for access in &mut self.accesses {
+                access.class = access.class.min(itself);
+            }
+        }
+        self.accesses.extend(implied);
+        self
+    }
+
+    /// The call with the text parameter `name` as the service itself writes it: an id in the place
+    /// of a name that could come to mean something else.
+    #[must_use]
+    pub fn pinned(mut self, name: &str, id: &str) -> Self {
+        if let Value::Structure(members) = &mut self.parameters
+            && let Some(Value::String(text)) = members.get_mut(name)
+        {
+            *text = id.into();
+        }
+        self
+    }
+
     /// How to write the request again.
     #[must_use]
     pub fn route(&self) -> &Route {

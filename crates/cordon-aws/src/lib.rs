@@ -11,6 +11,7 @@
 //!                                                        catalog
 //! ```
 
+pub mod answer;
 pub mod arn;
 pub mod call;
 pub mod catalog;

@@ -207,6 +207,7 @@ fn knowledge() -> Knowledge<'static> {
         ledger: &NOTHING_DONE,
         last_minute: 0,
         unverified: BTreeSet::new(),
+        seen: None,
     }
 }
 

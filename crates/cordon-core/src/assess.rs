@@ -9,6 +9,7 @@ use crate::fact::Fact;
 use crate::guard::{GUARDS, Sight};
 use crate::identify::Identified;
 use crate::ledger::{Changes, Ledger, Used};
+use crate::look::Seen;
 use crate::names::{Environment, Reference};
 use crate::session::Session;
 use cordon_aws::arn::{AccountId, Arn, Region};
@@ -30,6 +31,8 @@ pub struct Knowledge<'a> {
     pub last_minute: u32,
     /// Facts that a failed read leaves open.
     pub unverified: BTreeSet<Fact>,
+    /// What was seen of the call, where it needs a look and that came to its end.
+    pub seen: Option<&'a Seen>,
 }
 
 /// A call with all that policy weighs. Only [`assess`] makes one.
@@ -99,7 +102,10 @@ impl Assessed {
 
 /// Lets every guard look at the call.
 #[must_use]
-pub fn assess(identified: Identified, knowledge: &Knowledge<'_>) -> Assessed {
+pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed {
+    if let Some(seen) = knowledge.seen {
+        identified.call = seen.told(identified.call);
+    }
     let call = &identified.call;
     let session = &identified.session;
     let accesses: Vec<AssessedAccess> = call

@@ -34,13 +34,21 @@ pub enum Ingress {
     Endpoint,
     /// `cordon decide` and `classify`, MCP.
     Offline,
+    /// Cordon itself, to see what a call would do.
+    Own,
 }
 
 impl Ingress {
     /// Every way in.
-    pub const ALL: [Self; 4] = [Self::Connect, Self::Forward, Self::Endpoint, Self::Offline];
+    pub const ALL: [Self; 5] = [
+        Self::Connect,
+        Self::Forward,
+        Self::Endpoint,
+        Self::Offline,
+        Self::Own,
+    ];
 
-    /// `connect`, `forward`, `endpoint`, `offline`.
+    /// `connect`, `forward`, `endpoint`, `offline`, `own`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +56,7 @@ impl Ingress {
             Self::Forward => "forward",
             Self::Endpoint => "endpoint",
             Self::Offline => "offline",
+            Self::Own => "own",
         }
     }
 }

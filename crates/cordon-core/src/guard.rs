@@ -13,6 +13,7 @@ mod partition;
 mod protection;
 mod public;
 mod recreation;
+mod replacement;
 mod retention;
 mod role;
 mod scale;
@@ -85,6 +86,7 @@ pub const GUARDS: &[Guard] = &[
     protection::GUARD,
     public::GUARD,
     recreation::GUARD,
+    replacement::GUARD,
     retention::GUARD,
     role::GUARD,
     scale::GUARD,

@@ -1,9 +1,10 @@
 //! Stage 2: what the request does. Takes [`Authenticated`]; gives [`Identified`], the call.
 
 use crate::authenticate::{Authenticated, Ingress, Received};
+use crate::look::Read;
 use crate::names::Reference;
 use crate::session::Session;
-use cordon_aws::call::Call;
+use cordon_aws::call::{Call, Class};
 use cordon_aws::catalog::Catalog;
 use cordon_aws::identify::{IdentifyError, Known};
 use cordon_aws::request::Body;
@@ -19,8 +20,18 @@ pub struct Identified {
     pub(crate) reference: Reference,
     pub(crate) ingress: Ingress,
     pub(crate) arrived: Timestamp,
-    /// The proof that the session signed; nothing for what is only judged and never signed.
-    pub(crate) verified: Option<Verified>,
+    pub(crate) origin: Origin,
+}
+
+/// Where an identified call comes from, and so whether it can leave.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// An agent, with the proof that its session signed.
+    Signed(Box<Verified>),
+    /// Cordon itself: a read, to see what a call of the session would do.
+    Own,
+    /// Nobody: it is judged only, and never leaves.
+    Judged,
 }
 
 impl Identified {
@@ -38,6 +49,21 @@ impl Identified {
     #[must_use]
     pub fn reference(&self) -> &Reference {
         &self.reference
+    }
+
+    /// A read of Cordon's own for the session of this call, to be decided as one of the agent's;
+    /// nothing where it is no read of configuration.
+    #[must_use]
+    pub fn beside(&self, read: &Read, reference: Reference, now: Timestamp) -> Option<Self> {
+        let call = self.call.beside(read.operation, read.parameters.clone())?;
+        (call.class() == Class::Observe).then(|| Self {
+            call,
+            session: Arc::clone(&self.session),
+            reference,
+            ingress: Ingress::Own,
+            arrived: now,
+            origin: Origin::Own,
+        })
     }
 }
 
@@ -82,7 +108,7 @@ pub fn identify(
             reference: received.reference,
             ingress: received.ingress,
             arrived: received.arrived,
-            verified: Some(verified),
+            origin: Origin::Signed(Box::new(verified)),
         }),
         Err(error) => Err(Unidentified {
             received: Box::new(received),

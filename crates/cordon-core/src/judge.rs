@@ -10,7 +10,7 @@ use crate::authenticate::{AuthenticateError, Received, authenticate};
 use crate::decide::{Circumstances, Decision, Posture, Verdict, decide};
 use crate::digest::Digest;
 use crate::fact::Fact;
-use crate::identify::{Identified, identify};
+use crate::identify::{Identified, Origin, identify};
 use crate::ledger::Ledger;
 use crate::names::ApproverGroup;
 use crate::policy::Policies;
@@ -171,7 +171,7 @@ impl<'p> Judge<'p> {
             reference: received.reference,
             ingress: received.ingress,
             arrived: received.arrived,
-            verified: None,
+            origin: Origin::Judged,
         })
     }
 
@@ -190,6 +190,8 @@ impl<'p> Judge<'p> {
             ledger: &self.ledger,
             last_minute: u32::try_from(self.recent.len()).unwrap_or(u32::MAX),
             unverified: BTreeSet::new(),
+            // There is no cloud to look at.
+            seen: None,
         };
         assess(identified, &knowledge)
     }

@@ -24,6 +24,7 @@ pub mod guard;
 pub mod identify;
 pub mod judge;
 pub mod ledger;
+pub mod look;
 pub mod names;
 pub mod policy;
 pub mod record;

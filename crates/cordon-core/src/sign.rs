@@ -3,6 +3,7 @@
 //! that streams only as its verified content.
 
 use crate::decide::Permit;
+use crate::identify::Origin;
 use cordon_aws::emit::{Emission, HostStyle, emit};
 use cordon_aws::sigv4::{
     Framing, PayloadReader, SigningCredentials, SigningTarget, StreamPayload, Transport, Verified,
@@ -98,8 +99,10 @@ pub fn sign(
 ) -> Result<Outbound, SignError> {
     let identified = permit.assessed.identified;
     let call = &identified.call;
-    let Some(verified) = &identified.verified else {
-        return Err(SignError::Unsigned);
+    let verified = match &identified.origin {
+        Origin::Signed(verified) => Some(&**verified),
+        Origin::Own => None,
+        Origin::Judged => return Err(SignError::Unsigned),
     };
     let mut emission = emit(call, upstream.style);
     let authority = match upstream.style {
@@ -108,14 +111,17 @@ pub fn sign(
     };
     let target = SigningTarget {
         authority: &authority,
-        service: signing_name(verified, call.service().signing_name()),
+        service: match verified {
+            Some(verified) => signing_name(verified, call.service().signing_name()),
+            None => call.service().signing_name(),
+        },
         region: call.region(),
         transport: upstream.transport,
     };
-    let content = verified.payload_reader();
-    let stream = match &content {
+    let content = verified.and_then(Verified::payload_reader);
+    let stream = match verified.filter(|_| content.is_some()) {
         None => None,
-        Some(_) => Some(StreamPayload {
+        Some(verified) => Some(StreamPayload {
             mode: verified.payload_mode().clone(),
             length: verified.decoded_length().ok_or(SignError::Length)?,
         }),

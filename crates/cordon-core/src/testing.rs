@@ -41,6 +41,7 @@ pub(crate) fn actions() -> Arc<Actions> {
         ("secretsmanager:BatchGetSecretValue", Data),
         ("secretsmanager:RotateSecret", Disrupt),
         ("cloudtrail:StopLogging", Weaken),
+        ("cloudformation:UpdateStack", Update),
         ("iam:GetRole", Observe),
         ("iam:PassRole", Identity),
         ("iam:DeleteRole", Destroy),

@@ -147,6 +147,8 @@ pub struct Deadlines {
     pub answer: Duration,
     /// Between two pieces of an answer's body.
     pub answer_idle: Duration,
+    /// All reads by which Cordon looks into one call before it decides.
+    pub look: Duration,
     /// A tunnel on which nothing moves.
     pub tunnel_idle: Duration,
 }
@@ -178,6 +180,7 @@ impl Default for Deadlines {
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(910),
             answer_idle: Duration::from_secs(60),
+            look: Duration::from_secs(2),
             tunnel_idle: Duration::from_secs(300),
         }
     }

@@ -10,6 +10,7 @@ use cordon_core::decide::Circumstances;
 use cordon_core::fact::Fact;
 use cordon_core::identify::Identified;
 use cordon_core::ledger::Ledger;
+use cordon_core::look::Seen;
 use cordon_store::StoreError;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -19,7 +20,9 @@ use std::sync::Arc;
 pub(crate) struct Gathered {
     ledger: Arc<Ledger>,
     last_minute: u32,
-    unverified: BTreeSet<Fact>,
+    pub(crate) unverified: BTreeSet<Fact>,
+    /// What was seen of the call, where it needs a look.
+    pub(crate) seen: Option<Seen>,
     pub(crate) circumstances: Circumstances,
 }
 
@@ -31,6 +34,7 @@ impl Gathered {
             ledger: &self.ledger,
             last_minute: self.last_minute,
             unverified: self.unverified.clone(),
+            seen: self.seen.as_ref(),
         }
     }
 }
@@ -71,6 +75,7 @@ pub(crate) async fn gather(
         ledger,
         last_minute,
         unverified,
+        seen: None,
         circumstances: Circumstances {
             approvals: BTreeSet::new(),
             posture: snapshot.posture,

@@ -1,7 +1,7 @@
 //! The line: one request from its head to its answer, one call per stage.
 //!
 //! ```text
-//! read ─► authenticate ─► identify ─► gather ─► assess ─► decide ─► record ─► mint ─► sign
+//! read ─► authenticate ─► identify ─► gather (look) ─► assess ─► decide ─► record ─► mint ─► sign
 //!      ─► forward ─► close (the outcome is recorded)
 //! ```
 //! Each stage takes what only the one before it makes, so none can be left out. What stops a
@@ -10,6 +10,7 @@
 //! outcome is recorded.
 
 mod depart;
+mod look;
 mod outcome;
 mod pause;
 mod record;
@@ -79,12 +80,13 @@ async fn carry(
         ..guessed
     };
 
-    let gathered = gather(line, &identified, &snapshot, now).await;
+    let mut gathered = gather(line, &identified, &snapshot, now).await;
+    look::look(line, client, &identified, &snapshot, &mut gathered).await;
     let assessed = assess(identified, &gathered.knowledge(&snapshot));
     let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
     let decided = line.meter.took(Stage::Decide, began);
 
-    let (permit, recorded) = record::record(line, decision, &signature, shape, now).await?;
+    let (permit, recorded) = record::record(line, decision, Some(&signature), shape, now).await?;
     let departure = depart::Departure::of(line, &permit, shape, decided);
     let outcome = depart::depart(line, client, permit, &recorded, &departure).await;
     depart::close(line, recorded, &departure, outcome).await

@@ -141,6 +141,7 @@ impl Desk {
             ledger: &Ledger::default(),
             last_minute: 0,
             unverified: BTreeSet::new(),
+            seen: None,
         };
         let circumstances = Circumstances {
             approvals: BTreeSet::new(),

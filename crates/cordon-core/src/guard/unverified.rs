@@ -14,7 +14,8 @@ pub(super) const GUARD: Guard = Guard {
 };
 
 fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
-    if sight.has(Effect::MayReplace) || sight.has(Effect::Unread) {
+    let may_replace = sight.has(Effect::MayReplace) && sight.knowledge.seen.is_none();
+    if may_replace || sight.has(Effect::Unread) {
         facts.insert(Fact::Unverified);
     }
 }

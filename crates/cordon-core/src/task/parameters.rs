@@ -39,6 +39,11 @@ impl Task {
             || self.destroy.iter().chain(&self.replace).any(target)
     }
 
+    /// Whether the task names `arn` under `[replace]`.
+    pub(crate) fn replaces(&self, arn: &str) -> bool {
+        self.replace.iter().any(|target| target.arn.as_str() == arn)
+    }
+
     /// Whether the task names `action` on `arn`.
     pub(crate) fn names(&self, action: &str, arn: &str) -> bool {
         let Some(index) = self.actions.index(action) else {

@@ -52,6 +52,7 @@ fn permit(authenticated: Authenticated) -> Permit {
         ledger: &Ledger::default(),
         last_minute: 0,
         unverified: BTreeSet::new(),
+        seen: None,
     };
     let circumstances = Circumstances {
         approvals: BTreeSet::new(),

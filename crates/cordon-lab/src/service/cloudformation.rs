@@ -34,6 +34,7 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("DescribeStacks", describe_access, describe_stacks),
         Operation::new("DescribeStackEvents", on_stack, describe_events),
         Operation::new("DescribeStackResources", on_stack, describe_resources),
+        Operation::new("ListStackResources", on_stack, list_resources),
         Operation::new("GetTemplate", on_stack, template_text),
         Operation::new("CreateStack", on_stack_and_role, create_stack),
         Operation::new("UpdateStack", on_stack_and_role, update_stack),
@@ -184,6 +185,23 @@ fn describe_resources(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fa
         .collect();
     Ok(Answer::fields(
         json!({"StackResources": {"member": members}}),
+    ))
+}
+
+fn list_resources(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    let stack = find(call, estate)?;
+    let members = stack.resources.iter().map(|(logical, held)| {
+        json!({
+            "LogicalResourceId": logical,
+            "PhysicalResourceId": held.physical,
+            "ResourceType": held.kind.name(),
+            "LastUpdatedTimestamp": iso(held.changed),
+            "ResourceStatus": "CREATE_COMPLETE",
+        })
+    });
+    let members: Vec<Value> = members.collect();
+    Ok(Answer::fields(
+        json!({"StackResourceSummaries": {"member": members}}),
     ))
 }
 

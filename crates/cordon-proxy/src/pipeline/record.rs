@@ -13,11 +13,12 @@ use cordon_core::session::Session;
 use cordon_store::{Budget, RecordError, Recorded};
 use jiff::Timestamp;
 
-/// Writes the decision down. An allowed call goes on with the proof that it was.
+/// Writes the decision down. An allowed call goes on with the proof that it was. Only Cordon's own
+/// reads have no `signature`.
 pub(super) async fn record(
     line: &Line,
     decision: Decision,
-    signature: &Signature,
+    signature: Option<&Signature>,
     shape: ErrorShape,
     now: Timestamp,
 ) -> Result<(Permit, Recorded), Stopped> {
@@ -33,7 +34,7 @@ pub(super) async fn record(
     if let Some(failure) = seen_before(line, &permit, signature, now) {
         let refusal = Refusal::of_failure(failure, &reference);
         let stopped = stop(line, rejected(record), refusal, reference, shape).await;
-        if failure == Failure::Replayed {
+        if let (Failure::Replayed, Some(signature)) = (failure, signature) {
             tokio::time::sleep(signature.rest_of_second(line.clock.now())).await;
         }
         return Err(stopped);
@@ -49,12 +50,15 @@ pub(super) async fn record(
 fn seen_before(
     line: &Line,
     permit: &Permit,
-    signature: &Signature,
+    signature: Option<&Signature>,
     now: Timestamp,
 ) -> Option<Failure> {
     if !permit.assessed().call().mutates() {
         return None;
     }
+    let Some(signature) = signature else {
+        return Some(Failure::Replayed);
+    };
     match line.replays.see(signature, now) {
         Sighting::First => None,
         Sighting::Again => Some(Failure::Replayed),

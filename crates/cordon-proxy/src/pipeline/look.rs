@@ -1,0 +1,148 @@
+//! Looking: what a call would do that only AWS can tell, asked with reads of Cordon's own.
+//!
+//! Each read goes down the same line as one of the agent's: decided by the same task and policies,
+//! recorded, minted for, signed. Cordon sees no more than the task may, and the record tells what
+//! it looked at. A look that fails is the fact `unverified`, and the call stays as severe as its
+//! parameters make it.
+
+use super::depart::{self, DepartError, Departure};
+use super::record::record;
+use crate::forward::{AnswerBody, Answered, ForwardError};
+use crate::gather::Gathered;
+use crate::http1::Connection;
+use crate::line::Line;
+use crate::live::Snapshot;
+use crate::trace::chain;
+use cordon_aws::answer::Answer;
+use cordon_aws::error_shape::ErrorShape;
+use cordon_core::assess::assess;
+use cordon_core::decide::decide;
+use cordon_core::fact::Fact;
+use cordon_core::identify::Identified;
+use cordon_core::look::{Look, LookError, Seen};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// Bytes of one answer.
+const LARGEST: usize = 1024 * 1024;
+
+/// Why a call could not be looked into.
+#[derive(Debug, thiserror::Error)]
+enum Unseen {
+    #[error("Cordon has no way to ask for it")]
+    NoWay,
+    #[error("the read that would tell was refused: {0}")]
+    Refused(String),
+    #[error("the read that would tell was answered with {0}")]
+    Status(u16),
+    #[error("the answer could not be read")]
+    Unread,
+    #[error("it took longer than {0:?}")]
+    TooSlow(Duration),
+    #[error(transparent)]
+    Look(#[from] LookError),
+}
+
+/// Looks into a call that needs it, and adds to what was gathered.
+pub(super) async fn look(
+    line: &Line,
+    client: &mut Connection,
+    identified: &Identified,
+    snapshot: &Snapshot,
+    gathered: &mut Gathered,
+) {
+    let Some(look) = Look::of(identified.call()) else {
+        return;
+    };
+    match see(line, client, identified, snapshot, gathered, look).await {
+        Ok(seen) => gathered.seen = Some(seen),
+        Err(error) => {
+            tracing::warn!(
+                reference = %identified.reference(),
+                operation = identified.call().operation().name(),
+                error = %chain(&error),
+                "what a call would do could not be looked at"
+            );
+            gathered.unverified.insert(Fact::Unverified);
+        }
+    }
+}
+
+async fn see(
+    line: &Line,
+    client: &mut Connection,
+    identified: &Identified,
+    snapshot: &Snapshot,
+    gathered: &Gathered,
+    mut look: Look,
+) -> Result<Seen, Unseen> {
+    let patience = line.bounds.deadlines.look;
+    let began = Instant::now();
+    while let Some(read) = look.next() {
+        let left = patience.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Err(Unseen::TooSlow(patience));
+        }
+        let now = line.clock.now();
+        let read = identified.beside(read, line.references.next(now), now);
+        let read = read.ok_or(Unseen::NoWay)?;
+        let answer = ask(line, client, read, snapshot, gathered, left).await?;
+        look.learn(identified.call(), &answer)?;
+    }
+    Ok(look.finish())
+}
+
+/// One read of Cordon's own, down the line.
+async fn ask(
+    line: &Line,
+    client: &mut Connection,
+    read: Identified,
+    snapshot: &Snapshot,
+    gathered: &Gathered,
+    patience: Duration,
+) -> Result<Answer, Unseen> {
+    let protocol = read.call().protocol();
+    let shape = ErrorShape {
+        protocol,
+        s3: false,
+        head: false,
+    };
+    let decided = Instant::now();
+    let assessed = assess(read, &gathered.knowledge(snapshot));
+    let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
+    let refused = |stopped: super::stop::Stopped| Unseen::Refused(stopped.refusal.message);
+    let (permit, recorded) = record(line, decision, None, shape, line.clock.now())
+        .await
+        .map_err(refused)?;
+    let departure = Departure::of(line, &permit, shape, decided);
+    let departing = depart::depart(line, client, permit, &recorded, &departure);
+    let outcome = timeout(patience, departing)
+        .await
+        .unwrap_or_else(|_| Err(DepartError::Forward(ForwardError::TimedOut(patience))));
+    let answered = depart::close(line, recorded, &departure, outcome)
+        .await
+        .map_err(refused)?;
+    let Answered { status, body, .. } = answered;
+    if !status.is_success() {
+        body.discard().await;
+        return Err(Unseen::Status(status.as_u16()));
+    }
+    let bytes = timeout(patience, whole(body))
+        .await
+        .map_err(|_| Unseen::TooSlow(patience))?;
+    bytes
+        .and_then(|bytes| Answer::read(protocol, &bytes))
+        .ok_or(Unseen::Unread)
+}
+
+/// A whole body; nothing where it breaks off or is larger than any that Cordon asks for.
+async fn whole(mut body: AnswerBody) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await.ok()? {
+        if bytes.len() + piece.len() > LARGEST {
+            return None;
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Some(bytes)
+}
