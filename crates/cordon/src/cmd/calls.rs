@@ -7,7 +7,7 @@ use crate::output::{self, Format};
 use crate::wiring;
 use clap::{Args, Subcommand};
 use cordon_core::decide::Outcome;
-use cordon_core::record::RecordedOutcome;
+use cordon_core::record::{CallResult, RecordedOutcome};
 use cordon_store::{CallFilter, Store, StoredCall};
 use jiff::Timestamp;
 use std::process::ExitCode;
@@ -134,13 +134,29 @@ fn show(call: &StoredCall, format: Format) {
     let time = record.at.to_string();
     let time = time.get(11..19).unwrap_or_default();
     output::line(format_args!(
-        "{time}  {:10} {:1} {:42} {:36} {style}{verdict:8}{style:#} {}",
+        "{time}  {:10} {:1} {:42} {:36} {style}{verdict:8}{style:#} {:9} {}",
         record.task,
         symbol(record.class),
         output::inert(&operation, 42),
         output::inert(&format!("{target}{more}"), 36),
+        became(call),
         record.reference,
     ));
+}
+
+/// What became of a call that was let go, in a word; nothing where it went well.
+fn became(call: &StoredCall) -> String {
+    let Some(closed) = &call.closed else {
+        let open = call.record.outcome.allowed().then_some("open");
+        return open.unwrap_or_default().to_owned();
+    };
+    match &closed.result {
+        CallResult::Answered { status, .. } if *status < 400 => String::new(),
+        CallResult::Answered { status, .. } => status.to_string(),
+        CallResult::Faulted { fault, .. } => fault.as_str().to_owned(),
+        CallResult::Indeterminate { .. } => "not known".to_owned(),
+        CallResult::NotSent { .. } => "not sent".to_owned(),
+    }
 }
 
 /// One symbol for what a call does; reads have none.
