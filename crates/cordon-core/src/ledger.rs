@@ -82,9 +82,32 @@ impl Ledger {
     pub fn reserve(&mut self, changes: &Changes) {
         self.used = self.used.plus(changes.cost);
         for arn in &changes.destroys {
-            self.created.remove(arn);
-            self.destroyed.insert(arn.clone());
+            self.lose(arn);
         }
+    }
+
+    /// A resource is gone. What the task had made itself may be made again: nothing of before the
+    /// task is replaced by that.
+    pub fn lose(&mut self, arn: &Arn) {
+        match self.owned(arn).cloned() {
+            Some(own) => self.created.remove(&own),
+            None => self.destroyed.insert(arn.clone()),
+        };
+    }
+
+    /// The resource of the task's own that `arn` stands for: itself, or the Beanstalk environment
+    /// of that name, which is one in its account and region and goes without its application.
+    #[must_use]
+    pub fn owned(&self, arn: &Arn) -> Option<&Arn> {
+        if let Some(own) = self.created.get(arn) {
+            return Some(own);
+        }
+        let name = environment_name(arn)?;
+        self.created.iter().find(|own| {
+            (own.partition(), own.region(), own.account())
+                == (arn.partition(), arn.region(), arn.account())
+                && environment_name(own) == Some(name)
+        })
     }
 
     /// The call succeeded: what it created belongs to the task.
@@ -113,8 +136,7 @@ impl Ledger {
     /// Whether the task created `arn` and still has it.
     #[must_use]
     pub fn owns(&self, arn: &str) -> bool {
-        arn.parse()
-            .is_ok_and(|arn: Arn| self.created.contains(&arn))
+        arn.parse().is_ok_and(|arn: Arn| self.owned(&arn).is_some())
     }
 
     /// Whether making `arn` would make again what the task destroyed: same service, type, name,
@@ -188,6 +210,14 @@ fn identity(arn: &Arn) -> Option<String> {
 
 /// Services for which `Web` and `web` are one name.
 const FOLDED: [&str; 5] = ["elasticache", "memorydb", "rds", "rds-db", "redshift"];
+
+/// The name in `environment/APPLICATION/NAME` of Elastic Beanstalk.
+fn environment_name(arn: &Arn) -> Option<&str> {
+    let rest = arn.resource().strip_prefix("environment/")?;
+    let (_, name) = rest.split_once('/')?;
+    (arn.service() == "elasticbeanstalk" && !name.is_empty() && !name.contains(['*', '?']))
+        .then_some(name)
+}
 
 fn random_end<'a>(resource: &'a str, joint: &str, length: usize) -> &'a str {
     match resource.rsplit_once(joint) {
@@ -312,6 +342,51 @@ mod tests {
         assert!(!ledger.owns(TABLE));
         ledger.confirm(&changes);
         assert!(ledger.owns(TABLE));
+    }
+
+    #[test]
+    fn what_the_task_made_itself_it_may_make_again() {
+        let mut ledger = Ledger::default();
+        let made = Changes::of(&[access("dynamodb:CreateTable", Class::Create, TABLE)]);
+        ledger.apply(&made);
+        ledger.apply(&Changes::of(&[access(
+            "dynamodb:DeleteTable",
+            Class::Destroy,
+            TABLE,
+        )]));
+        assert!(!ledger.recreates(TABLE));
+        assert!(!ledger.owns(TABLE));
+        ledger.apply(&made);
+        assert!(ledger.owns(TABLE));
+    }
+
+    #[test]
+    fn an_environment_is_the_tasks_own_by_its_name_alone() {
+        let arn = |rest: &str| format!("arn:aws:elasticbeanstalk:eu-west-1:111122223333:{rest}");
+        let mut ledger = Ledger::default();
+        ledger.apply(&Changes::of(&[access(
+            "elasticbeanstalk:CreateEnvironment",
+            Class::Create,
+            &arn("environment/shop/web"),
+        )]));
+        assert!(ledger.owns(&arn("environment/*/web")));
+        for other in [
+            "environment/*/*",
+            "environment/*/web2",
+            "environment/*/",
+            "application/web",
+        ] {
+            assert!(!ledger.owns(&arn(other)), "{other}");
+        }
+        let elsewhere = arn("environment/*/web").replace("eu-west-1", "eu-west-2");
+        assert!(!ledger.owns(&elsewhere));
+        ledger.apply(&Changes::of(&[access(
+            "elasticbeanstalk:TerminateEnvironment",
+            Class::Destroy,
+            &arn("environment/*/web"),
+        )]));
+        assert!(!ledger.owns(&arn("environment/shop/web")));
+        assert!(!ledger.recreates(&arn("environment/shop/web")));
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl<'j> Plan<'j> {
             .changes
             .destroys
             .iter()
-            .filter(|arn| account.ledger.created.contains(*arn))
+            .filter_map(|arn| account.ledger.owned(arn))
             .cloned()
             .collect();
         account.charge(call, budget)?;

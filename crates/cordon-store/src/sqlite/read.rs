@@ -283,10 +283,7 @@ async fn ledger(
             "created" => {
                 ledger.created.insert(arn);
             }
-            _ => {
-                ledger.created.remove(&arn);
-                ledger.destroyed.insert(arn);
-            }
+            _ => ledger.lose(&arn),
         }
     }
     Ok(ledger)
