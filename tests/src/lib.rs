@@ -27,6 +27,7 @@ pub mod lab;
 pub mod process;
 pub mod program;
 pub mod recorder;
+pub mod shop;
 pub mod signer;
 pub mod slow;
 pub mod story;

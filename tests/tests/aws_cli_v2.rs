@@ -1,10 +1,13 @@
 //! The main job with AWS CLI version 2, before both clouds and by both ways in; and the demo.
 
-use cordon_tests::client::Client;
+use cordon_tests::client::{Client, command};
 use cordon_tests::cloud::Kind;
 use cordon_tests::demo::the_demo_goes_as_told_with;
-use cordon_tests::program::Way;
+use cordon_tests::process::run;
+use cordon_tests::program::{Way, task};
+use cordon_tests::shop::{Shop, template};
 use cordon_tests::story::main_job;
+use cordon_tests::tool;
 
 #[test]
 #[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
@@ -28,6 +31,35 @@ fn works_on_its_task_with_lab_by_connect() {
 #[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
 fn works_on_its_task_with_lab_by_the_endpoint() {
     main_job(Client::AwsCliV2, Kind::Lab, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn deploys_a_stack_in_place_and_never_over_a_table() {
+    let shop = Shop::open();
+    let environment = shop.cordon.env(&task("stack"), Way::Connect);
+    let deploy = |template: &str| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("shop.json"), template).expect("it is ours");
+        let mut aws = command(&tool("CORDON_TEST_AWS_CLI_V2"), &environment, folder.path());
+        let arguments = ["cloudformation", "deploy", "--stack-name", "shop"];
+        aws.args(arguments).args(["--template-file", "shop.json"]);
+        run(&mut aws)
+    };
+
+    let replacing = deploy(&template("order", "PROVISIONED", true));
+    assert!(replacing.code != Some(0), "{}", replacing.text());
+    assert!(
+        replacing.text().contains("no-delete-and-recreate")
+            || replacing.text().contains("destroy-needs-named-target"),
+        "{}",
+        replacing.text()
+    );
+    assert!(!shop.reached("ExecuteChangeSet"), "it stayed here");
+
+    let in_place = deploy(&template("id", "PAY_PER_REQUEST", true));
+    assert!(in_place.code == Some(0), "{}", in_place.text());
+    assert!(shop.reached("ExecuteChangeSet"));
 }
 
 #[test]

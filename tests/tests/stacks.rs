@@ -4,92 +4,11 @@
 #![allow(clippy::expect_used, reason = "a story stops at once")]
 
 use cordon_tests::agent::Agent;
-use cordon_tests::cloud::{Cloud, Kind};
-use cordon_tests::lab::ADMIN_ROLE;
-use cordon_tests::program::{Cordon, task};
+use cordon_tests::program::task;
+use cordon_tests::shop::{Shop, VERSION, encoded, removal, template};
 use cordon_tests::signer::Call;
 use cordon_tests::wire::Message;
 use cordon_tests::{ACCOUNT, REGION};
-
-const VERSION: &str = "Version=2010-05-15";
-
-/// A stack with a table and a queue, and whoever runs the cloud.
-struct Shop {
-    cloud: Cloud,
-    cordon: Cordon,
-}
-
-/// The template of the stack: the key of its table, its billing, and whether it has a queue.
-fn template(key: &str, billing: &str, queue: bool) -> String {
-    let queue = match queue {
-        true => r#","Jobs":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"shop-jobs"}}"#,
-        false => "",
-    };
-    format!(
-        r#"{{"Resources":{{"Lanes":{{"Type":"AWS::DynamoDB::Table","Properties":{{
-        "TableName":"lanes","BillingMode":"{billing}",
-        "AttributeDefinitions":[{{"AttributeName":"{key}","AttributeType":"S"}}],
-        "KeySchema":[{{"AttributeName":"{key}","KeyType":"HASH"}}],
-        "ProvisionedThroughput":{{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}}}}}{queue}}}}}"#
-    )
-}
-
-impl Shop {
-    fn open() -> Self {
-        let cloud = Cloud::start(Kind::Lab);
-        let cordon = Cordon::start(&cloud);
-        let shop = Self { cloud, cordon };
-        let role = format!("&RoleARN=arn%3Aaws%3Aiam%3A%3A{ACCOUNT}%3Arole%2F{ADMIN_ROLE}");
-        shop.admin(&format!(
-            "Action=CreateStack&{VERSION}&StackName=shop{role}&TemplateBody={}",
-            encoded(&template("id", "PROVISIONED", true))
-        ));
-        shop
-    }
-
-    /// What whoever runs the cloud does, past Cordon.
-    fn admin(&self, body: &str) -> String {
-        let keys = self.cloud.keys_of(ADMIN_ROLE);
-        let answer = Call::query("cloudformation", body).send(self.cloud.address(), &keys);
-        assert_eq!(answer.target, "200", "{body}: {}", answer.text());
-        answer.text()
-    }
-
-    /// A change set to this template.
-    fn change_set(&self, name: &str, template: &str) {
-        self.admin(&format!(
-            "Action=CreateChangeSet&{VERSION}&StackName=shop&ChangeSetName={name}&TemplateBody={}",
-            encoded(template)
-        ));
-    }
-
-    /// Whether the call reached the cloud for an agent.
-    fn reached(&self, operation: &str) -> bool {
-        let calls = self.cloud.agent_calls();
-        calls.iter().any(|call| call.names(operation))
-    }
-}
-
-/// A task that may delete the stack, and names these resources as well.
-fn removal(stack: &str, named: &str) -> tempfile::NamedTempFile {
-    let text = std::fs::read_to_string(task("stack")).expect("a task of the stories");
-    let destroy =
-        format!("[destroy]\n\"{stack}\" = [\"cloudformation:DeleteStack\"]\n{named}\n[budget]");
-    let file = tempfile::Builder::new()
-        .suffix(".toml")
-        .tempfile()
-        .expect("a file");
-    std::fs::write(file.path(), text.replace("[budget]", &destroy)).expect("it is ours");
-    file
-}
-
-fn encoded(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-        other => format!("%{other:02X}"),
-    };
-    text.bytes().map(byte).collect()
-}
 
 fn execute(agent: &Agent, name: &str) -> Message {
     let body = format!("Action=ExecuteChangeSet&{VERSION}&StackName=shop&ChangeSetName={name}");

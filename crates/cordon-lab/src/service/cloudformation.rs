@@ -9,7 +9,7 @@ mod resource;
 mod stack;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -36,6 +36,7 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("DescribeStackResources", on_stack, describe_resources),
         Operation::new("ListStackResources", on_stack, list_resources),
         Operation::new("GetTemplate", on_stack, template_text),
+        Operation::new("GetTemplateSummary", describe_access, template_summary),
         Operation::new("CreateStack", on_stack_and_role, create_stack),
         Operation::new("UpdateStack", on_stack_and_role, update_stack),
         Operation::new("DeleteStack", on_stack_and_role, delete_stack),
@@ -210,6 +211,24 @@ fn template_text(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> 
     Ok(Answer::fields(
         json!({"TemplateBody": stack.template.text, "StagesAvailable": {"member": ["Original"]}}),
     ))
+}
+
+fn template_summary(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    let template = match call.input().text("TemplateBody") {
+        Some(text) => Template::parse(text)?,
+        None => find(call, estate)?.template.clone(),
+    };
+    let kinds = template.resources.values().map(|wanted| wanted.kind.name());
+    let kinds: BTreeSet<&str> = kinds.collect();
+    let parameters: Vec<Value> = template
+        .parameters()
+        .map(|(name, default)| json!({"ParameterKey": name, "DefaultValue": default, "ParameterType": "String"}))
+        .collect();
+    Ok(Answer::fields(json!({
+        "Parameters": {"member": parameters},
+        "ResourceTypes": {"member": kinds},
+        "Version": "2010-09-09",
+    })))
 }
 
 /// The template and the parameters of a call; an update may keep both.

@@ -51,6 +51,13 @@ fn format_error(text: impl std::fmt::Display) -> Fault {
 }
 
 impl Template {
+    /// Its parameters, each with its default value where it has one.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = (&String, Option<&String>)> {
+        self.parameters
+            .iter()
+            .map(|(name, default)| (name, default.as_ref()))
+    }
+
     /// What a stack has before its first template.
     pub(super) fn none() -> Self {
         Self {
