@@ -138,6 +138,15 @@ pub fn check_story(ran: &Ran, client: &str) {
     assert!(!said.contains('\u{1b}'), "colours without a terminal");
 }
 
+/// A refusal without the sentence that it repeats an earlier one, and whether there was one.
+fn without_repeat(refusal: &str) -> (String, bool) {
+    let parts = refusal.split_once("Same answer as ");
+    match parts.and_then(|(before, after)| Some((before, after.split_once(". ")?.1))) {
+        Some((before, after)) => (format!("{before}{after}"), true),
+        None => (refusal.to_owned(), false),
+    }
+}
+
 /// The agent read each refusal as Cordon wrote it, in the form of the AWS CLI, and the record has
 /// its reference.
 fn check_refusals(ran: &Ran) {
@@ -166,7 +175,10 @@ fn check_refusals(ran: &Ran) {
         if operation != "AddPermission" {
             let task = task(&ran.out);
             let whole = DESTROY.replace("{task}", task).replace("{ref}", &reference);
+            let (refusal, repeats) = without_repeat(refusal);
             assert!(refusal.ends_with(&whole), "{refusal}\nand not:\n{whole}");
+            // Both are for the same environment, so the second is told that it asks again.
+            assert_eq!(repeats, operation == "TerminateEnvironment", "{refusal}");
         }
     }
     let untouched = ran

@@ -183,9 +183,12 @@ impl Refusal {
         }
     }
 
-    /// Says that another call for the same got this answer before.
+    /// Says that another call for the same got this answer before, where the text ends with the
+    /// reference of this one.
     pub fn repeats(&mut self, earlier: &Reference) {
-        self.message = format!("Same answer as {earlier}. {}", self.message);
+        if let Some((said, own)) = self.message.rsplit_once("Ref ") {
+            self.message = format!("{said}Same answer as {earlier}. Ref {own}");
+        }
     }
 
     fn denied(message: String) -> Self {
