@@ -128,16 +128,27 @@ impl Call {
         self
     }
 
-    /// The call with the text parameter `name` as the service itself writes it: an id in the place
-    /// of a name that could come to mean something else.
+    /// The call with ids in the place of names that could come to mean something else, and with the
+    /// resources that it has by them. Nothing where that is no call of the operation.
     #[must_use]
-    pub fn pinned(mut self, name: &str, id: &str) -> Self {
-        if let Value::Structure(members) = &mut self.parameters
-            && let Some(Value::String(text)) = members.get_mut(name)
-        {
-            *text = id.into();
+    pub fn pinned(mut self, pins: &[(&'static str, String)]) -> Option<Self> {
+        let Value::Structure(members) = &mut self.parameters else {
+            return None;
+        };
+        let shape = self.operation.input()?;
+        for (name, id) in pins {
+            shape.members().find(|member| member.name() == *name)?;
+            members.insert((*name).into(), Value::String(id.as_str().into()));
         }
-        self
+        let accesses = crate::resource::accesses(
+            self.operation,
+            &self.parameters,
+            &self.partition,
+            &self.region,
+            self.account.as_ref(),
+        );
+        self.accesses = accesses.ok()?;
+        Some(self)
     }
 
     /// How to write the request again.

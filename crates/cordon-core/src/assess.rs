@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What was gathered for one call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Knowledge<'a> {
     /// Which resource is in which environment.
     pub environments: &'a EnvironmentMap,
@@ -103,8 +103,16 @@ impl Assessed {
 /// Lets every guard look at the call.
 #[must_use]
 pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed {
-    if let Some(seen) = knowledge.seen {
-        identified.call = seen.told(identified.call);
+    let told = knowledge.seen.and_then(|seen| seen.told(&identified.call));
+    // Only what fits the call counts as seen.
+    let seen = knowledge.seen.filter(|_| told.is_some());
+    let misfits = knowledge.seen.is_some() && seen.is_none();
+    let knowledge = &Knowledge {
+        seen,
+        ..knowledge.clone()
+    };
+    if let Some(told) = told {
+        identified.call = told;
     }
     let call = &identified.call;
     let session = &identified.session;
@@ -122,7 +130,7 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         knowledge,
     };
     let mut facts = knowledge.unverified.clone();
-    if !facts.is_empty() {
+    if !facts.is_empty() || misfits {
         facts.insert(Fact::Unverified);
     }
     for guard in GUARDS {

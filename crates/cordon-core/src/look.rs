@@ -33,7 +33,6 @@ pub struct Read {
 /// One look under way.
 #[derive(Debug)]
 pub struct Look {
-    of: stack::Of,
     next: Option<Read>,
     pages: usize,
     seen: Seen,
@@ -44,8 +43,8 @@ pub struct Look {
 pub struct Seen {
     /// What the call does by itself, once what it does to others is told apart.
     itself: Option<Class>,
-    /// A parameter that is a name, and the id that it stood for when it was looked at.
-    pin: Option<(&'static str, String)>,
+    /// Parameters that are names, and the ids that they stood for when they were looked at.
+    pins: Vec<(&'static str, String)>,
     implied: Vec<Implied>,
 }
 
@@ -61,6 +60,13 @@ pub(crate) struct Implied {
     /// What named it.
     pub(crate) source: String,
     pub(crate) end: End,
+}
+
+/// What follows an answer.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Done,
+    Next(Read),
 }
 
 /// How a resource ends.
@@ -89,10 +95,8 @@ impl Look {
     /// The look that a call needs; nothing for most.
     #[must_use]
     pub fn of(call: &Call) -> Option<Self> {
-        let (of, first) = stack::begin(call)?;
         Some(Self {
-            of,
-            next: Some(first),
+            next: Some(stack::begin(call)?),
             pages: 0,
             seen: Seen::default(),
         })
@@ -111,11 +115,17 @@ impl Look {
     pub fn learn(&mut self, call: &Call, answer: &Answer) -> Result<(), LookError> {
         let read = self.next.take();
         self.pages += 1;
-        let token = stack::learn(self.of, call, answer, &mut self.seen)?;
-        if self.seen.implied.len() > MOST || (token.is_some() && self.pages >= PAGES) {
+        let step = match read {
+            Some(read) => stack::learn(&read, call, answer, &mut self.seen)?,
+            None => Step::Done,
+        };
+        if self.seen.implied.len() > MOST || (step != Step::Done && self.pages >= PAGES) {
             return Err(LookError::TooMuch);
         }
-        self.next = read.zip(token).map(|(read, token)| read.after(&token));
+        self.next = match step {
+            Step::Done => None,
+            Step::Next(read) => Some(read),
+        };
         Ok(())
     }
 
@@ -140,6 +150,7 @@ impl Read {
         }
     }
 
+    /// The same, for what comes after `token`.
     fn after(mut self, token: &str) -> Self {
         if let Value::Structure(members) = &mut self.parameters {
             members.insert("NextToken".into(), Value::String(token.into()));
@@ -151,11 +162,10 @@ impl Read {
 impl Seen {
     /// The call with what was seen in the place of what was feared: its own accesses as severe as
     /// it is by itself, and one more access for each resource behind it.
-    pub(crate) fn told(&self, call: Call) -> Call {
-        let call = match &self.pin {
-            Some((name, id)) => call.pinned(name, id),
-            None => call,
-        };
+    ///
+    /// Nothing where what was seen does not fit the call, which then stays as it was.
+    pub(crate) fn told(&self, call: &Call) -> Option<Call> {
+        let call = call.clone().pinned(&self.pins)?;
         let implied = self.implied.iter().map(|implied| Access {
             action: implied.action.into(),
             resource: Resource {
@@ -166,7 +176,7 @@ impl Seen {
             level: AccessLevel::Write,
             class: Class::Destroy,
         });
-        call.seen(self.itself, implied)
+        Some(call.seen(self.itself, implied))
     }
 
     /// Whether something is replaced that the task does not name for it.

@@ -3,17 +3,14 @@
 //! Sources: the API reference of `DescribeChangeSet` (`ResourceChange`) and `ListStackResources`,
 //! and the return values of each resource type for what its physical id is.
 
-use super::{End, Implied, LookError, Read, Seen};
+use super::{End, Implied, LookError, Read, Seen, Step};
 use cordon_aws::answer::Answer;
 use cordon_aws::arn::Arn;
 use cordon_aws::call::{Call, Class};
 
-/// What is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Of {
-    ChangeSet,
-    Stack,
-}
+const CHANGE_SET: &str = "DescribeChangeSet";
+const STACKS: &str = "DescribeStacks";
+const RESOURCES: &str = "ListStackResources";
 
 /// Types that hold nothing, which CloudFormation makes anew all the time: a version, a permission,
 /// a deployment. Their end is no loss to anyone.
@@ -205,8 +202,8 @@ const TYPES: [(&str, &str, &str); 41] = [
 /// What removes a resource whose type is not in the table: the stack.
 const BY_THE_STACK: &str = "cloudformation:DeleteStack";
 
-/// The look that a call needs, and its first read.
-pub(super) fn begin(call: &Call) -> Option<(Of, Read)> {
+/// The first read of the look that a call needs.
+pub(super) fn begin(call: &Call) -> Option<Read> {
     if call.service().name() != "cloudformation" {
         return None;
     }
@@ -217,27 +214,33 @@ pub(super) fn begin(call: &Call) -> Option<(Of, Read)> {
     match call.operation().name() {
         "ExecuteChangeSet" => {
             let of = [Some(text("ChangeSetName")?), text("StackName")];
-            let read = Read::new("DescribeChangeSet", of.into_iter().flatten());
-            Some((Of::ChangeSet, read))
+            Some(Read::new(CHANGE_SET, of.into_iter().flatten()))
         }
-        "DeleteStack" => Some((
-            Of::Stack,
-            Read::new("ListStackResources", [text("StackName")?]),
-        )),
+        "DeleteStack" => Some(Read::new(STACKS, [text("StackName")?])),
         _ => None,
     }
 }
 
-/// Takes in one answer; gives the token of the next.
+/// Takes in the answer of `read`.
 pub(super) fn learn(
-    of: Of,
+    read: &Read,
     call: &Call,
     answer: &Answer,
     seen: &mut Seen,
-) -> Result<Option<String>, LookError> {
-    match of {
-        Of::ChangeSet => change_set(call, answer, seen)?,
-        Of::Stack => {
+) -> Result<Step, LookError> {
+    match read.operation {
+        CHANGE_SET => change_set(call, answer, seen)?,
+        STACKS => {
+            let stack = answer.items("Stacks").next();
+            let id = stack.and_then(|stack| stack.text("StackId"));
+            let id = id.ok_or(LookError::Silent("which stack it is"))?;
+            seen.pins = vec![("StackName", id.to_owned())];
+            return Ok(Step::Next(Read::new(
+                RESOURCES,
+                [("StackName", id.to_owned())],
+            )));
+        }
+        _ => {
             for resource in answer.items("StackResourceSummaries") {
                 let gone = resource.text("ResourceStatus") == Some("DELETE_COMPLETE");
                 if !gone {
@@ -246,7 +249,10 @@ pub(super) fn learn(
             }
         }
     }
-    Ok(answer.text("NextToken").map(str::to_owned))
+    Ok(match answer.text("NextToken") {
+        Some(token) => Step::Next(read.clone().after(token)),
+        None => Step::Done,
+    })
 }
 
 fn change_set(call: &Call, answer: &Answer, seen: &mut Seen) -> Result<(), LookError> {
@@ -259,15 +265,20 @@ fn change_set(call: &Call, answer: &Answer, seen: &mut Seen) -> Result<(), LookE
             "the change set cannot be executed: its status is {status}"
         )));
     }
+    let stack = answer
+        .text("StackId")
+        .ok_or(LookError::Silent("which stack it is"))?;
     // The name of a change set can be given to another one between the look and the call.
-    match &seen.pin {
-        Some((_, pinned)) if pinned != id => {
-            return Err(LookError::NotReady(
-                "it is another change set by now".to_owned(),
-            ));
-        }
-        _ => seen.pin = Some(("ChangeSetName", id.to_owned())),
+    let pins = vec![
+        ("ChangeSetName", id.to_owned()),
+        ("StackName", stack.to_owned()),
+    ];
+    if !seen.pins.is_empty() && seen.pins != pins {
+        return Err(LookError::NotReady(
+            "it is another change set by now".to_owned(),
+        ));
     }
+    seen.pins = pins;
     seen.itself = Some(Class::Update);
     for change in answer.items("Changes") {
         // Hooks are not resources; what is neither is not understood.
