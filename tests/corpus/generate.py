@@ -139,6 +139,8 @@ def lines(session, service, options):
     client.meta.events.register_first("before-send", send)
     names = {value: key for key, value in client.meta.method_to_api_mapping.items()}
     for operation in model.operation_names:
+        if not keep(f"{service}:{operation}", options.sample):
+            continue
         shape = model.operation_model(operation).input_shape
         parameters = Filler(options.full).structure(shape, 0) if shape else {}
         seen.clear()
@@ -160,8 +162,29 @@ def lines(session, service, options):
             "url": request.url,
             "headers": headers,
             "body_b64": base64.b64encode(body_bytes(request)).decode(),
-            "expect": {"service": service, "operation": operation, "region": region},
+            "expect": {
+                "service": service,
+                "operation": operation,
+                "region": scope_region(headers) or region,
+                "partition": session.get_partition_for_region(region),
+                "foreign": options.endpoint is None and is_foreign(region, request.url),
+            },
         }
+
+
+def scope_region(headers):
+    """The region that botocore signed for: that of a service without regions is its own."""
+    signed = [value for name, value in headers if name.lower() == "authorization"]
+    scope = signed[0].partition("Credential=")[2].split("/") if signed else []
+    return scope[2] if len(scope) > 4 and "*" not in scope[2] else None
+
+
+def is_foreign(region, url):
+    """Whether botocore knows no endpoint of the service in this partition and took another's."""
+    host = url.split("/")[2]
+    if region.startswith("cn-"):
+        return not host.endswith(".cn")
+    return region.startswith("us-gov-") and "us-gov" not in host
 
 
 def keep(identifier, every):
@@ -187,8 +210,7 @@ def main():
         for service in options.service or session.get_available_services():
             try:
                 for line in lines(session, service, options):
-                    if keep(line["id"], options.sample):
-                        output.write(json.dumps(line, separators=(",", ":")) + "\n")
+                    output.write(json.dumps(line, separators=(",", ":")) + "\n")
             except Exception as error:
                 print(f"{service}: {type(error).__name__}: {error}", file=sys.stderr)
 

@@ -13,6 +13,8 @@ pub(super) enum Lane {
     Stories,
     /// The lab, held to what moto answers where both know a call
     Contract,
+    /// Every operation of every service, as botocore writes it, identified
+    Corpus,
     /// The whole program, driven by AWS CLI version 1
     AwsCliV1,
     /// The whole program, driven by AWS CLI version 2
@@ -40,6 +42,7 @@ impl Lane {
             Self::Unit => "unit",
             Self::Stories => "stories",
             Self::Contract => "contract",
+            Self::Corpus => "corpus",
             Self::AwsCliV1 => "aws-cli-v1",
             Self::AwsCliV2 => "aws-cli-v2",
             Self::Boto3 => "boto3",
@@ -54,6 +57,7 @@ impl Lane {
         match self {
             Self::Unit | Self::Stories => "Rust",
             Self::Contract => "moto",
+            Self::Corpus => "botocore",
             Self::AwsCliV1 => "AWS CLI v1",
             Self::AwsCliV2 => "AWS CLI v2",
             Self::Boto3 => "boto3",
@@ -73,7 +77,7 @@ impl Lane {
     pub(super) fn needs(self) -> &'static [Tool] {
         match self {
             Self::Unit | Self::Stories => &[],
-            Self::Contract | Self::AwsCliV1 | Self::Boto3 => &[Tool::Python],
+            Self::Contract | Self::Corpus | Self::AwsCliV1 | Self::Boto3 => &[Tool::Python],
             Self::AwsCliV2 => &[Tool::AwsCliV2, Tool::Python],
             Self::Javascript => &[Tool::Node, Tool::Python],
             Self::Terraform => &[Tool::Terraform, Tool::Python],
@@ -91,6 +95,7 @@ impl Lane {
         match self {
             Self::Unit | Self::Stories | Self::Deny => None,
             Self::Contract => Some("contract"),
+            Self::Corpus => Some("corpus"),
             Self::AwsCliV1 => Some("aws_cli_v1"),
             Self::AwsCliV2 => Some("aws_cli_v2"),
             Self::Boto3 => Some("boto3"),

@@ -97,6 +97,7 @@ fn describe(folder: &Path) -> Found {
     Found {
         parts: vec![
             ("moto", version("moto")),
+            ("botocore", version("botocore")),
             ("boto3", version("boto3")),
             ("AWS CLI v1", version("awscli")),
         ],
