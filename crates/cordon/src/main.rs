@@ -21,9 +21,6 @@ use clap::Parser;
 use cmd::Command;
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Cordon stands between an AI agent and AWS: it identifies each call, weighs it against the
 /// declared task and the security team's policies, and lets it leave only with credentials
 /// minted for exactly that call.
