@@ -7,6 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cordon_aws::emit::{Emission, EmittedBody};
 use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningTarget, Transport, sign};
+use cordon_core::decide::Outcome;
+use cordon_core::record::RecordedOutcome;
+use cordon_store::CallFilter;
 use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -155,7 +158,19 @@ async fn check_stopped(environment: &'static str, ids: &[&str]) {
             "{what}"
         );
     }
-    assert_eq!(world.sent(), 0, "the cloud heard of them");
+    // All that it heard are the reads by which Cordon looked into some of them.
+    let let_go = CallFilter {
+        verdict: Some(RecordedOutcome::Decided(Outcome::Allow)),
+        ..CallFilter::default()
+    };
+    let looks = world.store.search(&let_go).await.unwrap();
+    assert!(
+        looks
+            .iter()
+            .all(|look| look.record.ingress == "own" && !look.record.mutates),
+        "{looks:?}"
+    );
+    assert_eq!(world.sent(), looks.len(), "the cloud heard of them");
 }
 
 #[tokio::test]
