@@ -1,6 +1,10 @@
 //! The conformance corpus: every operation of every service as botocore really writes and signs it,
 //! named by `cordon classify`. The few that have two names, and the few that are refused, are listed
 //! in `tests/corpus/`, and those lists hold nothing that is not needed.
+//!
+//! What it does not prove: the region is compared with the one that botocore signed for, which is
+//! what Cordon reads as well, and not at all by an endpoint; a request whose host and signature are
+//! of two partitions is not compared; and what botocore could not make is not counted.
 
 #![allow(
     clippy::expect_used,
