@@ -110,14 +110,17 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Adds what a pair gives, and spends one of `nodes` for each segment that is new: a few bytes
-    /// of a name become as many nodes as it has dots.
+    /// Adds what a pair gives, and spends `nodes` for each segment that is new: a few bytes of a
+    /// name become as many nodes as it has dots.
     fn add(&mut self, pair: &'a Pair<'_>, nodes: &mut Budget) -> Result<(), ParseError> {
         let mut node = self;
         for (depth, segment) in pair.name.split('.').enumerate() {
             // Each level of nesting takes at most three segments: `Name.entry.1`.
             if depth >= 3 * MAX_DEPTH {
                 return Err(ParseError::TooDeep);
+            }
+            if node.children.is_empty() {
+                nodes.hold()?;
             }
             node = match node.children.entry(segment) {
                 Entry::Occupied(known) => known.into_mut(),

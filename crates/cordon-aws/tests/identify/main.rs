@@ -10,7 +10,9 @@
 )]
 
 mod corpus;
+mod heavy;
 mod hosts;
+mod memory;
 mod mutations;
 mod parameters;
 mod selectors;
