@@ -83,7 +83,8 @@ impl Call {
     #[must_use]
     pub fn beside(&self, operation: &str, parameters: Value) -> Option<Self> {
         let operation = self.service().operation(operation)?;
-        if !operation.host_prefix().is_empty() || self.route.bucket_in_host {
+        let prefixed = |operation: Operation| !operation.host_prefix().is_empty();
+        if prefixed(operation) || prefixed(self.operation) || self.route.bucket_in_host {
             return None;
         }
         let account = self.account.as_ref();

@@ -12,9 +12,11 @@
 mod corpus;
 mod heavy;
 mod hosts;
+mod made;
 mod memory;
 mod mutations;
 mod parameters;
+mod round_trip;
 mod selectors;
 
 use base64::Engine as _;
