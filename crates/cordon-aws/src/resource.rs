@@ -34,6 +34,10 @@ struct Place<'a> {
 /// lists in one ARN would else multiply, and a body could make a decision slow.
 const MOST_RESOURCES: usize = 10_000;
 
+/// The longest name or ARN of a resource, in bytes: AWS's own ARNs end at 2,048, keys of S3 at
+/// 1,024. One of ten megabytes would be copied into each access, its record and its weighing.
+const LONGEST_NAME: usize = 8 * 1024;
+
 /// Every access of a call: actions, resources, levels and classes. Never empty.
 ///
 /// Without an `account` its place in ARNs is empty. An operation whose action is a guess
@@ -41,7 +45,8 @@ const MOST_RESOURCES: usize = 10_000;
 /// caller to say.
 ///
 /// # Errors
-/// A constant reason where the call names more resources than one decision can weigh.
+/// A constant reason where the call names more resources than one decision can weigh, or one by a
+/// longer name than any has.
 pub fn accesses(
     operation: Operation,
     parameters: &Value,
@@ -228,6 +233,7 @@ struct Filling<'v> {
     parameters: &'v Value,
     place: Place<'v>,
     found: Vec<Resource>,
+    too_long: bool,
 }
 
 /// The text so far, and what it came from.
@@ -261,8 +267,12 @@ impl<'v> Filling<'v> {
             parameters,
             place,
             found,
+            too_long: false,
         };
         filling.fill(0, Draft::default());
+        if filling.too_long {
+            return Err("it names a resource by a longer name than any has");
+        }
         if filling.found.len() > MOST_RESOURCES {
             return Err("it names more resources than one call may");
         }
@@ -304,7 +314,9 @@ impl<'v> Filling<'v> {
             let Some(text) = hit.value.text() else {
                 continue;
             };
-            if text.starts_with("arn:") {
+            if text.len() > LONGEST_NAME {
+                self.too_long = true;
+            } else if text.starts_with("arn:") {
                 let kind = self.kind_of(&text);
                 self.push(text.into_owned(), &kind, &[path]);
             } else if !text.is_empty() {
@@ -379,9 +391,15 @@ impl<'v> Filling<'v> {
     }
 
     fn fill_value(&mut self, next: usize, mut draft: Draft, transform: Transform, text: &str) {
-        if text.starts_with("arn:")
-            && !matches!(transform, Transform::CopyBucket | Transform::CopyKey)
-        {
+        let is_arn = text.starts_with("arn:")
+            && !matches!(transform, Transform::CopyBucket | Transform::CopyKey);
+        let name = transform::apply(transform, text);
+        let length = name.as_ref().map_or(0, |name| name.len());
+        if length > LONGEST_NAME || is_arn && text.len() > LONGEST_NAME {
+            self.too_long = true;
+            return;
+        }
+        if is_arn {
             let own = self
                 .type_of(text)
                 .is_some_and(|kind| kind == self.template.kind);
@@ -395,7 +413,7 @@ impl<'v> Filling<'v> {
                 return self.fill(next, draft);
             }
         }
-        if let Some(name) = transform::apply(transform, text) {
+        if let Some(name) = name {
             Self::relocate(&mut draft.arn, &transform::site(transform, text));
             // An ARN inside of a longer name gives its last part.
             let name = match name.starts_with("arn:") {

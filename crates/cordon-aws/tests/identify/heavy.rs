@@ -179,7 +179,7 @@ fn xml_of_many_elements_is_bounded() {
     for text in ["&amp;", "&#97;", "a", "&lt;a"] {
         let key = text.repeat((10 << 20) / text.len());
         let body = format!("<Delete><Object><Key>{key}</Key></Object></Delete>");
-        assert_eq!(s3(text, "/?delete", body), "s3:DeleteObjects");
+        assert_eq!(s3(text, "/?delete", body), "no-access");
     }
     let names = joined(500_000, " ", |number| format!("a{number}=\"\""));
     let outcome = s3("many attributes", "/?delete", format!("<Delete {names}/>"));
@@ -227,68 +227,89 @@ fn long() -> String {
 fn a_string_of_ten_megabytes_is_bounded_wherever_it_stands() {
     let _counting = memory::counting();
     let text = long();
-    assert_eq!(
-        put_item("json", &format!(r#"{{"S":"{text}"}}"#)),
-        "dynamodb:PutItem"
-    );
-    let escapes = r"\u0061".repeat(1_600_000);
-    assert_eq!(
-        put_item("escapes", &format!(r#"{{"S":"{escapes}"}}"#)),
-        "dynamodb:PutItem"
-    );
-    assert_eq!(
-        put_item("key", &format!(r#"{{"M":{{"{text}":{{"N":"1"}}}}}}"#)),
-        "dynamodb:PutItem"
-    );
-    assert_eq!(
-        put_item(
-            "number",
-            &format!(r#"{{"N":"{}"}}"#, "1".repeat(10_000_000))
+    for (name, value, expected) in [
+        ("text", format!(r#"{{"S":"{text}"}}"#), "dynamodb:PutItem"),
+        (
+            "escapes",
+            format!(r#"{{"S":"{}"}}"#, r"\u0061".repeat(1_600_000)),
+            "dynamodb:PutItem",
         ),
-        "dynamodb:PutItem"
-    );
-    assert_eq!(
-        put_item("name", &format!(r#"{{"{text}":1}}"#)),
-        "unknown-parameter"
-    );
-    assert_eq!(
-        put_item(
+        (
+            "key",
+            format!(r#"{{"M":{{"{text}":{{"N":"1"}}}}}}"#),
+            "dynamodb:PutItem",
+        ),
+        (
             "blob",
-            &format!(r#"{{"B":"{}"}}"#, "AAAA".repeat(2_500_000))
+            format!(r#"{{"B":"{}"}}"#, "AAAA".repeat(2_500_000)),
+            "dynamodb:PutItem",
         ),
-        "dynamodb:PutItem"
-    );
-    let table = format!(r#"{{"TableName":"{text}"}}"#);
-    target("table", "dynamodb", "DynamoDB_20120810.DeleteTable", table);
-    let start = "Action=TerminateInstances&Version=2016-11-15&InstanceId.1=";
-    form("id", "ec2", format!("{start}{text}"));
-    form(
-        "encoded id",
-        "ec2",
-        format!("{start}{}", "%61".repeat(3_300_000)),
-    );
-    form(
-        "name",
-        "ec2",
-        format!("Action=TerminateInstances&Version=2016-11-15&{text}=1"),
-    );
-    form("action", "ec2", format!("Version=2016-11-15&Action={text}"));
-    s3("key", &format!("/{text}?uploads"), "");
-    s3(
-        "encoded key",
-        &format!("/{}?uploads", "%61".repeat(3_300_000)),
-        "",
-    );
-    s3("query key", &format!("/?{text}"), "");
-    s3("query value", &format!("/?uploads&prefix={text}"), "");
-    let namespace = [
-        b"\xa1\x69Namespace\x7a\x00\x98\x96\x80".as_slice(),
-        text.as_bytes(),
-    ]
-    .concat();
+        ("member", format!(r#"{{"{text}":1}}"#), "unknown-parameter"),
+    ] {
+        assert_eq!(put_item(name, &value), expected, "{name}");
+    }
+    let start = "Version=2016-11-15";
+    for (name, pairs, expected) in [
+        (
+            "value",
+            format!("Action=CreateTags&ResourceId.1=i-1&Tag.1.Key={text}"),
+            "ec2:CreateTags",
+        ),
+        (
+            "name",
+            format!("Action=CreateTags&{text}=1"),
+            "unknown-parameter",
+        ),
+        ("action", format!("Action={text}"), "unknown-operation"),
+    ] {
+        assert_eq!(
+            form(name, "ec2", format!("{start}&{pairs}")),
+            expected,
+            "{name}"
+        );
+    }
+    let query = format!("/?uploads&prefix={text}");
+    assert_eq!(s3("query", &query, ""), "unknown-operation");
     assert_eq!(
-        cbor("namespace", "PutMetricData", namespace),
+        s3("query key", &format!("/?{text}"), ""),
+        "unknown-operation"
+    );
+    let start = b"\xa1\x69Namespace\x7a\x00\x98\x96\x80".as_slice();
+    let body = [start, text.as_bytes()].concat();
+    assert_eq!(
+        cbor("cbor", "PutMetricData", body),
         "cloudwatch:PutMetricData"
+    );
+}
+
+#[test]
+fn no_resource_has_a_name_of_ten_megabytes() {
+    let _counting = memory::counting();
+    let (text, encoded) = (long(), "%61".repeat(3_300_000));
+    let table = |name: &str| {
+        let body = format!(r#"{{"TableName":"{name}"}}"#);
+        target("table", "dynamodb", "DynamoDB_20120810.DeleteTable", body)
+    };
+    let instance = |id: &str| {
+        let body = format!("Action=TerminateInstances&Version=2016-11-15&InstanceId.1={id}");
+        form("instance", "ec2", body)
+    };
+    let arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/";
+    assert_eq!(table(&text), "no-access");
+    assert_eq!(table(&format!("{arn}{text}")), "no-access");
+    assert_eq!(
+        table(&format!("{arn}{}", "a".repeat(255))),
+        "dynamodb:DeleteTable"
+    );
+    assert_eq!(instance(&text), "no-access");
+    assert_eq!(instance(&encoded), "no-access");
+    for key in [text.as_str(), &encoded] {
+        assert_eq!(s3("key", &format!("/{key}?uploads"), ""), "no-access");
+    }
+    let longest = "%61".repeat(1024);
+    assert_eq!(
+        s3("key", &format!("/{longest}?uploads"), ""),
+        "s3:CreateMultipartUpload"
     );
 }
 

@@ -6,12 +6,14 @@
     clippy::panic,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "tests"
 )]
 
 mod corpus;
 mod heavy;
 mod hosts;
+mod invented;
 mod made;
 mod memory;
 mod mutations;
