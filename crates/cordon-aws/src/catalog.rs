@@ -17,7 +17,7 @@ mod shape;
 
 pub use action::{Action, ActionRule, Condition, ResourceType};
 pub use effect::{Effect, EffectRule, Test};
-pub use host::{Endpoint, HostMatch, PartitionEntry};
+pub use host::{Endpoint, HostMatch, HostPattern, PartitionEntry};
 pub use operation::{
     Destruction, Operation, Part, ResourceTemplate, Segment, TRANSFORMS, Transform,
 };

@@ -40,13 +40,26 @@ pub struct AwsHost {
 }
 
 /// The variants AWS offers of one endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are AWS's own")]
 pub enum HostForm {
     Standard,
     Fips,
     DualStack,
     FipsDualStack,
+}
+
+impl HostForm {
+    /// The variant's name in listings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Fips => "fips",
+            Self::DualStack => "dual-stack",
+            Self::FipsDualStack => "fips-dual-stack",
+        }
+    }
 }
 
 /// The names, with ports, under which Cordon itself is reached in endpoint mode.

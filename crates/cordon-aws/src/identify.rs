@@ -26,6 +26,7 @@ mod select;
 mod strange;
 
 pub use error::IdentifyError;
+pub use strange::unsupported;
 
 use crate::arn::{AccountId, Region};
 use crate::call::{Call, Route};

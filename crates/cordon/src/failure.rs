@@ -55,6 +55,12 @@ impl Failure {
         self
     }
 
+    /// What to do next, as it was said.
+    #[cfg(test)]
+    pub(crate) fn helped(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// Prints the failure to standard error and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let (error, help) = (output::ERROR, output::STRONG);

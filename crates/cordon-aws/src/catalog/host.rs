@@ -44,6 +44,18 @@ pub struct Endpoint {
     pub signing_name: &'static str,
 }
 
+/// One row of the table of hosts: a name, or a pattern of names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostPattern {
+    /// The partition: `aws-cn`.
+    pub partition: &'static str,
+    /// The host, with `{region}`, `{zone}` and what may stand before it (`{account}.`,
+    /// `{label}.`, `{bucket}.`) in braces.
+    pub host: String,
+    /// Which form of endpoint it is.
+    pub form: HostForm,
+}
+
 /// A partition of botocore's `partitions.json`.
 #[derive(Debug, Clone, Copy)]
 pub struct PartitionEntry {
@@ -251,6 +263,37 @@ impl Service {
     #[must_use]
     pub fn standard_host(self, partition: &str, region: &str) -> Option<String> {
         Some(self.endpoint(partition, region)?.host)
+    }
+
+    /// Every host that it answers on.
+    pub fn host_patterns(self) -> impl Iterator<Item = HostPattern> {
+        let catalog = self.catalog;
+        let answers = move |row: &layout::Host| {
+            let services = row.services..row.services + u32::from(row.service_count);
+            services
+                .map(|index| catalog.host_services.at(index).service)
+                .any(|service| u32::from(service) == self.index)
+        };
+        (0..catalog.hosts.len())
+            .map(move |index| catalog.hosts.at(index))
+            .filter(answers)
+            .map(move |row| {
+                let partition = catalog.partitions.at(u32::from(row.partition));
+                let fixed = catalog.text(row.prefix);
+                let before = match row.prefix_kind {
+                    // Without a dot it is the beginning of the host itself.
+                    host_prefix::FIXED if fixed.ends_with('.') => fixed,
+                    host_prefix::ACCOUNT => "{account}.",
+                    host_prefix::LABEL => "{label}.",
+                    host_prefix::BUCKET => "{bucket}.",
+                    _ => "",
+                };
+                HostPattern {
+                    partition: catalog.text(partition.name),
+                    host: format!("{before}{}", catalog.text(row.host)),
+                    form: form(row.form),
+                }
+            })
     }
 
     /// The region that this service signs with in `partition` although it is global (`iam`:

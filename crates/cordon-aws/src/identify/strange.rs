@@ -30,19 +30,24 @@ const REFUSED: &[(&str, &str)] = &[
 
 /// Whether Cordon carries `operation` at all.
 pub(super) fn check(operation: Operation) -> Result<(), IdentifyError> {
-    let reason = match () {
-        () if operation.event_stream_input() => {
-            Some("its request is a stream of events that act one by one")
-        }
-        () if operation.service().bearer() => Some("it is authorized by a bearer token"),
-        () => refused_service(operation.service()),
-    };
-    match reason {
+    match unsupported(operation) {
         None => Ok(()),
         Some(reason) => Err(IdentifyError::UnsupportedOperation {
             operation: operation.name(),
             reason,
         }),
+    }
+}
+
+/// Why Cordon carries no call of `operation`; nothing where it does.
+#[must_use]
+pub fn unsupported(operation: Operation) -> Option<&'static str> {
+    match () {
+        () if operation.event_stream_input() => {
+            Some("its request is a stream of events that act one by one")
+        }
+        () if operation.service().bearer() => Some("it is authorized by a bearer token"),
+        () => refused_service(operation.service()),
     }
 }
 
