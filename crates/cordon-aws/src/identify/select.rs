@@ -49,6 +49,11 @@ pub(super) fn select<'r>(
     body: &'r [u8],
     place: &Place<'r>,
 ) -> Result<Selection<'r>, IdentifyError> {
+    // Before anything is put in front of it: a bucket that stands in the host would else be
+    // lengthened by what the path begins with.
+    if !request.path.starts_with('/') {
+        return Err(IdentifyError::Path("it does not begin with a slash"));
+    }
     let url = url_pairs(request)?;
     let smithy = request.single("smithy-protocol")?;
     let target = request.single("x-amz-target")?;
@@ -455,9 +460,6 @@ fn rest_protocol(service: Service) -> Option<Protocol> {
 /// normalising leaves alone has one meaning.
 fn check_path(path: &str, s3: bool) -> Result<(), IdentifyError> {
     let refuse = |reason| Err(IdentifyError::Path(reason));
-    if !path.starts_with('/') {
-        return refuse("it does not begin with a slash");
-    }
     if path
         .bytes()
         .any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'+' | b'#'))

@@ -412,6 +412,21 @@ fn o13_an_encoded_slash_leads_to_no_other_path() {
 }
 
 #[test]
+fn o13_a_path_does_not_lengthen_the_bucket() {
+    // Behind the bucket of the host, `-prod/a` is the object `a` of another bucket, and leaves as
+    // the object `a` of this one.
+    for path in ["-prod/a", "prod/a", "", "*", "%2Fa", "http://other.test/a"] {
+        let mut sent = Sent::parse(
+            "s3",
+            "eu-west-1",
+            "DELETE https://dev.s3.eu-west-1.amazonaws.com/a",
+        );
+        sent.request.path = path.to_owned();
+        assert_eq!(super::outcome(&sent), "path-not-canonical", "{path}");
+    }
+}
+
+#[test]
 fn o13_a_path_has_one_spelling() {
     let host = "https://lambda.eu-west-1.amazonaws.com";
     for path in [
