@@ -1,21 +1,19 @@
 //! Any head at all: there is one claim or a reason why not, and nothing verifies with a key that
 //! signed nothing.
 
-#![no_main]
-
 use bytes::Bytes;
 use cordon_aws::endpoint::Destination;
 use cordon_aws::request::{Body, Request};
 use cordon_aws::sigv4::{Claim, DEFAULT_SKEW, SecretKey, SigningKeys, verify};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 static KEYS: LazyLock<SigningKeys> =
     LazyLock::new(|| SigningKeys::new(SecretKey::new("a secret that signed nothing".into())));
 
-fuzz_target!(|text: &str| {
-    let Some(request) = request(text) else {
+pub(crate) fn run(input: &[u8]) {
+    let request = std::str::from_utf8(input).ok().and_then(request);
+    let Some(request) = request else {
         return;
     };
     let Ok(claim) = Claim::of(&request) else {
@@ -24,7 +22,7 @@ fuzz_target!(|text: &str| {
     let now = claim.signed_at();
     assert!(claim.signed_headers().any(|name| name == "host"));
     assert!(verify(&request, claim, &KEYS, now, DEFAULT_SKEW).is_err());
-});
+}
 
 /// The first line is the target, the next ones are headers, the rest after an empty one the body.
 fn request(text: &str) -> Option<Request> {
