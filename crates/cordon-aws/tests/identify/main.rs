@@ -20,6 +20,7 @@ mod mutations;
 mod parameters;
 mod round_trip;
 mod selectors;
+mod spelling;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
