@@ -65,6 +65,39 @@ impl Answer {
         }
     }
 
+    /// Every part at the end of `path`, whose steps are names with `/` between them; each list of
+    /// JSON is all of its items. The path without steps is the answer itself.
+    #[must_use]
+    pub fn all<'a>(&'a self, path: &'a str) -> Vec<&'a Self> {
+        let mut found = vec![self];
+        for step in path.split('/').filter(|step| !step.is_empty()) {
+            found = found
+                .into_iter()
+                .flat_map(Self::flat)
+                .flat_map(|part| part.named(step))
+                .collect();
+        }
+        found.into_iter().flat_map(Self::flat).collect()
+    }
+
+    /// The items of a list, or the part itself.
+    fn flat(&self) -> &[Self] {
+        match self {
+            Self::List(items) => items,
+            part => std::slice::from_ref(part),
+        }
+    }
+
+    /// The members of this name.
+    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+        let members: &[(String, Self)] = match self {
+            Self::Members(members) => members,
+            Self::Text(_) | Self::List(_) => &[],
+        };
+        let named = members.iter().filter(move |(named, _)| named == name);
+        named.map(|(_, member)| member)
+    }
+
     /// The items of the list of this name, as JSON and the query protocol write one; nothing
     /// where there is no such list.
     pub fn items(&self, name: &str) -> impl Iterator<Item = &Self> {

@@ -1,11 +1,13 @@
 //! What the body of a good answer tells of its call: some operations answer 200 and say only in
-//! the body that they failed, or that they did a part.
+//! the body that they failed, or that they did a part; and those that create name what they made.
 //!
-//! Takes the bytes of an answer as they pass, under a bound; gives [`Told`] at their end. S3 sends
+//! Takes the bytes of an answer as they pass, under a bound; gives [`Heard`] at their end. S3 sends
 //! the status of a long copy before it has begun and an `<Error>` when it did not work; batches
 //! list what they did not do. Who believes the status alone records changes that never were.
 
+use crate::arn::Arn;
 use crate::call::Protocol;
+use crate::made::Maker;
 use jiter::{JsonObject, JsonValue};
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -30,10 +32,20 @@ pub enum Told {
     Unread,
 }
 
+/// All that was heard in one answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// What became of the call.
+    pub told: Told,
+    /// What the call made, by names that the request did not have.
+    pub made: Vec<Arn>,
+}
+
 /// Reads one answer. Made by [`Told::reader`] for the operations that have something to tell.
 #[derive(Debug)]
 pub struct ToldReader {
-    form: Form,
+    form: Option<Form>,
+    maker: Option<Maker>,
     protocol: Protocol,
     body: Vec<u8>,
     fits: bool,
@@ -102,23 +114,36 @@ const FORMS: [(&str, &str, Form); 23] = {
 };
 
 impl Told {
-    /// The reader for answers of an operation, where its body has something to tell. The status
-    /// is not looked at: it is for answers of 200 to 299.
+    /// The reader for answers of an operation, where its body has something to tell, or names what
+    /// `maker` reads. The status is not looked at: it is for answers of 200 to 299.
     #[must_use]
-    pub fn reader(service: &str, operation: &str, protocol: Protocol) -> Option<ToldReader> {
-        FORMS
+    pub fn reader(
+        service: &str,
+        operation: &str,
+        protocol: Protocol,
+        maker: Option<Maker>,
+    ) -> Option<ToldReader> {
+        let form = FORMS
             .iter()
             .find(|(named, does, _)| *named == service && *does == operation)
-            .map(|(_, _, form)| ToldReader {
-                form: *form,
-                protocol,
-                body: Vec::new(),
-                fits: true,
-            })
+            .map(|(_, _, form)| *form);
+        (form.is_some() || maker.is_some()).then_some(ToldReader {
+            form,
+            maker,
+            protocol,
+            body: Vec::new(),
+            fits: true,
+        })
     }
 }
 
 impl ToldReader {
+    /// Whether the body tells what became of the call, and not its status.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.form.is_some()
+    }
+
     /// Looks at the next piece.
     pub fn push(&mut self, mut piece: &[u8]) {
         // S3 sends blanks for as long as it works, so that nobody hangs up.
@@ -134,15 +159,29 @@ impl ToldReader {
         }
     }
 
-    /// What was told, now that nothing more comes.
+    /// What was heard, now that nothing more comes.
     #[must_use]
-    pub fn finish(self) -> Told {
+    pub fn finish(self) -> Heard {
+        let made = match &self.maker {
+            Some(maker) if self.fits => maker.made(&self.body),
+            _ => Vec::new(),
+        };
+        Heard {
+            told: self.told(),
+            made,
+        }
+    }
+
+    fn told(&self) -> Told {
+        let Some(form) = self.form else {
+            return Told::Done;
+        };
         if !self.fits {
             return Told::Unread;
         }
         let told = match self.protocol {
-            Protocol::Query | Protocol::Ec2 | Protocol::RestXml => xml(&self.body, self.form),
-            Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => json(&self.body, self.form),
+            Protocol::Query | Protocol::Ec2 | Protocol::RestXml => xml(&self.body, form),
+            Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => json(&self.body, form),
             // None of the services above speaks it.
             Protocol::RpcV2Cbor => None,
         };
@@ -278,11 +317,15 @@ mod tests {
 
     fn check(service: &str, operation: &str, protocol: Protocol, body: &str, expected: &Told) {
         for size in [1, 7, body.len().max(1)] {
-            let mut reader = Told::reader(service, operation, protocol).unwrap();
+            let mut reader = Told::reader(service, operation, protocol, None).unwrap();
             for piece in body.as_bytes().chunks(size) {
                 reader.push(piece);
             }
-            assert_eq!(reader.finish(), *expected, "{service} {operation} {body}");
+            assert_eq!(
+                reader.finish().told,
+                *expected,
+                "{service} {operation} {body}"
+            );
         }
     }
 
@@ -395,12 +438,13 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_longer_than_is_kept_tells_nothing() {
-        let mut reader = Told::reader("dynamodb", "BatchWriteItem", Protocol::Json10).unwrap();
+        let mut reader =
+            Told::reader("dynamodb", "BatchWriteItem", Protocol::Json10, None).unwrap();
         for _ in 0..3 {
             reader.push(&vec![b'x'; LARGEST / 2]);
         }
         assert!(reader.body.capacity() <= LARGEST);
-        assert_eq!(reader.finish(), Told::Unread);
+        assert_eq!(reader.finish().told, Told::Unread);
     }
 
     #[test]
@@ -448,7 +492,7 @@ mod tests {
             ),
         ) {
             let (service, operation, _) = FORMS[at];
-            let mut reader = Told::reader(service, operation, protocol).unwrap();
+            let mut reader = Told::reader(service, operation, protocol, None).unwrap();
             for piece in &body {
                 reader.push(piece);
             }
@@ -471,8 +515,8 @@ mod tests {
                 !found.protocols().contains(&Protocol::RpcV2Cbor),
                 "{service}"
             );
-            assert!(Told::reader(service, operation, Protocol::Json10).is_some());
+            assert!(Told::reader(service, operation, Protocol::Json10, None).is_some());
         }
-        assert!(Told::reader("s3", "PutObject", Protocol::RestXml).is_none());
+        assert!(Told::reader("s3", "PutObject", Protocol::RestXml, None).is_none());
     }
 }

@@ -59,7 +59,11 @@ impl Changes {
     pub fn of(accesses: &[AssessedAccess]) -> Self {
         let of_class = |class| accesses.iter().filter(move |a| a.access.class == class);
         let count = |class| u32::try_from(of_class(class).count()).unwrap_or(u32::MAX);
-        let exact = |arn: &str| arn.parse().ok().filter(|arn: &Arn| !arn.has_wildcard());
+        let exact = |arn: &str| {
+            let arn: Arn = arn.parse().ok()?;
+            let names_one = !arn.has_wildcard() || regional_name(&arn).is_some();
+            names_one.then_some(arn)
+        };
         Self {
             creates: of_class(Class::Create)
                 .filter(|a| EXCLUSIVE.binary_search(&&*a.access.action).is_ok())
@@ -95,18 +99,18 @@ impl Ledger {
         };
     }
 
-    /// The resource of the task's own that `arn` stands for: itself, or the Beanstalk environment
-    /// of that name, which is one in its account and region and goes without its application.
+    /// The resource of the task's own that `arn` stands for: itself, or the one of that name where
+    /// the name is one in its account and region, and the rest of the ARN does not matter.
     #[must_use]
     pub fn owned(&self, arn: &Arn) -> Option<&Arn> {
         if let Some(own) = self.created.get(arn) {
             return Some(own);
         }
-        let name = environment_name(arn)?;
+        let name = regional_name(arn)?;
         self.created.iter().find(|own| {
             (own.partition(), own.region(), own.account())
                 == (arn.partition(), arn.region(), arn.account())
-                && environment_name(own) == Some(name)
+                && regional_name(own) == Some(name)
         })
     }
 
@@ -133,10 +137,13 @@ impl Ledger {
         self.confirm(changes);
     }
 
-    /// Whether the task created `arn` and still has it.
+    /// Whether the task created `arn`, or what it is a part of, and still has it.
     #[must_use]
     pub fn owns(&self, arn: &str) -> bool {
-        arn.parse().is_ok_and(|arn: Arn| self.owned(&arn).is_some())
+        arn.parse().is_ok_and(|arn: Arn| {
+            let whole = || whole(&arn).is_some_and(|whole| self.created.contains(&whole));
+            self.owned(&arn).is_some() || whole()
+        })
     }
 
     /// Whether making `arn` would make again what the task destroyed: same service, type, name,
@@ -211,12 +218,51 @@ fn identity(arn: &Arn) -> Option<String> {
 /// Services for which `Web` and `web` are one name.
 const FOLDED: [&str; 5] = ["elasticache", "memorydb", "rds", "rds-db", "redshift"];
 
-/// The name in `environment/APPLICATION/NAME` of Elastic Beanstalk.
-fn environment_name(arn: &Arn) -> Option<&str> {
-    let rest = arn.resource().strip_prefix("environment/")?;
-    let (_, name) = rest.split_once('/')?;
-    (arn.service() == "elasticbeanstalk" && !name.is_empty() && !name.contains(['*', '?']))
-        .then_some(name)
+/// Kind and name where the name alone is one in its account and region, although the ARN has more:
+/// `environment/APPLICATION/NAME` of Elastic Beanstalk, `autoScalingGroup:UUID:...Name/NAME`.
+fn regional_name(arn: &Arn) -> Option<(&'static str, &str)> {
+    let resource = arn.resource();
+    let (kind, name) = match arn.service() {
+        "elasticbeanstalk" => {
+            let rest = resource.strip_prefix("environment/")?;
+            ("environment", rest.split_once('/')?.1)
+        }
+        "autoscaling" => {
+            let kinds = ["autoScalingGroup", "launchConfiguration"];
+            let kind = kinds.into_iter().find(|kind| resource.starts_with(kind))?;
+            let named = resource.rsplit_once(':')?.1;
+            (kind, named.strip_prefix(kind)?.strip_prefix("Name/")?)
+        }
+        _ => return None,
+    };
+    (!name.is_empty() && !name.contains(['*', '?'])).then_some((kind, name))
+}
+
+/// What `arn` is a part of: it is made within the whole, has no life of its own and ends with it.
+fn whole(arn: &Arn) -> Option<Arn> {
+    let resource = arn.resource();
+    let whole = match arn.service() {
+        // `listener/app/NAME/ID/LISTENER`, `listener-rule/app/NAME/ID/LISTENER/RULE`.
+        "elasticloadbalancing" => {
+            let rest = resource.strip_prefix("listener")?;
+            let rest = rest.strip_prefix("-rule").unwrap_or(rest);
+            let mut steps = rest.strip_prefix('/')?.splitn(4, '/');
+            let of = [steps.next()?, steps.next()?, steps.next()?];
+            steps.next()?;
+            format!("loadbalancer/{}", of.join("/"))
+        }
+        // `/restapis/ID/stages/prod`.
+        "apigateway" => {
+            let mut steps = resource.strip_prefix('/')?.splitn(3, '/');
+            let (kind, id) = (steps.next()?, steps.next()?);
+            steps.next()?;
+            format!("/{kind}/{id}")
+        }
+        _ => return None,
+    };
+    let head = arn.to_string();
+    let head = head.strip_suffix(resource)?;
+    format!("{head}{whole}").parse().ok()
 }
 
 fn random_end<'a>(resource: &'a str, joint: &str, length: usize) -> &'a str {
@@ -233,6 +279,8 @@ fn random_end<'a>(resource: &'a str, joint: &str, length: usize) -> &'a str {
 /// Creating actions that fail where the resource is there already, sorted. Only these give a
 /// task ownership: `sqs:CreateQueue`, `sns:CreateTopic` or `s3:CreateBucket` answer with success
 /// for what somebody else made, and an agent could so claim a queue and then delete it as its own.
+/// `secretsmanager:CreateSecret` does, too, for an equal value under the token of its version. What
+/// has no name before it is made is learned from the answer: see [`cordon_aws::made`].
 const EXCLUSIVE: &[&str] = &[
     "apprunner:CreateService",
     "athena:CreateWorkGroup",
@@ -293,7 +341,6 @@ const EXCLUSIVE: &[&str] = &[
     "redshift:CreateClusterSnapshot",
     "scheduler:CreateSchedule",
     "scheduler:CreateScheduleGroup",
-    "secretsmanager:CreateSecret",
     "ssm:CreateDocument",
 ];
 
@@ -387,6 +434,66 @@ mod tests {
         )]));
         assert!(!ledger.owns(&arn("environment/shop/web")));
         assert!(!ledger.recreates(&arn("environment/shop/web")));
+    }
+
+    #[test]
+    fn an_auto_scaling_group_is_the_tasks_own_by_its_name() {
+        let arn = |rest: &str| format!("arn:aws:autoscaling:eu-west-1:111122223333:{rest}");
+        let group = |id: &str, name: &str| {
+            arn(&format!(
+                "autoScalingGroup:{id}:autoScalingGroupName/{name}"
+            ))
+        };
+        let mut ledger = Ledger::default();
+        let create = "autoscaling:CreateAutoScalingGroup";
+        ledger.apply(&Changes::of(&[
+            access(create, Class::Create, &group("*", "web")),
+            access(create, Class::Create, &group("*", "*")),
+        ]));
+        assert!(ledger.owns(&group("*", "web")) && ledger.owns(&group("0a1b", "web")));
+        for other in [
+            group("*", "web2"),
+            group("*", "*"),
+            arn("launchConfiguration:*:launchConfigurationName/web"),
+        ] {
+            assert!(!ledger.owns(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_part_belongs_to_whom_the_whole_belongs() {
+        let mut ledger = Ledger::default();
+        let own = |rest: &str| format!("arn:aws:{rest}");
+        for whole in [
+            "elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/web/1a",
+            "apigateway:eu-west-1::/restapis/a1",
+        ] {
+            ledger.created.insert(own(whole).parse().unwrap());
+        }
+        for part in [
+            "elasticloadbalancing:eu-west-1:111122223333:listener/app/web/1a/2b",
+            "elasticloadbalancing:eu-west-1:111122223333:listener-rule/app/web/1a/2b/3c",
+            "apigateway:eu-west-1::/restapis/a1/stages/prod",
+        ] {
+            assert!(ledger.owns(&own(part)), "{part}");
+        }
+        for other in [
+            "elasticloadbalancing:eu-west-1:111122223333:listener/app/web/1b/2b",
+            "elasticloadbalancing:eu-west-1:111122223333:listener/net/web/1a/2b",
+            "elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/1a",
+            "apigateway:eu-west-1::/restapis/a2/stages/prod",
+            "apigateway:eu-west-1::/restapis",
+        ] {
+            assert!(!ledger.owns(&own(other)), "{other}");
+        }
+        // Who ends a part keeps the whole.
+        let part = own("apigateway:eu-west-1::/restapis/a1/stages/prod");
+        ledger.apply(&Changes::of(&[access(
+            "apigateway:DELETE",
+            Class::Destroy,
+            &part,
+        )]));
+        assert!(ledger.owns(&own("apigateway:eu-west-1::/restapis/a1")));
     }
 
     #[test]

@@ -89,7 +89,7 @@ async fn carry(
     let (permit, recorded) = record::record(line, decision, Some(&signature), shape, now).await?;
     let departure = depart::Departure::of(line, &permit, shape, decided);
     let outcome = depart::depart(line, client, permit, &recorded, &departure).await;
-    depart::close(line, recorded, &departure, outcome).await
+    depart::close(line, recorded, departure, outcome).await
 }
 
 /// What the agent gets of an answer.

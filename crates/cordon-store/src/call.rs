@@ -1,6 +1,7 @@
 //! Calls as the store keeps them: the proof that one was recorded, what budget it is charged to,
 //! how calls are looked for.
 
+use cordon_aws::arn::Arn;
 use cordon_core::names::TaskId;
 use cordon_core::record::{CallRecord, CallResult, RecordedOutcome};
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ pub struct Recorded {
     pub(crate) reference: Box<str>,
     /// Whether its end concerns its task's ledger, so that whoever closes it waits.
     pub(crate) charges: bool,
+    pub(crate) made: Vec<Arn>,
 }
 
 impl Recorded {
@@ -22,6 +24,12 @@ impl Recorded {
     #[must_use]
     pub fn reference(&self) -> &str {
         &self.reference
+    }
+
+    /// The same, with what the answer names as made by the call, beside what the request named. It
+    /// belongs to the task when the call succeeded.
+    pub fn made(self, made: Vec<Arn>) -> Self {
+        Self { made, ..self }
     }
 }
 

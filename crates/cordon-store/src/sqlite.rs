@@ -122,6 +122,7 @@ impl Sqlite {
         let recorded = Recorded {
             reference: call.reference.clone(),
             charges: call.charges(),
+            made: Vec::new(),
         };
         let lingers = call.may_linger() && self.may_linger();
         let job = |reply| Job::Record {
@@ -216,9 +217,14 @@ impl Store for Sqlite {
 
     fn close(&self, recorded: Recorded, result: CallResult, took: Duration) -> Answer<'_, ()> {
         Box::pin(async move {
-            let Recorded { reference, charges } = recorded;
+            let Recorded {
+                reference,
+                charges,
+                made,
+            } = recorded;
             let job = |reply| Job::Close {
                 reference,
+                made,
                 result,
                 took,
                 reply,

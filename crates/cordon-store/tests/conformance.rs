@@ -42,6 +42,7 @@ conformance! {
     denied_calls_and_reads_cost_nothing
     a_change_that_certainly_had_no_effect_gives_back_its_units
     nothing_belongs_to_a_task_before_its_creation_succeeded
+    what_an_answer_names_as_made_belongs_to_the_task
     a_refused_destruction_leaves_the_resource_to_its_task
     a_refund_does_not_forget_an_earlier_destruction
     a_creation_that_ends_after_its_destruction_began_gives_no_ownership
@@ -236,6 +237,35 @@ async fn nothing_belongs_to_a_task_before_its_creation_succeeded(store: Arc<dyn 
         let owned = owns(&ledger(&*store, &task).await, TABLE);
         assert_eq!(owned, is_owned, "{fault:?}");
     }
+}
+
+async fn what_an_answer_names_as_made_belongs_to_the_task(store: Arc<dyn Store>) {
+    let machine = "arn:aws:ec2:eu-west-1:111122223333:instance/i-0abc";
+    let named = || vec![machine.parse().unwrap()];
+    let cases = [
+        (answered(200), true),
+        (faulted(AnswerFault::Cut, 200), true),
+        (faulted(AnswerFault::Failed, 200), false),
+        (faulted(AnswerFault::Partial, 200), false),
+        (answered(403), false),
+        (answered(500), false),
+    ];
+    for (number, (result, is_owned)) in cases.into_iter().enumerate() {
+        let task = format!("T-{number}");
+        let open = recorded(&*store, change(&format!("R{number}"), &task)).await;
+        assert!(!owns(&ledger(&*store, &task).await, machine));
+        let told = result.clone();
+        store.close(open.made(named()), told, TOOK).await.unwrap();
+        let ledger = ledger(&*store, &task).await;
+        assert_eq!(owns(&ledger, machine), is_owned, "{result:?}");
+        assert!(!owns(
+            &ledger,
+            "arn:aws:ec2:eu-west-1:111122223333:instance/i-0abd"
+        ));
+    }
+    // It goes as what the request named goes.
+    done(&*store, destruction("R9", "T-0", machine), 200).await;
+    assert!(!owns(&ledger(&*store, "T-0").await, machine));
 }
 
 async fn a_refused_destruction_leaves_the_resource_to_its_task(store: Arc<dyn Store>) {

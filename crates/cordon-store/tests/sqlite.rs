@@ -97,12 +97,18 @@ async fn everything_is_there_after_a_restart() {
     store.put_session(session("S-1", "T-1")).await.unwrap();
     done(&store, creation("R1", "T-1", TABLE), 200).await;
     done(&store, read("R2", "T-1"), 200).await;
+    let open = recorded(&store, change("R4", "T-2")).await;
+    let machine = "arn:aws:ec2:eu-west-1:111122223333:instance/i-0abc";
+    let open = open.made(vec![machine.parse().unwrap()]);
+    store.close(open, answered(200), TOOK).await.unwrap();
     store.shut_down().await.unwrap();
 
     let store = serve(folder.path()).await;
     let id = "T-1".parse().unwrap();
     let ledger = store.ledger(&id).await.unwrap();
-    assert!(ledger.owns(TABLE));
+    assert!(ledger.owns(TABLE) && !ledger.owns(machine));
+    let other = store.ledger(&"T-2".parse().unwrap()).await.unwrap();
+    assert!(other.owns(machine));
     assert_eq!((ledger.used.mutations, ledger.used.creates), (1, 1));
     assert_eq!(store.last_minute(&id, at(20)).await.unwrap(), 1);
     assert_eq!(store.live_sessions().await.unwrap().len(), 1);

@@ -25,7 +25,7 @@ pub(crate) fn run(input: &[u8]) {
     };
     let (service, operation, protocol) = READERS[usize::from(*reader) % READERS.len()];
     let told = |piece: usize| {
-        let mut reader = Told::reader(service, operation, protocol).expect("it tells");
+        let mut reader = Told::reader(service, operation, protocol, None).expect("it tells");
         for piece in body.chunks(piece.max(1)) {
             reader.push(piece);
         }

@@ -7,7 +7,7 @@ use crate::scrub::{Leak, Needles, Scan};
 use crate::standing::{Fallen, Need, Standing};
 use bytes::Bytes;
 use cordon_aws::catalog::Catalog;
-use cordon_aws::told::{Told, ToldReader};
+use cordon_aws::told::{Heard, ToldReader};
 use http::header::{
     ALT_SVC, CONNECTION, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -71,7 +71,7 @@ struct Attended {
 #[derive(Debug)]
 pub(crate) enum End {
     /// All of it came; what it told, where its operation has something to tell.
-    Whole(Option<Told>),
+    Whole(Option<Heard>),
     /// It can be read no further.
     Broken(AnswerError),
     /// It is not passed on any more, for this reason; here is the rest.
@@ -237,8 +237,13 @@ async fn fallen(standing: Option<&mut Standing>) -> Fallen {
 }
 
 impl Content {
+    /// Whether the rest has anything to tell.
+    pub(crate) fn listens(&self) -> bool {
+        self.told.is_some()
+    }
+
     /// Reads the rest for what it tells; nothing where it cannot be read to its end.
-    pub(crate) async fn tell(mut self) -> Option<Told> {
+    pub(crate) async fn tell(mut self) -> Option<Heard> {
         loop {
             let piece = std::future::poll_fn(|cx| self.poll_piece(cx)).await.ok()?;
             if piece.is_last {

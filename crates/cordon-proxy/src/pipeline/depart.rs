@@ -11,7 +11,8 @@ use crate::standing::{Need, Standing};
 use crate::trace::chain;
 use cordon_aws::call::Protocol;
 use cordon_aws::error_shape::ErrorShape;
-use cordon_aws::told::Told;
+use cordon_aws::made::Maker;
+use cordon_aws::told::{Told, ToldReader};
 use cordon_broker::MintError;
 use cordon_core::decide::Permit;
 use cordon_core::names::Reference;
@@ -30,6 +31,8 @@ pub(super) struct Departure {
     protocol: Protocol,
     service: &'static str,
     operation: &'static str,
+    /// Reads what the call makes, where its answer names that.
+    maker: Option<Maker>,
     decided: Instant,
     standing: Standing,
 }
@@ -59,9 +62,16 @@ impl Departure {
             protocol: call.protocol(),
             service: call.service().name(),
             operation: call.operation().name(),
+            maker: Maker::of(call, line.clock.now()),
             decided,
             standing: Standing::of(line, assessed.session()),
         }
+    }
+
+    /// The reader for a good answer, where it has more to tell than its status.
+    fn listen(&mut self) -> Option<ToldReader> {
+        let maker = self.maker.take();
+        Told::reader(self.service, self.operation, self.protocol, maker)
     }
 }
 
@@ -102,19 +112,19 @@ pub(super) async fn depart(
 pub(super) async fn close(
     line: &Line,
     recorded: Recorded,
-    departure: &Departure,
+    mut departure: Departure,
     outcome: Result<Answered, DepartError>,
 ) -> Result<Answered, Stopped> {
     let open = Open::of(line, recorded, &departure.reference, departure.decided);
     match outcome {
         Ok(mut answered) => {
             let told = match answered.status.is_success() {
-                true => Told::reader(departure.service, departure.operation, departure.protocol),
+                true => departure.listen(),
                 false => None,
             };
-            let told_by = match told {
-                Some(_) => ToldBy::Body,
-                None => ToldBy::Status,
+            let told_by = match told.as_ref().is_some_and(ToldReader::decides) {
+                true => ToldBy::Body,
+                false => ToldBy::Status,
             };
             let head = Head::of(&answered, told_by);
             let keeper = Keeper::new(line.outcomes.clone(), |end| open.keep(head, end));
@@ -129,7 +139,7 @@ pub(super) async fn close(
                 Effect::Changes => closing.await,
                 Effect::Reads => drop(line.outcomes.spawn(closing)),
             }
-            Err(unanswered(departure, &error))
+            Err(unanswered(&departure, &error))
         }
     }
 }

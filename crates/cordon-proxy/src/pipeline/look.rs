@@ -119,7 +119,7 @@ async fn ask(
     let outcome = timeout(patience, departing)
         .await
         .unwrap_or_else(|_| Err(DepartError::Forward(ForwardError::TimedOut(patience))));
-    let answered = depart::close(line, recorded, &departure, outcome)
+    let answered = depart::close(line, recorded, departure, outcome)
         .await
         .map_err(refused)?;
     let Answered { status, body, .. } = answered;

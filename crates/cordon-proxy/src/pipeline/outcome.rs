@@ -9,7 +9,8 @@ use crate::forward::{Answered, Content, End};
 use crate::line::{Line, UnderWay};
 use crate::meter::Meter;
 use crate::trace::chain;
-use cordon_aws::told::Told;
+use cordon_aws::arn::Arn;
+use cordon_aws::told::{Heard, Told};
 use cordon_core::names::Reference;
 use cordon_core::record::{AnswerFault, CallResult};
 use cordon_store::{Recorded, Store};
@@ -73,6 +74,14 @@ impl Head {
         }
     }
 
+    /// The same, with what the answer names as made.
+    fn heard(self, heard: Option<Heard>) -> (CallResult, Vec<Arn>) {
+        match heard {
+            Some(Heard { told, made }) => (self.and(Some(told)), made),
+            None => (self.and(None), Vec::new()),
+        }
+    }
+
     /// What became of a call whose answer came to its end.
     fn and(self, told: Option<Told>) -> CallResult {
         match told {
@@ -112,19 +121,17 @@ impl Open {
 
     /// Keeps what became of a call that was answered so.
     pub(super) async fn keep(self, head: Head, end: End) {
-        let result = match end {
-            End::Whole(told) => head.and(told),
-            End::Broken(error) => head.cut(chain(&error).to_string()),
-            End::Left(content, why) => match head.told_by {
-                ToldBy::Status => head.cut(why),
-                ToldBy::Body => match self.rest(content).await {
-                    Some(told) => head.and(Some(told)),
-                    None => head.cut(why),
-                },
+        let (result, made) = match end {
+            End::Whole(heard) => head.heard(heard),
+            End::Broken(error) => (head.cut(chain(&error).to_string()), Vec::new()),
+            End::Left(content, why) if !content.listens() => (head.cut(why), Vec::new()),
+            End::Left(content, why) => match self.rest(content).await {
+                Some(heard) => head.heard(Some(heard)),
+                None => (head.cut(why), Vec::new()),
             },
         };
         self.tell(&result);
-        self.close(result).await;
+        self.settle(result, made).await;
     }
 
     /// Tells the operator of an answer whose status is not all of it.
@@ -139,15 +146,19 @@ impl Open {
         Meter::answer_fault(fault);
     }
 
-    async fn rest(&self, content: Box<Content>) -> Option<Told> {
+    async fn rest(&self, content: Box<Content>) -> Option<Heard> {
         tokio::select! {
             told = timeout(self.patience, content.tell()) => told.ok()?,
             () = self.cut.cancelled() => None,
         }
     }
 
-    /// Keeps what became of the call.
+    /// Keeps what became of a call that made nothing.
     pub(super) async fn close(self, result: CallResult) {
+        self.settle(result, Vec::new()).await;
+    }
+
+    async fn settle(self, result: CallResult, made: Vec<Arn>) {
         let Self {
             recorded,
             reference,
@@ -156,7 +167,10 @@ impl Open {
             under_way,
             ..
         } = self;
-        if let Err(error) = store.close(recorded, result, decided.elapsed()).await {
+        if let Err(error) = store
+            .close(recorded.made(made), result, decided.elapsed())
+            .await
+        {
             tracing::error!(%reference, error = %chain(&error), "an outcome could not be recorded");
         }
         under_way.end(&reference);

@@ -14,6 +14,7 @@ mod agent;
 mod budgets;
 mod faulty;
 mod hostile;
+mod learned;
 mod replay;
 mod room;
 mod stage;

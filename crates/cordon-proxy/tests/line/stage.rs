@@ -63,6 +63,14 @@ on = ["arn:aws:sns:eu-central-1:111122223333:news"]
 do = ["kinesis:PutRecords"]
 on = ["arn:aws:kinesis:eu-central-1:111122223333:stream/events"]
 
+[[allow]]
+do = ["ec2:RunInstances"]
+on = ["arn:aws:ec2:eu-central-1:111122223333:*", "arn:aws:ec2:eu-central-1::image/*"]
+
+[[allow]]
+do = ["ec2:TerminateInstances"]
+on = ["own"]
+
 [destroy]
 "arn:aws:s3:::reports/old-1" = ["s3:DeleteObject"]
 "arn:aws:s3:::reports/old-2" = ["s3:DeleteObject"]

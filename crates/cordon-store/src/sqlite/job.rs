@@ -6,6 +6,7 @@ use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
+use cordon_aws::arn::Arn;
 use cordon_core::names::{SessionId, TaskId};
 use cordon_core::record::CallResult;
 use cordon_core::session::SessionState;
@@ -31,6 +32,8 @@ pub(super) enum Job {
     /// Keep what became of a call.
     Close {
         reference: Box<str>,
+        /// What its answer names as made.
+        made: Vec<Arn>,
         result: CallResult,
         took: Duration,
         reply: Reply<StoreError>,
@@ -99,6 +102,7 @@ impl Job {
                 let unheard = reply.send(refused.map_or(Ok(()), Err)).is_err();
                 (unheard && stays_open).then(|| Self::Close {
                     reference: call.reference,
+                    made: Vec::new(),
                     result: CallResult::NotSent {
                         why: "its client went away before it left".into(),
                     },

@@ -33,6 +33,14 @@ pub(super) struct Charge {
     owned: Vec<Arn>,
 }
 
+/// How a call ended.
+#[derive(Debug, Clone, Copy)]
+struct End<'j> {
+    result: &'j CallResult,
+    /// What its answer names as made.
+    made: &'j [Arn],
+}
+
 /// What the writer knows when it plans.
 pub(super) struct Known<'w> {
     /// The number of the next call.
@@ -92,11 +100,13 @@ impl<'j> Plan<'j> {
                 }
                 Job::Close {
                     reference,
+                    made,
                     result,
                     took,
                     ..
                 } => {
-                    if let Err(error) = plan.close(reference, result, *took, known) {
+                    let end = End { result, made };
+                    if let Err(error) = plan.close(reference, end, *took, known) {
                         plan.refusals.others.insert(place, error);
                     }
                 }
@@ -168,7 +178,7 @@ impl<'j> Plan<'j> {
     fn close(
         &mut self,
         reference: &'j str,
-        result: &'j CallResult,
+        end: End<'j>,
         took: Duration,
         known: &mut Known<'_>,
     ) -> Result<(), StoreError> {
@@ -192,21 +202,16 @@ impl<'j> Plan<'j> {
                 open.clone()
             }
         };
-        self.outcomes.push((open.sequence, result, took));
+        self.outcomes.push((open.sequence, end.result, took));
         if let Some(charge) = open.charged {
-            self.settle(open.sequence, &charge, result, known);
+            self.settle(open.sequence, charge, end, known);
         }
         Ok(())
     }
 
     /// What the end of a change means for the account of its task.
-    fn settle(
-        &mut self,
-        sequence: i64,
-        charge: &Charge,
-        result: &CallResult,
-        known: &mut Known<'_>,
-    ) {
+    fn settle(&mut self, sequence: i64, mut charge: Charge, end: End<'_>, known: &mut Known<'_>) {
+        let End { result, made } = end;
         let account = known.accounts.entry(charge.task.clone()).or_default();
         let ledger = Arc::make_mut(&mut account.ledger);
         match result {
@@ -217,13 +222,14 @@ impl<'j> Plan<'j> {
                 self.reread.insert(charge.task.clone());
             }
             result if result.told_by().is_some_and(|status| status < 400) => {
+                charge.changes.creates.extend(made.iter().cloned());
                 ledger.confirm(&charge.changes);
                 // What the task destroyed as well may have gone before or after: the tables know.
                 let mut creates = charge.changes.creates.iter();
                 if creates.any(|arn| ledger.destroyed.contains(arn)) {
                     self.reread.insert(charge.task.clone());
                 }
-                self.effects(sequence, charge, "created", &charge.changes.creates);
+                self.effects(sequence, &charge, "created", &charge.changes.creates);
             }
             // It may or may not have happened: what was taken stays taken, nothing is owned.
             _ => return,

@@ -151,6 +151,7 @@ mod tests {
     fn close(reference: &str) -> Job {
         Job::Close {
             reference: reference.into(),
+            made: Vec::new(),
             result: CallResult::NotSent { why: "".into() },
             took: Duration::ZERO,
             reply: None,
