@@ -3,11 +3,11 @@
 //! and the digest. It only adds knowledge.
 
 use crate::cedar::Blast;
-use crate::digest::Digest;
+use crate::digest::{Content, Digest};
 use crate::environment::EnvironmentMap;
 use crate::fact::Fact;
 use crate::guard::{GUARDS, Sight};
-use crate::identify::Identified;
+use crate::identify::{Identified, Origin};
 use crate::ledger::{Changes, Ledger, Used};
 use crate::look::Seen;
 use crate::names::{Environment, Reference};
@@ -42,6 +42,7 @@ pub struct Assessed {
     pub(crate) accesses: Vec<AssessedAccess>,
     pub(crate) facts: BTreeSet<Fact>,
     pub(crate) digest: Digest,
+    pub(crate) content: Content,
     pub(crate) blast: Blast,
     pub(crate) used: Used,
     pub(crate) last_minute: u32,
@@ -63,6 +64,15 @@ pub struct AssessedAccess {
 }
 
 impl Assessed {
+    /// The call as it was before anything was seen of it.
+    pub(crate) fn into_identified(self) -> Identified {
+        let mut identified = self.identified;
+        if let Some(asked) = identified.asked.take() {
+            identified.call = asked;
+        }
+        identified
+    }
+
     /// The call.
     #[must_use]
     pub fn call(&self) -> &Call {
@@ -93,6 +103,11 @@ impl Assessed {
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
+    /// What is known of a body that streams, which the digest covers as far as it is.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        self.content
+    }
     /// What the call would do to the ledger.
     #[must_use]
     pub fn changes(&self) -> Changes {
@@ -112,7 +127,7 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         ..knowledge.clone()
     };
     if let Some(told) = told {
-        identified.call = told;
+        identified.asked = Some(std::mem::replace(&mut identified.call, told));
     }
     let call = &identified.call;
     let session = &identified.session;
@@ -145,11 +160,17 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         score: score(resources.len(), destroys, &facts),
         irreversible: call.operation().certainly_destroys(),
     };
-    let digest = Digest::of(call, session.task.id(), knowledge.policy_version);
+    let mode = match &identified.origin {
+        Origin::Signed(verified) => Some(verified.payload_mode()),
+        Origin::Own | Origin::Judged => None,
+    };
+    let content = Content::of(call, mode);
+    let digest = Digest::of(call, content, session.task.id(), knowledge.policy_version);
     Assessed {
         accesses,
         facts,
         digest,
+        content,
         blast,
         used: knowledge.ledger.used,
         last_minute: knowledge.last_minute,

@@ -5,13 +5,15 @@
 use crate::action::Groups;
 use crate::assess::{Assessed, AssessedAccess};
 use crate::cedar::{self, Asked, Asker, Circumstance};
+use crate::hold::PATIENCE;
+use crate::identify::Identified;
 use crate::ledger::Changes;
 use crate::names::{ApproverGroup, PolicyId};
 use crate::policy::{About, BASE, Policies, Verb, evaluate};
 use crate::session::SessionState;
 use crate::task::Task;
 use cedar_policy::{Context, Entities, PolicySet, Request, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// What holds at the moment of the decision, beside the call.
@@ -55,6 +57,7 @@ pub enum Decision {
 pub struct Permit {
     pub(crate) assessed: Assessed,
     pub(crate) verdict: Verdict,
+    posture: Posture,
 }
 
 /// A call that does not go now, with the reason.
@@ -71,8 +74,12 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The determining policies, guardrails first.
     pub policies: Vec<Determining>,
-    /// For a hold: the groups that can lift it.
+    /// For a hold: the groups that can lift it, all of them.
     pub needs: BTreeSet<ApproverGroup>,
+    /// For a hold: how many people of each must agree, the most that any policy asks for.
+    pub quorum: u32,
+    /// For a hold: how long they have, the least that any policy gives.
+    pub timeout: SignedDuration,
     /// For a deny: which of the fixed reasons, which selects the text for the agent.
     pub reason: Option<DenyReason>,
     /// The version (digest) of the policy bundle that decided.
@@ -182,6 +189,12 @@ impl Permit {
         &self.assessed
     }
 
+    /// How careful everyone was when it was allowed.
+    #[must_use]
+    pub fn posture(&self) -> Posture {
+        self.posture
+    }
+
     /// What the call does to its task's ledger: to be reserved before it leaves.
     #[must_use]
     pub fn changes(&self) -> Changes {
@@ -196,6 +209,18 @@ impl Permit {
 }
 
 impl Refused {
+    /// The call with all that was known, to be decided again under other circumstances.
+    #[must_use]
+    pub fn into_assessed(self) -> Assessed {
+        self.assessed
+    }
+
+    /// The call as it was identified, to be looked at and assessed anew.
+    #[must_use]
+    pub fn into_identified(self) -> Identified {
+        self.assessed.into_identified()
+    }
+
     /// The call that does not go.
     #[must_use]
     pub fn assessed(&self) -> &Assessed {
@@ -214,7 +239,11 @@ impl Refused {
 pub fn decide(policies: &Policies, assessed: Assessed, circumstances: &Circumstances) -> Decision {
     let verdict = verdict(policies, &assessed, circumstances);
     match verdict.outcome {
-        Outcome::Allow => Decision::Allow(Permit { assessed, verdict }),
+        Outcome::Allow => Decision::Allow(Permit {
+            assessed,
+            verdict,
+            posture: circumstances.posture,
+        }),
         Outcome::Hold => Decision::Hold(Refused { assessed, verdict }),
         Outcome::Preview => Decision::Preview(Refused { assessed, verdict }),
         Outcome::Deny => Decision::Deny(Refused { assessed, verdict }),
@@ -523,10 +552,15 @@ impl Finding {
             Outcome::Hold => self.needs,
             _ => BTreeSet::new(),
         };
+        let asking = self.forbids.iter().filter_map(|id| policies.about(id));
+        let quorum = asking.clone().map(|about| about.quorum).max();
+        let timeout = asking.map(|about| about.timeout).min();
         Verdict {
             outcome: self.outcome,
             policies: determining,
             needs,
+            quorum: quorum.unwrap_or(1),
+            timeout: timeout.unwrap_or(PATIENCE),
             reason: self.reason,
             policy_version: policies.version().into(),
         }

@@ -13,6 +13,10 @@
 //! T-1042 sha256:...
 //! ```
 //!
+//! A body that streams is no parameter and not there when the call is decided. The hash that its
+//! sender signed stands for it, in a line of its own. Where none was signed the content is not
+//! covered, which [`Content::Open`] says: such a call cannot be approved.
+//!
 //! Each kind of value is written in its own way (`b"..."` for bytes, `t"..."` for times,
 //! `m{...}` for maps), so that no two values share a text.
 
@@ -21,6 +25,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cordon_aws::call::Call;
 use cordon_aws::catalog::Shape;
+use cordon_aws::sigv4::PayloadMode;
 use cordon_aws::value::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -31,11 +36,44 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
-impl Digest {
-    /// The digest of `call`, made by `task` under the policies of `policy_version`.
+/// What is known of a body that streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// None does: the parameters are everything.
+    Whole,
+    /// One of this SHA-256, or the call fails before its end.
+    Hashed([u8; 32]),
+    /// Any.
+    Open,
+}
+
+impl Content {
+    /// The content of `call`, whose sender signed `mode`; nothing where nobody signed.
     #[must_use]
-    pub fn of(call: &Call, task: &TaskId, policy_version: &str) -> Self {
-        Self(Sha256::digest(canonical(call, task, policy_version)).into())
+    pub fn of(call: &Call, mode: Option<&PayloadMode>) -> Self {
+        let streams = match call.parameters() {
+            Value::Structure(members) => members.values().any(|value| *value == Value::Stream),
+            value => *value == Value::Stream,
+        };
+        match (streams, mode) {
+            (false, _) => Self::Whole,
+            (true, Some(PayloadMode::Hashed(hash))) => Self::Hashed(*hash),
+            (true, _) => Self::Open,
+        }
+    }
+}
+
+impl Digest {
+    /// The digest of `call` with `content`, made by `task` under the policies of `policy_version`.
+    #[must_use]
+    pub fn of(call: &Call, content: Content, task: &TaskId, policy_version: &str) -> Self {
+        let mut text = canonical(call, task, policy_version);
+        match content {
+            Content::Whole => {}
+            Content::Hashed(hash) => text.push_str(&format!("content {}\n", hex::encode(hash))),
+            Content::Open => text.push_str("content open\n"),
+        }
+        Self(Sha256::digest(text).into())
     }
 
     /// The 32 bytes.

@@ -3,7 +3,7 @@
 use crate::authenticate::{Authenticated, Ingress, Received};
 use crate::look::Read;
 use crate::names::Reference;
-use crate::session::Session;
+use crate::session::{Session, Sessions};
 use cordon_aws::call::{Call, Class};
 use cordon_aws::catalog::Catalog;
 use cordon_aws::identify::{IdentifyError, Known};
@@ -16,6 +16,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Identified {
     pub(crate) call: Call,
+    /// The call as it came, where more was seen of it since.
+    pub(crate) asked: Option<Call>,
     pub(crate) session: Arc<Session>,
     pub(crate) reference: Reference,
     pub(crate) ingress: Ingress,
@@ -51,6 +53,18 @@ impl Identified {
         &self.reference
     }
 
+    /// The same request, to be decided again after it waited: for its session as it is among
+    /// `sessions` now, under a reference of its own. Nothing where the session is over.
+    #[must_use]
+    pub fn renewed(self, sessions: &Sessions, reference: Reference) -> Option<Self> {
+        let session = sessions.find(&self.session.key_id)?;
+        (session.id == self.session.id).then(|| Self {
+            session: Arc::clone(session),
+            reference,
+            ..self
+        })
+    }
+
     /// A read of Cordon's own for the session of this call, to be decided as one of the agent's;
     /// nothing where it is no read of configuration.
     #[must_use]
@@ -58,6 +72,7 @@ impl Identified {
         let call = self.call.beside(read.operation, read.parameters.clone())?;
         (call.class() == Class::Observe).then(|| Self {
             call,
+            asked: None,
             session: Arc::clone(&self.session),
             reference,
             ingress: Ingress::Own,
@@ -104,6 +119,7 @@ pub fn identify(
     match cordon_aws::identify::identify(catalog, &received.request, known) {
         Ok(call) => Ok(Identified {
             call,
+            asked: None,
             session,
             reference: received.reference,
             ingress: received.ingress,

@@ -167,6 +167,7 @@ impl<'p> Judge<'p> {
         let call = cordon_aws::identify::identify(self.catalog, &received.request, known)?;
         Ok(Identified {
             call,
+            asked: None,
             session: Arc::clone(&self.session),
             reference: received.reference,
             ingress: received.ingress,

@@ -1,4 +1,4 @@
-//! Names that are not interchangeable although all are text: tasks, sessions, references,
+//! Names that are not interchangeable although all are text: tasks, sessions, references, holds,
 //! approver groups, people.
 //!
 //! Each has a fixed alphabet, because they end up in messages to agents, in STS session names
@@ -49,6 +49,10 @@ names! {
     SessionId: "a session id (letters, digits, `-`, at most 40)", 40, "-";
     /// What people and agents quote to speak of one call: `7QK4M2ZD`.
     Reference: "a reference (letters and digits, at most 24)", 24, "-";
+    /// A hold: `H-7QK4M2ZD`.
+    HoldId: "a hold id (letters, digits, `-`, at most 26)", 26, "-";
+    /// A person who signs in: a user name or an e-mail address.
+    Person: "a person (letters, digits, `-_.@+`, at most 64)", 64, "-_.@+";
     /// A group of people that may lift a hold: `senior`.
     ApproverGroup: "an approver group (letters, digits, `-`, `_`, at most 64)", 64, "-_";
     /// A team, which selects the ceiling: `billing-console`.
@@ -59,6 +63,14 @@ names! {
     Environment: "an environment (letters, digits, `-`, `_`, at most 64)", 64, "-_";
     /// A policy: its `@id`.
     PolicyId: "a policy id (letters, digits, `-_/.`, at most 128)", 128, "-_/.";
+}
+
+impl HoldId {
+    /// The id of the hold that the call of `reference` opens.
+    #[must_use]
+    pub fn of(reference: &Reference) -> Self {
+        Self(format!("H-{reference}").into())
+    }
 }
 
 /// Text that should have been a name.

@@ -26,6 +26,7 @@ use crate::environment::EnvironmentMap;
 use crate::fault::{Fault, Faults};
 use crate::names::{ApproverGroup, PolicyId};
 use cedar_policy::{Authorizer, Entities, PolicySet, Request, Response};
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -75,6 +76,10 @@ pub(crate) struct About {
     /// `None` for the permits of the ceiling.
     pub(crate) verb: Option<Verb>,
     pub(crate) needs: Vec<ApproverGroup>,
+    /// How many people of each group must agree.
+    pub(crate) quorum: u32,
+    /// How long they have.
+    pub(crate) timeout: SignedDuration,
     /// Its place in the bundle.
     pub(crate) order: usize,
 }
@@ -193,6 +198,19 @@ impl Policies {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Every group that some hold asks, with the most people of it that one asks for.
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<ApproverGroup, u32> {
+        let mut groups = BTreeMap::new();
+        for about in self.about.values() {
+            for group in &about.needs {
+                let most = groups.entry(group.clone()).or_insert(0);
+                *most = about.quorum.max(*most);
+            }
+        }
+        groups
     }
 
     /// How many guardrails and ceiling permits it has.

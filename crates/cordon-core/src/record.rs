@@ -5,12 +5,12 @@
 
 pub mod parameters;
 
-use crate::assess::AssessedAccess;
+use crate::assess::{Assessed, AssessedAccess};
 use crate::authenticate::Received;
-use crate::decide::{Decision, Outcome};
+use crate::decide::{Decision, Outcome, Refused, Verdict};
 use crate::fact::Fact;
 use crate::ledger::Used;
-use crate::names::Reference;
+use crate::names::{HoldId, Reference};
 use crate::refusal::Refusal;
 use crate::session::Session;
 use jiff::Timestamp;
@@ -40,6 +40,8 @@ pub struct CallRecord {
     /// Id, title, hint of each determining policy.
     pub policies: Vec<(Box<str>, Box<str>, Box<str>)>,
     pub needs: Vec<Box<str>>,
+    /// The hold that the call waits under, or whose approval lets it go.
+    pub hold: Option<OnHold>,
     /// For a refusal: the code that the agent got and the sentence.
     pub code: Box<str>,
     pub message: Box<str>,
@@ -56,6 +58,17 @@ pub struct CallRecord {
     pub creates: Vec<Box<str>>,
     pub destroys: Vec<Box<str>>,
     pub cost: Used,
+}
+
+/// A call's part in a hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnHold {
+    /// Which hold.
+    pub id: HoldId,
+    /// For a call that is let go: it uses the approval up, which is of this revision of the hold.
+    /// The call is only recorded as allowed if nothing was said of the hold since, and nothing else
+    /// used it.
+    pub uses: Option<u64>,
 }
 
 /// One access of a recorded call.
@@ -195,8 +208,26 @@ impl CallRecord {
         refusal: Option<(&Refusal, &str)>,
         catalog_version: &str,
     ) -> Self {
-        let assessed = decision.assessed();
-        let verdict = decision.verdict();
+        Self::of_verdict(
+            decision.assessed(),
+            decision.verdict(),
+            refusal,
+            catalog_version,
+        )
+    }
+
+    /// The record of a decided call that does not go.
+    #[must_use]
+    pub fn of_refused(refused: &Refused, catalog_version: &str) -> Self {
+        Self::of_verdict(refused.assessed(), refused.verdict(), None, catalog_version)
+    }
+
+    fn of_verdict(
+        assessed: &Assessed,
+        verdict: &Verdict,
+        refusal: Option<(&Refusal, &str)>,
+        catalog_version: &str,
+    ) -> Self {
         let call = assessed.call();
         let session = assessed.session();
         let changes = assessed.changes();
@@ -231,6 +262,7 @@ impl CallRecord {
                 .iter()
                 .map(|group| group.as_str().into())
                 .collect(),
+            hold: None,
             code: refusal.map_or("", |(_, code)| code).into(),
             message: refusal.map_or("", |(refusal, _)| &refusal.message).into(),
             digest: assessed.digest().to_string().into(),
@@ -309,6 +341,7 @@ impl CallRecord {
             outcome: RecordedOutcome::Rejected,
             policies: Vec::new(),
             needs: Vec::new(),
+            hold: None,
             code: code.into(),
             message: message.into(),
             digest: "".into(),

@@ -10,6 +10,9 @@
 //! A bare "denied" reads as breakage: agents then probe, rephrase, or edit IAM.
 
 mod authentication;
+mod hold;
+
+pub use hold::HeldAnswer;
 
 use crate::authenticate::AuthenticateError;
 use crate::decide::{DenyReason, Outcome, Refused};

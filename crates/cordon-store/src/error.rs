@@ -106,6 +106,17 @@ pub enum StoreError {
         /// Which.
         id: String,
     },
+    /// It changed since it was looked at.
+    #[error("the {what} `{id}` changed meanwhile, or is over: look at it again")]
+    Outdated {
+        /// Hold.
+        what: &'static str,
+        /// Which.
+        id: String,
+    },
+    /// More waits for people than they can look at.
+    #[error("so many calls wait for people that no more are asked: decide on those first")]
+    Crowded,
     /// The store was opened by [`crate::Purpose::Visit`], which does not record calls.
     #[error("only the Cordon that serves from a state folder records calls in it")]
     Visiting,
@@ -130,6 +141,9 @@ pub enum RecordError {
     /// Another call has this reference.
     #[error("the reference `{0}` is taken: try again with a fresh one")]
     ReferenceTaken(Box<str>),
+    /// The approval that lets the call go is used, or something was said about it since.
+    #[error("the approval is gone: another call used it, or something was said about it since")]
+    ApprovalGone,
     /// The record is larger than a record may be.
     #[error("the record of the call has {bytes} bytes and may have {limit}: split the call")]
     TooLarge {

@@ -1,5 +1,5 @@
-//! What is remembered: tasks, sessions, calls with their decisions and outcomes, the ledger and
-//! the budgets of each task, the posture.
+//! What is remembered: tasks, sessions, calls with their decisions and outcomes, holds and what
+//! people said of them, the ledger and the budgets of each task, the posture.
 //!
 //! ```text
 //! decision ─► record ─► Recorded ─► (the call leaves) ─► close ─► the call with its outcome
@@ -11,6 +11,7 @@
 
 mod call;
 mod error;
+mod hold;
 mod posture;
 mod row;
 mod session;
@@ -20,6 +21,7 @@ mod task;
 
 pub use call::{Budget, CallFilter, Closed, Limit, Recorded, StoredCall};
 pub use error::{RecordError, StoreError};
+pub use hold::{HoldBounds, HoldFilter};
 pub use posture::StandingPosture;
 pub use session::StoredSession;
 pub use sqlite::{Purpose, Sqlite, SqliteOptions, open_sqlite};

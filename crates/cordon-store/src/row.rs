@@ -5,7 +5,9 @@ use cordon_aws::call::{AccessLevel, Class, Protocol};
 use cordon_core::authenticate::Ingress;
 use cordon_core::fact::Fact;
 use cordon_core::ledger::{Changes, Used};
-use cordon_core::record::{AccessRecord, AnswerFault, CallRecord, CallResult, RecordedOutcome};
+use cordon_core::record::{
+    AccessRecord, AnswerFault, CallRecord, CallResult, OnHold, RecordedOutcome,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -25,6 +27,9 @@ struct Body<'a> {
     facts: Vec<Cow<'a, str>>,
     policies: Vec<(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>)>,
     needs: Vec<Cow<'a, str>>,
+    /// The hold, and the revision of it that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<(Cow<'a, str>, Option<u64>)>,
     code: Cow<'a, str>,
     message: Cow<'a, str>,
     digest: Cow<'a, str>,
@@ -62,6 +67,8 @@ pub(crate) struct NewCall {
     pub(crate) body: String,
     /// What it does to the ledger of its task.
     pub(crate) changes: Changes,
+    pub(crate) digest: Box<str>,
+    pub(crate) hold: Option<OnHold>,
 }
 
 /// The columns of one call.
@@ -101,6 +108,8 @@ impl NewCall {
                 cost: record.cost,
             },
             reference: record.reference,
+            digest: record.digest,
+            hold: record.hold,
             task: record.task,
             session: record.session,
             service: record.service,
@@ -113,10 +122,15 @@ impl NewCall {
         self.mutates && self.outcome.allowed()
     }
 
+    /// Whether an approval lets it go.
+    pub(crate) fn uses_approval(&self) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.uses.is_some())
+    }
+
     /// Whether its caller may go on before it is durable: an allowed read has no effect that a
     /// crash could forget.
     pub(crate) fn may_linger(&self) -> bool {
-        !self.mutates && self.outcome.allowed()
+        !self.mutates && self.outcome.allowed() && !self.uses_approval()
     }
 }
 
@@ -138,6 +152,10 @@ fn body(record: &CallRecord) -> String {
             .map(|(id, title, hint)| ((&**id).into(), (&**title).into(), (&**hint).into()))
             .collect(),
         needs: list(&record.needs),
+        hold: record
+            .hold
+            .as_ref()
+            .map(|hold| (hold.id.as_str().into(), hold.uses)),
         code: (&*record.code).into(),
         message: (&*record.message).into(),
         digest: (&*record.digest).into(),
@@ -256,6 +274,13 @@ impl CallRow {
                 .map(|(id, title, hint)| (text(id), text(title), text(hint)))
                 .collect(),
             needs: texts(body.needs),
+            hold: match body.hold {
+                Some((id, uses)) => Some(OnHold {
+                    id: id.parse().ok()?,
+                    uses,
+                }),
+                None => None,
+            },
             code: text(body.code),
             message: text(body.message),
             digest: text(body.digest),

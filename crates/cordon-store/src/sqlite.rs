@@ -11,6 +11,7 @@
 mod account;
 mod change;
 mod commit;
+mod hold;
 mod job;
 mod open;
 mod plan;
@@ -20,18 +21,20 @@ mod writer;
 
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::error::{RecordError, StoreError};
+use crate::hold::{HoldBounds, HoldFilter};
 use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::store::{Answer, Store};
 use crate::task::{StoredTask, TaskState};
+use cordon_core::hold::{Ended, Hold, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::names::{HoldId, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use jiff::Timestamp;
-use job::{Change, Job, Reply};
+use job::{Change, HoldChange, Job, Reply};
 use queue::Jobs;
 use sqlx::SqlitePool;
 use std::path::PathBuf;
@@ -103,6 +106,13 @@ impl Sqlite {
 
     fn change(&self, change: Change) -> Answer<'_, ()> {
         Box::pin(self.ask(move |reply| Job::Change {
+            change: Box::new(change),
+            reply,
+        }))
+    }
+
+    fn change_hold(&self, change: HoldChange) -> Answer<'_, ()> {
+        Box::pin(self.ask(move |reply| Job::Hold {
             change: Box::new(change),
             reply,
         }))
@@ -205,6 +215,34 @@ impl Store for Sqlite {
 
     fn set_session_state<'a>(&'a self, id: &'a SessionId, state: SessionState) -> Answer<'a, ()> {
         self.change(Change::SessionState(id.clone(), state))
+    }
+
+    fn open_hold(&self, hold: Hold, bounds: HoldBounds) -> Answer<'_, ()> {
+        self.change_hold(HoldChange::Open(Box::new(hold), bounds))
+    }
+
+    fn join_hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, ()> {
+        self.change_hold(HoldChange::Join(id.clone()))
+    }
+
+    fn vote<'a>(&'a self, id: &'a HoldId, revision: u64, vote: Vote) -> Answer<'a, ()> {
+        self.change_hold(HoldChange::Vote(id.clone(), revision, vote))
+    }
+
+    fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()> {
+        self.change_hold(HoldChange::End(id.clone(), ended))
+    }
+
+    fn hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, Option<Hold>> {
+        Box::pin(hold::find(self, id))
+    }
+
+    fn latest_hold<'a>(&'a self, task: &'a TaskId, digest: &'a str) -> Answer<'a, Option<Hold>> {
+        Box::pin(hold::latest(self, task, digest))
+    }
+
+    fn holds<'a>(&'a self, filter: &'a HoldFilter) -> Answer<'a, Vec<Hold>> {
+        Box::pin(hold::search(self, filter))
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -4,11 +4,13 @@
 
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::error::{RecordError, StoreError};
+use crate::hold::{HoldBounds, HoldFilter};
 use crate::posture::StandingPosture;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
+use cordon_core::hold::{Ended, Hold, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::names::{HoldId, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
@@ -26,7 +28,7 @@ pub type Answer<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E
 
 /// What is remembered.
 ///
-/// What changes tasks, sessions and the posture, and [`Store::record`] of anything but an allowed
+/// What changes tasks, sessions, holds and the posture, and [`Store::record`] of anything but an allowed
 /// read, is durable when it answers: it survives `kill -9` and loss of power. A method that
 /// fails leaves the store as it was, and the next call works as soon as the cause is gone.
 pub trait Store: Debug + Send + Sync {
@@ -80,14 +82,50 @@ pub trait Store: Debug + Send + Sync {
     /// [`StoreError::Unknown`] if there is no such session.
     fn set_session_state<'a>(&'a self, id: &'a SessionId, state: SessionState) -> Answer<'a, ()>;
 
-    /// A number that grows with every change of a task, a session or the posture, whichever
+    /// Opens a hold, and ends the one that it follows. `bounds` say how many may wait at one time.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if the same call of its task waits already: that one is to be joined;
+    /// [`StoreError::Crowded`] if too many wait.
+    fn open_hold(&self, hold: Hold, bounds: HoldBounds) -> Answer<'_, ()>;
+
+    /// Counts one more time that the call of a hold was asked for.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] if the hold is over.
+    fn join_hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, ()>;
+
+    /// Adds what a person said. `revision` is how many votes the hold had when [`Hold::admits`]
+    /// was asked.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] if another vote came meanwhile, or the hold is over.
+    fn vote<'a>(&'a self, id: &'a HoldId, revision: u64, vote: Vote) -> Answer<'a, ()>;
+
+    /// Ends a hold that nobody will use.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] if it is over already.
+    fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()>;
+
+    /// One hold with its votes.
+    fn hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, Option<Hold>>;
+
+    /// The hold under which a call of this digest waits; else the last one that it had.
+    fn latest_hold<'a>(&'a self, task: &'a TaskId, digest: &'a str) -> Answer<'a, Option<Hold>>;
+
+    /// The holds that `filter` asks for, newest first.
+    fn holds<'a>(&'a self, filter: &'a HoldFilter) -> Answer<'a, Vec<Hold>>;
+
+    /// A number that grows with every change of a task, a session, a hold or the posture, whichever
     /// process made it. A change by this process shows before its method answers, one by another
     /// within a fraction of a second. Who waits on it reads again what it needs.
     fn changes(&self) -> watch::Receiver<u64>;
 
     /// Keeps a decided call, and charges its task when the call is an allowed change: budget
     /// units and the ledger are written together with the record, and concurrent calls cannot
-    /// use a unit twice. An allowed read may answer before it is durable; everything else is
+    /// use a unit twice. A call that uses an approval ([`cordon_core::record::OnHold::uses`]) is
+    /// kept together with the end of its hold, so that no approval lets two calls go. An allowed read may answer before it is durable; everything else is
     /// durable when this answers.
     ///
     /// # Errors

@@ -296,7 +296,9 @@ async fn a_database_of_a_newer_cordon_is_left_alone() {
     let StoreError::Newer { found, known, .. } = refused else {
         panic!("{refused}")
     };
-    assert!((found, known) == (99, 2), "{found} {known}");
+    let steps = std::fs::read_dir("migrations/sqlite").unwrap().count();
+    let steps = i64::try_from(steps).unwrap();
+    assert!((found, known) == (99, steps), "{found} {known}");
 }
 
 #[tokio::test]

@@ -2,15 +2,24 @@
 
 use super::{About, Kind, Verb};
 use crate::fault::{Fault, did_you_mean};
+use crate::hold::PATIENCE;
 use crate::names::{ApproverGroup, PolicyId};
+use crate::task::duration;
 use cedar_policy::{Effect, Policy, PolicySet};
+use jiff::SignedDuration;
 use miette::Diagnostic;
 use std::collections::BTreeMap;
 
 /// The closed vocabulary of annotations.
-const ANNOTATIONS: [&str; 9] = [
-    "id", "outcome", "needs", "timeout", "severity", "title", "hint", "incident", "owner",
+const ANNOTATIONS: [&str; 10] = [
+    "id", "outcome", "needs", "quorum", "timeout", "severity", "title", "hint", "incident", "owner",
 ];
+
+/// The most people of one group that a hold may ask for.
+const LARGEST_QUORUM: u32 = 10;
+/// The shortest and the longest time that people may be given to decide.
+const TIMEOUTS: [SignedDuration; 2] =
+    [SignedDuration::from_mins(1), SignedDuration::from_hours(24)];
 
 /// The longest title or hint.
 const LONGEST_TEXT: usize = 240;
@@ -29,6 +38,19 @@ pub(crate) struct Read<'t> {
 }
 
 impl Read<'_> {
+    /// How many people of each group must agree; nothing where it is not said or not readable.
+    fn quorum(&self) -> Option<u32> {
+        let quorum = self.policy.annotation("quorum")?.parse().ok()?;
+        (1..=LARGEST_QUORUM).contains(&quorum).then_some(quorum)
+    }
+
+    /// How long they have; nothing where it is not said or not readable.
+    fn timeout(&self) -> Option<SignedDuration> {
+        let [shortest, longest] = TIMEOUTS;
+        let timeout = duration(self.policy.annotation("timeout")?)?;
+        (shortest..=longest).contains(&timeout).then_some(timeout)
+    }
+
     pub(crate) fn fault(&self, message: impl Into<String>, help: impl Into<String>) -> Fault {
         Fault::at(self.file, self.text, self.start, message, help)
     }
@@ -225,6 +247,7 @@ fn check_needs(policy: &Read<'_>, faults: &mut Vec<Fault>) {
         }
         _ => {}
     }
+    check_terms(policy, is_hold, faults);
     let literals = policy.policy.entity_literals();
     for group in groups(needs.unwrap_or_default()) {
         match group.parse::<ApproverGroup>() {
@@ -242,6 +265,34 @@ fn check_needs(policy: &Read<'_>, faults: &mut Vec<Fault>) {
                     faults.push(policy.fault_at("@needs", message, help));
                 }
             }
+        }
+    }
+}
+
+/// How many people must agree, and how long they have.
+fn check_terms(policy: &Read<'_>, is_hold: bool, faults: &mut Vec<Fault>) {
+    let terms: [(&str, bool, &str); 2] = [
+        (
+            "quorum",
+            policy.quorum().is_some(),
+            "write how many people of each group must agree, 1 to 10: `@quorum(\"2\")`",
+        ),
+        (
+            "timeout",
+            policy.timeout().is_some(),
+            "write how long people have to decide, 1m to 24h: `@timeout(\"15m\")`",
+        ),
+    ];
+    for (name, readable, help) in terms {
+        if policy.policy.annotation(name).is_none() {
+            continue;
+        }
+        let place = format!("@{name}");
+        if !is_hold {
+            let message = format!("`{}` is not a hold, so nobody decides about it", policy.id);
+            faults.push(policy.fault_at(&place, message, format!("leave {place} out")));
+        } else if !readable {
+            faults.push(policy.fault_at(&place, format!("{place} cannot be read"), help));
         }
     }
 }
@@ -266,6 +317,8 @@ pub(crate) fn about(read: &[Read<'_>]) -> BTreeMap<Box<str>, About> {
             needs: groups(needs)
                 .filter_map(|group| group.parse().ok())
                 .collect(),
+            quorum: policy.quorum().unwrap_or(1),
+            timeout: policy.timeout().unwrap_or(PATIENCE),
             order,
         };
         Some((policy.id.clone(), about))

@@ -1,5 +1,6 @@
 //! Changes of tasks, sessions and the posture, one statement each.
 
+use super::hold;
 use super::job::Change;
 use crate::error::StoreError;
 use crate::session::state_word;
@@ -41,7 +42,10 @@ pub(super) async fn apply(
     if let Change::TaskState(task, TaskState::Stopped) = change {
         sqlx::query("UPDATE session SET state = 'stopped' WHERE task = ?")
             .bind(task.as_str())
-            .execute(connection)
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| StoreError::of(path, error))?;
+        hold::withdraw(connection, task)
             .await
             .map_err(|error| StoreError::of(path, error))?;
     }

@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::change;
+use super::hold;
 use super::plan::Plan;
 use crate::error::StoreError;
 use crate::row;
@@ -20,6 +21,9 @@ pub(super) enum Fault {
     /// One of its calls has a reference that another call has: which one, only trying them one by
     /// one tells.
     ReferenceTaken,
+    /// One of its calls rests on an approval that is gone; which one is told by trying them one by
+    /// one as well.
+    ApprovalGone,
     /// The store failed.
     Store(StoreError),
 }
@@ -46,6 +50,11 @@ pub(super) async fn commit(
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
+    for (_, call) in &plan.calls {
+        if !hold::consume(connection, call).await.map_err(failed)? {
+            return Err(Fault::ApprovalGone);
+        }
+    }
     let inserted = calls(connection, plan).await.map_err(failed)?;
     if inserted < plan.calls.len() as u64 {
         return Err(Fault::ReferenceTaken);
@@ -61,7 +70,17 @@ pub(super) async fn commit(
             }
         }
     }
-    if committed.version.is_some() {
+    for (place, change) in &plan.holds {
+        let applied = hold::apply(path, connection, change).await;
+        match applied.map_err(Fault::Store)? {
+            Ok(()) => committed.version = Some(0),
+            Err(refusal) => {
+                committed.refused.insert(*place, refusal);
+            }
+        }
+    }
+    let used = plan.calls.iter().any(|(_, call)| call.uses_approval());
+    if used || committed.version.is_some() {
         let number: i64 = sqlx::query_scalar(
             "UPDATE version SET number = number + 1 WHERE one = 1 RETURNING number",
         )

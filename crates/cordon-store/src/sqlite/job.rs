@@ -2,12 +2,14 @@
 
 use crate::call::Budget;
 use crate::error::{RecordError, StoreError};
+use crate::hold::HoldBounds;
 use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
 use cordon_aws::arn::Arn;
-use cordon_core::names::{SessionId, TaskId};
+use cordon_core::hold::{Ended, Hold, Vote};
+use cordon_core::names::{HoldId, SessionId, TaskId};
 use cordon_core::record::CallResult;
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
@@ -43,6 +45,11 @@ pub(super) enum Job {
         change: Box<Change>,
         reply: Reply<StoreError>,
     },
+    /// Open, join, decide or end a hold.
+    Hold {
+        change: Box<HoldChange>,
+        reply: Reply<StoreError>,
+    },
     /// Show the account of a task to readers.
     Show {
         task: TaskId,
@@ -66,6 +73,25 @@ pub(super) enum Change {
     Posture(StandingPosture),
 }
 
+/// A change of a hold.
+#[derive(Debug)]
+pub(super) enum HoldChange {
+    Open(Box<Hold>, HoldBounds),
+    Join(HoldId),
+    /// With the number of votes that the voter knew of.
+    Vote(HoldId, u64, Vote),
+    End(HoldId, Ended),
+}
+
+impl HoldChange {
+    pub(super) fn hold(&self) -> &HoldId {
+        match self {
+            Self::Open(hold, _) => &hold.id,
+            Self::Join(id) | Self::Vote(id, ..) | Self::End(id, _) => id,
+        }
+    }
+}
+
 /// Which jobs of a batch, by their place in it, did not succeed although the batch did.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
@@ -80,6 +106,7 @@ impl Job {
             Self::Record { reply, .. } => reply.is_some(),
             Self::Close { reply, .. }
             | Self::Change { reply, .. }
+            | Self::Hold { reply, .. }
             | Self::Show { reply, .. }
             | Self::Flush { reply }
             | Self::ShutDown { reply } => reply.is_some(),
@@ -112,6 +139,7 @@ impl Job {
             }
             Self::Close { reply, .. }
             | Self::Change { reply, .. }
+            | Self::Hold { reply, .. }
             | Self::Show { reply, .. }
             | Self::Flush { reply }
             | Self::ShutDown { reply } => {
@@ -132,6 +160,7 @@ impl Job {
             Self::Record { reply, .. } => answer(reply, Err(error.clone().into())),
             Self::Close { reply, .. }
             | Self::Change { reply, .. }
+            | Self::Hold { reply, .. }
             | Self::Show { reply, .. }
             | Self::Flush { reply }
             | Self::ShutDown { reply } => answer(reply, Err(error.clone())),

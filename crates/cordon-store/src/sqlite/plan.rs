@@ -4,7 +4,7 @@
 //! each, whatever the number of its jobs.
 
 use super::account::Account;
-use super::job::{Change, Job, Refusals};
+use super::job::{Change, HoldChange, Job, Refusals};
 use crate::call::had_no_effect;
 use crate::error::{RecordError, StoreError};
 use crate::row::NewCall;
@@ -68,6 +68,7 @@ pub(super) struct Plan<'j> {
     /// Tasks whose account must be read again after the commit.
     pub(super) reread: HashSet<TaskId>,
     pub(super) changes: Vec<(usize, &'j Change)>,
+    pub(super) holds: Vec<(usize, &'j HoldChange)>,
     pub(super) refusals: Refusals,
 }
 
@@ -111,6 +112,7 @@ impl<'j> Plan<'j> {
                     }
                 }
                 Job::Change { change, .. } => plan.changes.push((place, change)),
+                Job::Hold { change, .. } => plan.holds.push((place, change)),
                 Job::Show { task, .. } => {
                     if let Some(error) = known.unread.get(task) {
                         plan.refusals.others.insert(place, error.clone());
@@ -239,7 +241,10 @@ impl<'j> Plan<'j> {
 
     /// Whether there is nothing to commit.
     pub(super) fn writes_nothing(&self) -> bool {
-        self.calls.is_empty() && self.outcomes.is_empty() && self.changes.is_empty()
+        self.calls.is_empty()
+            && self.outcomes.is_empty()
+            && self.changes.is_empty()
+            && self.holds.is_empty()
     }
 
     /// The units that the touched tasks have used up when this plan is carried out.

@@ -24,9 +24,9 @@ const CALLS: &str = "SELECT call.sequence, reference, at, task, session, service
      FROM call LEFT JOIN outcome ON outcome.sequence = call.sequence WHERE 1 = 1";
 
 /// The most calls that one answer holds.
-const MOST: u32 = 10_000;
+pub(super) const MOST: u32 = 10_000;
 
-fn microseconds(at: i64) -> Option<Timestamp> {
+pub(super) fn microseconds(at: i64) -> Option<Timestamp> {
     Timestamp::from_microsecond(at).ok()
 }
 

@@ -16,7 +16,7 @@ use super::job::{Change, Job, Refusals};
 use super::plan::{Known, Open, Plan};
 use super::queue::Queue;
 use super::read;
-use crate::error::StoreError;
+use crate::error::{RecordError, StoreError};
 use crate::task::TaskState;
 use cordon_core::names::TaskId;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -137,14 +137,18 @@ impl Writer {
         match self.attempt(&jobs).await {
             Ok(refusals) => self.committed(jobs, refusals),
             Err(Fault::Store(error)) => self.failed(jobs, &error),
-            Err(Fault::ReferenceTaken) => {
+            Err(Fault::ReferenceTaken | Fault::ApprovalGone) => {
                 for job in jobs {
                     let alone = vec![job];
                     match self.attempt(&alone).await {
                         Ok(refusals) => self.committed(alone, refusals),
                         Err(Fault::Store(error)) => self.failed(alone, &error),
                         Err(Fault::ReferenceTaken) => {
-                            let refusals = taken(&alone);
+                            let refusals = refused(&alone, RecordError::ReferenceTaken);
+                            self.committed(alone, refusals);
+                        }
+                        Err(Fault::ApprovalGone) => {
+                            let refusals = refused(&alone, |_| RecordError::ApprovalGone);
                             self.committed(alone, refusals);
                         }
                     }
@@ -249,7 +253,9 @@ impl Writer {
                 Some(charge.task.clone())
             }
             Job::Show { task, .. } => Some(task.clone()),
-            Job::Change { .. } | Job::Flush { .. } | Job::ShutDown { .. } => None,
+            Job::Change { .. } | Job::Hold { .. } | Job::Flush { .. } | Job::ShutDown { .. } => {
+                None
+            }
         }
     }
 
@@ -296,12 +302,11 @@ pub(super) fn tell(changed: &watch::Sender<u64>, number: u64) {
     });
 }
 
-/// The refusal of a job whose call has the reference of another.
-fn taken(alone: &[Job]) -> Refusals {
+/// The refusal of a job that stands alone and whose call cannot be recorded.
+fn refused(alone: &[Job], why: impl FnOnce(Box<str>) -> RecordError) -> Refusals {
     let mut refusals = Refusals::default();
     if let [Job::Record { call, .. }] = alone {
-        let error = crate::RecordError::ReferenceTaken(call.reference.clone());
-        refusals.records.insert(0, error);
+        refusals.records.insert(0, why(call.reference.clone()));
     }
     refusals
 }

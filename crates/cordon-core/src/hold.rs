@@ -1,0 +1,698 @@
+//! Holds: calls that wait for people.
+//!
+//! Takes what people said of a held call, who they are now and the time; gives how the hold
+//! stands. Nothing here is stored as a conclusion: whether a hold is approved is worked out anew
+//! from its votes whenever it matters, so a vote that no longer counts lifts nothing.
+//!
+//! ```text
+//! Hold (digest, state, needs) + votes + People + now ─► Standing
+//!    Waiting ─► Approved ─► (the call leaves, once) ─► Ended
+//!       └─► Rejected, Unanswered      └─► Lapsed
+//! ```
+//! What an approval is bound to: the digest of the call (operation, every parameter, content,
+//! place, task, policies) and the digest of the state it was judged on ([`StateDigest`]). A
+//! difference in either is another hold.
+
+use crate::assess::Assessed;
+use crate::decide::Refused;
+use crate::digest::quote;
+use crate::names::{ApproverGroup, HoldId, Person, Reference, Sponsor, TaskId};
+use crate::people::People;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// How long an approval may be used once it is complete.
+pub const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long people have to decide where no policy says less.
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
+
+/// For how long "nobody answered" stays the answer before the same call may be asked again.
+pub const SILENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// SHA-256 over what a held call was judged on beside itself: each access with its resource's
+/// environment and provenance, and every fact.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct StateDigest(Box<str>);
+
+impl StateDigest {
+    /// The state that `assessed` rests on.
+    #[must_use]
+    pub fn of(assessed: &Assessed) -> Self {
+        let mut text = "cordon.state/v1\n".to_owned();
+        for access in assessed.accesses() {
+            let own = match access.own {
+                true => "own",
+                false => "",
+            };
+            for part in [
+                &*access.access.action,
+                &*access.access.resource.arn,
+                access.access.class.as_str(),
+                access.environment.as_str(),
+                &*access.account,
+                &*access.region,
+                own,
+            ] {
+                quote(&mut text, part);
+            }
+            text.push('\n');
+        }
+        for fact in assessed.facts() {
+            text.push_str(fact.as_str());
+            text.push('\n');
+        }
+        Self(format!("sha256:{}", hex::encode(Sha256::digest(text))).into())
+    }
+
+    /// The digest as it was written before.
+    #[must_use]
+    pub fn from_written(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// `sha256:...`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for StateDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One held call and what people said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// What people and agents quote.
+    pub id: HoldId,
+    /// The task that it is for, and no other.
+    pub task: TaskId,
+    /// Who launched the task, and so never lifts its holds.
+    pub sponsor: Sponsor,
+    /// The call that opened it: its record holds operation, parameters, targets, facts, policies.
+    pub reference: Reference,
+    /// `sha256:...` of the canonical call.
+    pub digest: Box<str>,
+    /// The state that the call was judged on.
+    pub state: StateDigest,
+    /// The policies under which it was judged.
+    pub policy_version: Box<str>,
+    /// Every one of these groups must approve ...
+    pub needs: BTreeSet<ApproverGroup>,
+    /// ... by so many of its people.
+    pub quorum: u32,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// No answer by then is a no.
+    pub decide_by: Timestamp,
+    /// How often the call was asked for, the first time counted.
+    pub asked: u32,
+    /// The hold of the same call before this one, and why that no longer serves.
+    pub follows: Option<(HoldId, Closing)>,
+    /// What people said, oldest first.
+    pub votes: Vec<Vote>,
+    /// How it ended; nothing as long as it may still be decided or used.
+    pub ended: Option<Ended>,
+}
+
+/// What one person said of a hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vote {
+    /// Who.
+    pub person: Person,
+    /// What.
+    pub answer: Answer,
+    /// When.
+    pub at: Timestamp,
+    /// For the sponsor, never for the agent; may be empty.
+    pub note: Box<str>,
+}
+
+/// Yes, or no with a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    /// It may go.
+    Approve,
+    /// It may not.
+    Reject(Reason),
+}
+
+/// Why a person said no: a closed list, because the agent is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It does more than the task needs.
+    TooBroad,
+    /// It is aimed at the wrong resource.
+    WrongTarget,
+    /// It may be right, but not now.
+    WrongTime,
+    /// What could go wrong outweighs it.
+    TooRisky,
+    /// The task can do without it.
+    NotNeeded,
+    /// There is a safer way.
+    OtherWay,
+    /// Nobody can tell what it is for.
+    Unclear,
+}
+
+/// How a hold ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub how: Closing,
+    /// When.
+    pub at: Timestamp,
+    /// The call that used it up, where one did.
+    pub by: Option<Reference>,
+}
+
+/// Why a hold no longer serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Closing {
+    /// Its approval let a call go.
+    Used,
+    /// Nobody decided in time.
+    Unanswered,
+    /// It was approved and not used in time.
+    Lapsed,
+    /// What it was judged on changed.
+    Changed,
+    /// It was taken back, or its task ended.
+    Withdrawn,
+}
+
+/// How a hold stands at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// These groups have not approved yet.
+    Waiting {
+        /// Not empty.
+        missing: BTreeSet<ApproverGroup>,
+    },
+    /// Everyone who was asked said yes.
+    Approved {
+        /// Who.
+        groups: BTreeSet<ApproverGroup>,
+        /// Until when that may be used.
+        until: Timestamp,
+    },
+    /// Someone who counts said no.
+    Rejected(Reason),
+    /// The time to decide ran out.
+    Unanswered,
+    /// The time to use the approval ran out.
+    Lapsed,
+    /// It ended.
+    Ended(Closing),
+}
+
+/// Why a vote is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VoteError {
+    /// The hold is over.
+    #[error("the hold is over ({0}): nothing can be decided about it any more")]
+    Over(&'static str),
+    /// The sponsor never decides.
+    #[error("the sponsor of a task never lifts its holds: ask someone else of {0}")]
+    Sponsor(String),
+    /// The person is in none of the groups.
+    #[error("only members of {0} decide on this hold")]
+    NotAsked(String),
+    /// They said so before.
+    #[error("you have decided on this hold already")]
+    Again,
+    /// What they looked at is not what is held.
+    #[error("what you looked at is not what is held any more: look at the hold again")]
+    Digest,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::TooBroad,
+        Self::WrongTarget,
+        Self::WrongTime,
+        Self::TooRisky,
+        Self::NotNeeded,
+        Self::OtherWay,
+        Self::Unclear,
+    ];
+
+    /// `too-broad`, `wrong-target`, ...
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooBroad => "too-broad",
+            Self::WrongTarget => "wrong-target",
+            Self::WrongTime => "wrong-time",
+            Self::TooRisky => "too-risky",
+            Self::NotNeeded => "not-needed",
+            Self::OtherWay => "other-way",
+            Self::Unclear => "unclear",
+        }
+    }
+
+    /// The reason that [`Reason::as_str`] gives `word` for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+impl Answer {
+    /// `approve`, or the word of the reason.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject(reason) => reason.as_str(),
+        }
+    }
+
+    /// The answer that [`Answer::as_str`] gives `word` for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "approve" => Some(Self::Approve),
+            word => Reason::named(word).map(Self::Reject),
+        }
+    }
+}
+
+impl Closing {
+    /// Every way to end.
+    pub const ALL: [Self; 5] = [
+        Self::Used,
+        Self::Unanswered,
+        Self::Lapsed,
+        Self::Changed,
+        Self::Withdrawn,
+    ];
+
+    /// `used`, `unanswered`, `lapsed`, `changed`, `withdrawn`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Unanswered => "unanswered",
+            Self::Lapsed => "lapsed",
+            Self::Changed => "changed",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// The end that [`Closing::as_str`] gives `word` for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|closing| closing.as_str() == word)
+    }
+}
+
+impl Standing {
+    /// `waiting`, `approved`, `rejected`, or how it ended.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::Approved { .. } => "approved",
+            Self::Rejected(_) => "rejected",
+            Self::Unanswered => Closing::Unanswered.as_str(),
+            Self::Lapsed => Closing::Lapsed.as_str(),
+            Self::Ended(closing) => closing.as_str(),
+        }
+    }
+
+    /// Whether people can still decide.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Waiting { .. } | Self::Approved { .. })
+    }
+}
+
+impl Hold {
+    /// The hold that a refused call opens; `follows` is the one that it had before.
+    #[must_use]
+    pub fn open(refused: &Refused, follows: Option<(HoldId, Closing)>, now: Timestamp) -> Self {
+        let (assessed, verdict) = (refused.assessed(), refused.verdict());
+        let task = &assessed.session().task;
+        let patience = now
+            .saturating_add(verdict.timeout)
+            .unwrap_or(Timestamp::MAX);
+        Self {
+            id: HoldId::of(assessed.reference()),
+            task: task.id().clone(),
+            sponsor: task.sponsor().clone(),
+            reference: assessed.reference().clone(),
+            digest: assessed.digest().to_string().into(),
+            state: StateDigest::of(assessed),
+            policy_version: verdict.policy_version.clone(),
+            needs: verdict.needs.clone(),
+            quorum: verdict.quorum,
+            opened: now,
+            decide_by: patience.min(task.expires_at()),
+            asked: 1,
+            follows,
+            votes: Vec::new(),
+            ended: None,
+        }
+    }
+
+    /// Whether it is about what `refused` is: the same people asked about the same state.
+    #[must_use]
+    pub fn still_fits(&self, refused: &Refused) -> bool {
+        let verdict = refused.verdict();
+        self.state == StateDigest::of(refused.assessed())
+            && self.needs == verdict.needs
+            && self.quorum == verdict.quorum
+    }
+
+    /// How many votes it has: a writer says which it saw.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.votes.len() as u64
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn standing(&self, people: &People, now: Timestamp) -> Standing {
+        if let Some(ended) = &self.ended {
+            return Standing::Ended(ended.how);
+        }
+        let counts =
+            |vote: &&Vote| vote.at <= self.decide_by && self.may_decide(&vote.person, people);
+        let no = self
+            .votes
+            .iter()
+            .filter(counts)
+            .find_map(|vote| match vote.answer {
+                Answer::Reject(reason) => Some(reason),
+                Answer::Approve => None,
+            });
+        if let Some(reason) = no {
+            return Standing::Rejected(reason);
+        }
+        let complete = |group| self.complete(group, people);
+        let missing: BTreeSet<ApproverGroup> = self
+            .needs
+            .iter()
+            .filter(|group| complete(group).is_none())
+            .cloned()
+            .collect();
+        let last = self.needs.iter().filter_map(complete).max();
+        match (missing.is_empty(), last) {
+            (true, Some(last)) => {
+                let until = last.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
+                match now < until {
+                    true => Standing::Approved {
+                        groups: self.needs.clone(),
+                        until,
+                    },
+                    false => Standing::Lapsed,
+                }
+            }
+            // A hold that nobody is asked about is lifted by nobody.
+            _ if now >= self.decide_by => Standing::Unanswered,
+            _ => Standing::Waiting { missing },
+        }
+    }
+
+    /// When `group` had approved by enough of its people; nothing as long as it has not.
+    fn complete(&self, group: &ApproverGroup, people: &People) -> Option<Timestamp> {
+        let mut yes: Vec<(&Person, Timestamp)> = self
+            .votes
+            .iter()
+            .filter(|vote| vote.answer == Answer::Approve && vote.at <= self.decide_by)
+            .filter(|vote| people.is_member(&vote.person, group))
+            .filter(|vote| !people.is_sponsor(&vote.person, &self.sponsor))
+            .map(|vote| (&vote.person, vote.at))
+            .collect();
+        yes.sort_by_key(|(_, at)| *at);
+        let mut seen = BTreeSet::new();
+        yes.retain(|(person, _)| seen.insert(*person));
+        let quorum = usize::try_from(self.quorum.max(1)).unwrap_or(usize::MAX);
+        yes.get(quorum - 1).map(|(_, at)| *at)
+    }
+
+    /// Whether `person` is one of those who are asked.
+    fn may_decide(&self, person: &Person, people: &People) -> bool {
+        let asked = self
+            .needs
+            .iter()
+            .any(|group| people.is_member(person, group));
+        asked && !people.is_sponsor(person, &self.sponsor)
+    }
+
+    /// Whether `person`, who looked at `seen`, may say `answer` now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admits(
+        &self,
+        person: &Person,
+        answer: Answer,
+        seen: &str,
+        people: &People,
+        now: Timestamp,
+    ) -> Result<(), VoteError> {
+        let groups = || {
+            let names: Vec<&str> = self.needs.iter().map(ApproverGroup::as_str).collect();
+            names.join(", ")
+        };
+        if people.is_sponsor(person, &self.sponsor) {
+            return Err(VoteError::Sponsor(groups()));
+        }
+        if !self.may_decide(person, people) {
+            return Err(VoteError::NotAsked(groups()));
+        }
+        let standing = self.standing(people, now);
+        if !standing.is_open() || now >= self.decide_by {
+            return Err(VoteError::Over(standing.as_str()));
+        }
+        if seen != &*self.digest {
+            return Err(VoteError::Digest);
+        }
+        let said = |vote: &&Vote| vote.person == *person;
+        match self.votes.iter().rfind(said) {
+            // Who said yes may still stop it.
+            Some(vote) if vote.answer != Answer::Approve || answer == Answer::Approve => {
+                Err(VoteError::Again)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+    }
+
+    fn people() -> People {
+        let text = r#"
+            schema = "cordon.people/v1"
+            [[person]]
+            name = "mei"
+            email = "mei@example.com"
+            groups = ["senior", "owner"]
+            [[person]]
+            name = "ola"
+            groups = ["senior"]
+            [[person]]
+            name = "kim"
+            groups = ["owner"]
+        "#;
+        People::parse("people.toml", text).unwrap()
+    }
+
+    fn hold(needs: &[&str], quorum: u32) -> Hold {
+        Hold {
+            id: "H-1".parse().unwrap(),
+            task: "T-1".parse().unwrap(),
+            sponsor: "sam".parse().unwrap(),
+            reference: "R1".parse().unwrap(),
+            digest: "sha256:d".into(),
+            state: StateDigest::from_written("sha256:s"),
+            policy_version: "sha256:p".into(),
+            needs: needs.iter().map(|name| name.parse().unwrap()).collect(),
+            quorum,
+            opened: at(0),
+            decide_by: at(30),
+            asked: 1,
+            follows: None,
+            votes: Vec::new(),
+            ended: None,
+        }
+    }
+
+    fn vote(person: &str, word: &str, minute: i64) -> Vote {
+        Vote {
+            person: person.parse().unwrap(),
+            answer: Answer::named(word).unwrap(),
+            at: at(minute),
+            note: "".into(),
+        }
+    }
+
+    fn check(hold: &Hold, votes: &[(&str, &str, i64)], now: i64, expected: &str) {
+        let mut hold = hold.clone();
+        hold.votes = votes
+            .iter()
+            .map(|(person, word, minute)| vote(person, word, *minute))
+            .collect();
+        assert_eq!(
+            hold.standing(&people(), at(now)).as_str(),
+            expected,
+            "{votes:?} at {now}"
+        );
+    }
+
+    #[test]
+    fn nothing_but_a_yes_of_those_who_are_asked_lifts_a_hold() {
+        let senior = hold(&["senior"], 1);
+        check(&senior, &[], 1, "waiting");
+        check(&senior, &[("kim", "approve", 1)], 2, "waiting");
+        check(&senior, &[("eve", "approve", 1)], 2, "waiting");
+        check(&senior, &[("ola", "approve", 1)], 2, "approved");
+        check(&senior, &[("ola", "approve", 1)], 16, "lapsed");
+        check(&senior, &[], 30, "unanswered");
+        check(&senior, &[("ola", "approve", 31)], 32, "unanswered");
+        check(&hold(&[], 1), &[("ola", "approve", 1)], 2, "waiting");
+    }
+
+    #[test]
+    fn the_sponsor_lifts_nothing_by_any_name() {
+        for name in ["mei", "MEI", "mei@example.com"] {
+            let own = Hold {
+                sponsor: name.parse().unwrap(),
+                ..hold(&["senior"], 1)
+            };
+            check(&own, &[("mei", "approve", 1)], 2, "waiting");
+            let mei = "mei".parse().unwrap();
+            let refused = own.admits(&mei, Answer::Approve, &own.digest, &people(), at(1));
+            assert!(matches!(refused, Err(VoteError::Sponsor(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn every_group_and_its_whole_quorum_must_agree() {
+        let both = hold(&["senior", "owner"], 1);
+        check(&both, &[("ola", "approve", 1)], 2, "waiting");
+        check(
+            &both,
+            &[("ola", "approve", 1), ("kim", "approve", 2)],
+            3,
+            "approved",
+        );
+        let two = hold(&["senior"], 2);
+        check(
+            &two,
+            &[("ola", "approve", 1), ("ola", "approve", 2)],
+            3,
+            "waiting",
+        );
+        check(
+            &two,
+            &[("ola", "approve", 1), ("mei", "approve", 2)],
+            3,
+            "approved",
+        );
+        check(
+            &two,
+            &[("ola", "approve", 1), ("mei", "approve", 12)],
+            17,
+            "approved",
+        );
+    }
+
+    #[test]
+    fn one_no_is_a_no() {
+        let both = hold(&["senior", "owner"], 1);
+        let votes = [("ola", "approve", 1), ("kim", "too-broad", 2)];
+        check(&both, &votes, 3, "rejected");
+        check(&both, &[("eve", "too-broad", 1)], 3, "waiting");
+        check(
+            &both,
+            &[("ola", "approve", 1), ("ola", "wrong-time", 2)],
+            3,
+            "rejected",
+        );
+    }
+
+    #[test]
+    fn who_left_the_group_no_longer_counts() {
+        let mut held = hold(&["senior"], 1);
+        held.votes = vec![vote("ola", "approve", 1)];
+        let without = People::new(
+            people()
+                .iter()
+                .filter(|(name, _)| name.as_str() != "ola")
+                .map(|(name, membership)| (name.clone(), membership.clone())),
+        );
+        assert_eq!(held.standing(&people(), at(2)).as_str(), "approved");
+        assert_eq!(held.standing(&without, at(2)).as_str(), "waiting");
+    }
+
+    #[test]
+    fn a_vote_is_about_what_was_seen_and_said_once() {
+        let mut held = hold(&["senior"], 2);
+        let ola: Person = "ola".parse().unwrap();
+        let kim: Person = "kim".parse().unwrap();
+        let people = people();
+        let admits = |held: &Hold, person, answer, seen: &str, now| {
+            held.admits(person, answer, seen, &people, at(now))
+        };
+        let no = Answer::Reject(Reason::TooRisky);
+        assert_eq!(
+            admits(&held, &ola, Answer::Approve, "sha256:other", 1),
+            Err(VoteError::Digest)
+        );
+        assert!(matches!(
+            admits(&held, &kim, Answer::Approve, "sha256:d", 1),
+            Err(VoteError::NotAsked(_))
+        ));
+        assert_eq!(admits(&held, &ola, Answer::Approve, "sha256:d", 1), Ok(()));
+        held.votes = vec![vote("ola", "approve", 1)];
+        assert_eq!(
+            admits(&held, &ola, Answer::Approve, "sha256:d", 2),
+            Err(VoteError::Again)
+        );
+        assert_eq!(admits(&held, &ola, no, "sha256:d", 2), Ok(()));
+        held.votes.push(vote("ola", "too-risky", 2));
+        let mei: Person = "mei".parse().unwrap();
+        assert_eq!(
+            admits(&held, &mei, Answer::Approve, "sha256:d", 3),
+            Err(VoteError::Over("rejected"))
+        );
+        assert_eq!(
+            admits(&hold(&["senior"], 1), &ola, no, "sha256:d", 30),
+            Err(VoteError::Over("unanswered"))
+        );
+    }
+
+    #[test]
+    fn an_ended_hold_stays_ended() {
+        for how in Closing::ALL {
+            let over = Hold {
+                ended: Some(Ended {
+                    how,
+                    at: at(1),
+                    by: None,
+                }),
+                ..hold(&["senior"], 1)
+            };
+            check(&over, &[("ola", "approve", 1)], 2, how.as_str());
+        }
+    }
+}

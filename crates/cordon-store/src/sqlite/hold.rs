@@ -1,0 +1,370 @@
+//! Holds in their tables: opened, joined, voted on, used, ended, read.
+//!
+//! Everything that depends on what was there before is one statement that looks and writes, so that
+//! two processes on one file cannot both win.
+
+use super::job::HoldChange;
+use super::read::microseconds;
+use super::{Sqlite, read};
+use crate::error::StoreError;
+use crate::hold::HoldFilter;
+use crate::row::NewCall;
+use cordon_core::hold::{Answer, Closing, Ended, Hold, StateDigest, Vote};
+use cordon_core::names::{ApproverGroup, HoldId, TaskId};
+use cordon_core::record::OnHold;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// How many holds people may still decide at ?1 and did not say no to: of task ?2, and in all.
+const WAITING: &str = "SELECT coalesce(sum(task = ?2), 0), count(*) FROM hold \
+     WHERE ended IS NULL AND decide_by > ?1 AND NOT EXISTS \
+     (SELECT 1 FROM vote WHERE vote.hold = hold.id AND answer <> 'approve')";
+
+/// Carries out one change of a hold within a transaction.
+///
+/// # Errors
+/// As [`super::change::apply`].
+pub(super) async fn apply(
+    path: &Path,
+    connection: &mut SqliteConnection,
+    change: &HoldChange,
+) -> Result<Result<(), StoreError>, StoreError> {
+    let done = match change {
+        HoldChange::Open(hold, bounds) => {
+            if let Some((before, why)) = &hold.follows {
+                end(
+                    connection,
+                    before,
+                    why.as_str(),
+                    hold.opened.as_microsecond(),
+                )
+                .await
+                .map_err(|error| StoreError::of(path, error))?;
+            }
+            if crowded(connection, hold, *bounds)
+                .await
+                .map_err(|error| StoreError::of(path, error))?
+            {
+                return Ok(Err(StoreError::Crowded));
+            }
+            open(connection, hold).await
+        }
+        HoldChange::Join(id) => {
+            sqlx::query("UPDATE hold SET asked = asked + 1 WHERE id = ? AND ended IS NULL")
+                .bind(id.as_str())
+                .execute(&mut *connection)
+                .await
+                .map(|done| done.rows_affected())
+        }
+        HoldChange::Vote(id, revision, vote) => say(connection, id, *revision, vote).await,
+        HoldChange::End(id, ended) => {
+            end(
+                connection,
+                id,
+                ended.how.as_str(),
+                ended.at.as_microsecond(),
+            )
+            .await
+        }
+    };
+    match (done, change) {
+        (Ok(0), _) => Ok(Err(StoreError::Outdated {
+            what: "hold",
+            id: change.hold().to_string(),
+        })),
+        (Ok(_), _) => Ok(Ok(())),
+        (Err(sqlx::Error::Database(error)), _) if error.is_unique_violation() => {
+            Ok(Err(StoreError::Exists {
+                what: "hold",
+                id: change.hold().to_string(),
+            }))
+        }
+        (Err(error), _) => Err(StoreError::of(path, error)),
+    }
+}
+
+async fn crowded(
+    connection: &mut SqliteConnection,
+    hold: &Hold,
+    bounds: crate::HoldBounds,
+) -> Result<bool, sqlx::Error> {
+    let (of_task, all): (i64, i64) = sqlx::query_as(WAITING)
+        .bind(hold.opened.as_microsecond())
+        .bind(hold.task.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(all >= i64::from(bounds.all) || of_task >= i64::from(bounds.of_task))
+}
+
+async fn open(connection: &mut SqliteConnection, hold: &Hold) -> Result<u64, sqlx::Error> {
+    let needs: Vec<&str> = hold.needs.iter().map(ApproverGroup::as_str).collect();
+    let done = sqlx::query(
+        "INSERT INTO hold (id, task, sponsor, reference, digest, state, policy_version, needs, \
+         quorum, opened, decide_by, asked, follows, follows_why) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(hold.id.as_str())
+    .bind(hold.task.as_str())
+    .bind(hold.sponsor.as_str())
+    .bind(hold.reference.as_str())
+    .bind(&*hold.digest)
+    .bind(hold.state.as_str())
+    .bind(&*hold.policy_version)
+    .bind(needs.join(" "))
+    .bind(i64::from(hold.quorum))
+    .bind(hold.opened.as_microsecond())
+    .bind(hold.decide_by.as_microsecond())
+    .bind(i64::from(hold.asked))
+    .bind(
+        hold.follows
+            .as_ref()
+            .map(|(before, _)| before.as_str().to_owned()),
+    )
+    .bind(hold.follows.as_ref().map(|(_, why)| why.as_str()))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn say(
+    connection: &mut SqliteConnection,
+    id: &HoldId,
+    revision: u64,
+    vote: &Vote,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "INSERT INTO vote (hold, number, person, answer, note, at) SELECT ?1, ?2 + 1, ?3, ?4, ?5, ?6 \
+         WHERE ?2 = (SELECT count(*) FROM vote WHERE hold = ?1) \
+         AND EXISTS (SELECT 1 FROM hold WHERE id = ?1 AND ended IS NULL)",
+    )
+    .bind(id.as_str())
+    .bind(i64::try_from(revision).unwrap_or(i64::MAX))
+    .bind(vote.person.as_str())
+    .bind(vote.answer.as_str())
+    .bind(&*vote.note)
+    .bind(vote.at.as_microsecond())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn end(
+    connection: &mut SqliteConnection,
+    id: &HoldId,
+    how: &str,
+    at: i64,
+) -> Result<u64, sqlx::Error> {
+    let done =
+        sqlx::query("UPDATE hold SET ended = ?, ended_at = ? WHERE id = ? AND ended IS NULL")
+            .bind(how)
+            .bind(at)
+            .bind(id.as_str())
+            .execute(connection)
+            .await?;
+    Ok(done.rows_affected())
+}
+
+/// Ends every hold of a task that was stopped: nothing of it will be used.
+pub(super) async fn withdraw(
+    connection: &mut SqliteConnection,
+    task: &TaskId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE hold SET ended = 'withdrawn', ended_at = CAST(unixepoch('subsec') * 1000000 AS INTEGER) \
+         WHERE task = ? AND ended IS NULL",
+    )
+    .bind(task.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Uses up the approval that lets `call` go. False where it is gone: used by another call, or
+/// something was said of the hold since it was looked at.
+pub(super) async fn consume(
+    connection: &mut SqliteConnection,
+    call: &NewCall,
+) -> Result<bool, sqlx::Error> {
+    let Some(OnHold {
+        id,
+        uses: Some(revision),
+    }) = &call.hold
+    else {
+        return Ok(true);
+    };
+    let done = sqlx::query(
+        "UPDATE hold SET ended = 'used', ended_at = ?1, ended_by = ?2 \
+         WHERE id = ?3 AND task = ?4 AND digest = ?5 AND ended IS NULL \
+         AND (SELECT count(*) FROM vote WHERE vote.hold = ?3) = ?6",
+    )
+    .bind(call.at)
+    .bind(&*call.reference)
+    .bind(id.as_str())
+    .bind(&*call.task)
+    .bind(&*call.digest)
+    .bind(i64::try_from(*revision).unwrap_or(i64::MAX))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The one hold `id`.
+pub(super) async fn find(store: &Sqlite, id: &HoldId) -> Result<Option<Hold>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(HOLDS);
+    query.push(" WHERE id = ").push_bind(id.as_str());
+    Ok(fetch(store, query).await?.pop())
+}
+
+/// The newest hold of a call.
+pub(super) async fn latest(
+    store: &Sqlite,
+    task: &TaskId,
+    digest: &str,
+) -> Result<Option<Hold>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(HOLDS);
+    query.push(" WHERE task = ").push_bind(task.as_str());
+    query.push(" AND digest = ").push_bind(digest.to_owned());
+    query.push(" ORDER BY ended IS NULL DESC, opened DESC, id DESC LIMIT 1");
+    Ok(fetch(store, query).await?.pop())
+}
+
+/// The holds that `filter` asks for, newest first.
+pub(super) async fn search(store: &Sqlite, filter: &HoldFilter) -> Result<Vec<Hold>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(HOLDS);
+    query.push(" WHERE 1 = 1");
+    if let Some(task) = &filter.task {
+        query.push(" AND task = ").push_bind(task.as_str());
+    }
+    if filter.under_way {
+        query.push(" AND ended IS NULL");
+    }
+    let limit = filter.limit.unwrap_or(100).min(read::MOST);
+    query
+        .push(" ORDER BY opened DESC, id DESC LIMIT ")
+        .push_bind(limit);
+    fetch(store, query).await
+}
+
+const HOLDS: &str = "SELECT id, task, sponsor, reference, digest, state, policy_version, needs, quorum, opened, \
+     decide_by, asked, follows, follows_why, ended, ended_at, ended_by FROM hold";
+
+async fn fetch(store: &Sqlite, mut query: QueryBuilder<Database>) -> Result<Vec<Hold>, StoreError> {
+    let failed = |error| StoreError::of(&store.path, error);
+    // Votes are read in the same view of the file as their holds.
+    let mut view = store.reads.begin().await.map_err(failed)?;
+    let rows = query.build().fetch_all(&mut *view).await.map_err(failed)?;
+    let ids: Vec<String> = rows
+        .iter()
+        .map(|row| row.try_get("id"))
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
+    let mut votes = votes(&mut view, &ids).await.map_err(failed)?;
+    let mut holds = Vec::with_capacity(rows.len());
+    for (row, id) in rows.iter().zip(ids) {
+        let said = votes.remove(&id).unwrap_or_default();
+        let hold = hold(row, said).map_err(failed)?;
+        holds.push(hold.ok_or(StoreError::Unreadable { what: "hold", id })?);
+    }
+    Ok(holds)
+}
+
+async fn votes(
+    connection: &mut SqliteConnection,
+    ids: &[String],
+) -> Result<HashMap<String, Vec<SqliteRow>>, sqlx::Error> {
+    let mut said: HashMap<String, Vec<SqliteRow>> = HashMap::new();
+    // As many as a statement may bind.
+    for ids in ids.chunks(500) {
+        let mut query = QueryBuilder::<Database>::new(
+            "SELECT hold, person, answer, note, at FROM vote WHERE hold IN (",
+        );
+        let mut list = query.separated(", ");
+        for id in ids {
+            list.push_bind(id);
+        }
+        query.push(") ORDER BY hold, number");
+        for row in query.build().fetch_all(&mut *connection).await? {
+            said.entry(row.try_get("hold")?).or_default().push(row);
+        }
+    }
+    Ok(said)
+}
+
+fn hold(row: &SqliteRow, votes: Vec<SqliteRow>) -> Result<Option<Hold>, sqlx::Error> {
+    let text = |name: &str| row.try_get::<String, _>(name);
+    let maybe = |name: &str| row.try_get::<Option<String>, _>(name);
+    let number = |name: &str| row.try_get::<i64, _>(name);
+    let (id, task, sponsor, reference) = (
+        text("id")?,
+        text("task")?,
+        text("sponsor")?,
+        text("reference")?,
+    );
+    let (digest, state, policy_version, needs) = (
+        text("digest")?,
+        text("state")?,
+        text("policy_version")?,
+        text("needs")?,
+    );
+    let (quorum, asked) = (number("quorum")?, number("asked")?);
+    let (opened, decide_by) = (number("opened")?, number("decide_by")?);
+    let (follows, why) = (maybe("follows")?, maybe("follows_why")?);
+    let (ended, ended_by) = (maybe("ended")?, maybe("ended_by")?);
+    let ended_at: Option<i64> = row.try_get("ended_at")?;
+    let said = votes
+        .iter()
+        .map(vote)
+        .collect::<Result<Option<Vec<_>>, _>>()?;
+    Ok((|| {
+        let follows = match (follows, why) {
+            (Some(before), Some(why)) => Some((before.parse().ok()?, Closing::named(&why)?)),
+            _ => None,
+        };
+        let ended = match ended {
+            Some(how) => Some(Ended {
+                how: Closing::named(&how)?,
+                at: microseconds(ended_at.unwrap_or_default())?,
+                by: match ended_by {
+                    Some(by) => Some(by.parse().ok()?),
+                    None => None,
+                },
+            }),
+            None => None,
+        };
+        Some(Hold {
+            id: id.parse().ok()?,
+            task: task.parse().ok()?,
+            sponsor: sponsor.parse().ok()?,
+            reference: reference.parse().ok()?,
+            digest: digest.into(),
+            state: StateDigest::from_written(&state),
+            policy_version: policy_version.into(),
+            needs: needs
+                .split_whitespace()
+                .map(|group| group.parse().ok())
+                .collect::<Option<_>>()?,
+            quorum: u32::try_from(quorum).ok()?,
+            opened: microseconds(opened)?,
+            decide_by: microseconds(decide_by)?,
+            asked: u32::try_from(asked).unwrap_or(u32::MAX),
+            follows,
+            votes: said?,
+            ended,
+        })
+    })())
+}
+
+fn vote(row: &SqliteRow) -> Result<Option<Vote>, sqlx::Error> {
+    let (person, answer): (String, String) = (row.try_get("person")?, row.try_get("answer")?);
+    let (note, at): (String, i64) = (row.try_get("note")?, row.try_get("at")?);
+    Ok((|| {
+        Some(Vote {
+            person: person.parse().ok()?,
+            answer: Answer::named(&answer)?,
+            at: microseconds(at)?,
+            note: note.into(),
+        })
+    })())
+}
