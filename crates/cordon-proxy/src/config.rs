@@ -121,6 +121,8 @@ pub struct Limits {
     pub drained: u64,
     /// Signatures of changing calls that are remembered for each access key.
     pub remembered_signatures: usize,
+    /// Held calls whose clients wait for people at one time; others are told at once.
+    pub parked: usize,
     /// Idle connections that each worker keeps for each upstream address.
     pub idle_upstream: usize,
     /// Threads that serve connections: one at least. As many as there are processors by default.
@@ -149,6 +151,9 @@ pub struct Deadlines {
     pub answer_idle: Duration,
     /// All reads by which Cordon looks into one call before it decides.
     pub look: Duration,
+    /// How long a held call waits for people before its agent is told. Less than any client's own
+    /// patience, which is 60 seconds for those built on botocore.
+    pub park: Duration,
     /// A tunnel on which nothing moves.
     pub tunnel_idle: Duration,
 }
@@ -163,6 +168,7 @@ impl Default for Limits {
             streamed_body: 5 * 1024 * 1024 * 1024,
             drained: 16 * 1024 * 1024,
             remembered_signatures: 65_536,
+            parked: 256,
             idle_upstream: 64,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
         }
@@ -181,6 +187,7 @@ impl Default for Deadlines {
             answer: Duration::from_secs(910),
             answer_idle: Duration::from_secs(60),
             look: Duration::from_secs(2),
+            park: Duration::from_secs(50),
             tunnel_idle: Duration::from_secs(300),
         }
     }

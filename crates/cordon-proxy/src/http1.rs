@@ -136,6 +136,19 @@ impl Connection {
         self.worker
     }
 
+    /// Waits until the client went away. Never answers while a body is still to come, or once the
+    /// client began its next request: what it does then is not known.
+    pub(crate) async fn gone(&mut self) {
+        while self.body == BodyState::Done && self.input.is_empty() {
+            self.input.reserve(READ);
+            match self.stream.read_buf(&mut self.input).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Takes the stream back to speak another protocol on it. Refused while bytes are left that
     /// the client sent before it was told to.
     pub(crate) fn into_stream(self) -> Option<Stream> {

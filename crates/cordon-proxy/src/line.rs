@@ -41,6 +41,8 @@ pub(crate) struct Line {
     pub(crate) bounds: Arc<Bounds>,
     /// Room for bodies that are held whole.
     pub(crate) bodies: Semaphore,
+    /// Room for held calls whose clients wait.
+    pub(crate) parking: Semaphore,
     pub(crate) meter: Meter,
     /// Wakes the connection that has been idle longest, to make room for another.
     pub(crate) crowded: Notify,

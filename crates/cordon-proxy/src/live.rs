@@ -1,4 +1,4 @@
-//! What may change while the process runs: sessions, policies, posture.
+//! What may change while the process runs: sessions, policies, posture, people.
 //!
 //! The program replaces each as a whole when the store or the policy folder changes; a request
 //! takes one [`Snapshot`] when it begins and is decided by nothing newer. Whether its session still
@@ -6,6 +6,7 @@
 
 use arc_swap::ArcSwap;
 use cordon_core::decide::Posture;
+use cordon_core::people::People;
 use cordon_core::policy::Policies;
 use cordon_core::session::Sessions;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub policies: Arc<Policies>,
     /// How careful everyone is.
     pub posture: Posture,
+    /// Who may decide about holds.
+    pub people: Arc<People>,
 }
 
 impl Live {
@@ -69,6 +72,15 @@ impl Live {
     pub fn set_posture(&self, posture: Posture) {
         self.now.rcu(|now| Snapshot {
             posture,
+            ..Snapshot::clone(now)
+        });
+        self.tell();
+    }
+
+    /// From now on these people's decisions count, and no others'.
+    pub fn set_people(&self, people: Arc<People>) {
+        self.now.rcu(|now| Snapshot {
+            people: people.clone(),
             ..Snapshot::clone(now)
         });
         self.tell();

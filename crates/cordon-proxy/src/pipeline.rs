@@ -5,11 +5,14 @@
 //!      ─► forward ─► close (the outcome is recorded)
 //! ```
 //! Each stage takes what only the one before it makes, so none can be left out. What stops a
-//! request is recorded and told in one place, [`stop`], and answered by [`crate::rescue`].
+//! request is recorded and told in one place, [`stop`], and answered by [`crate::rescue`]. From
+//! gathering to recording a call goes in [`hold`], because one that people must decide about goes
+//! that way again.
 //! Nothing on the line looks at whether the client is still there: once a call was forwarded, its
 //! outcome is recorded.
 
 mod depart;
+mod hold;
 mod look;
 mod outcome;
 mod pause;
@@ -17,18 +20,15 @@ mod record;
 mod stop;
 
 use crate::forward::Answered;
-use crate::gather::gather;
 use crate::http1::{Connection, Reply, ReplyBody};
 use crate::line::Line;
-use crate::meter::Stage;
 use crate::payload;
 use crate::replay::Signature;
 use crate::rescue;
 use cordon_aws::error_shape::{ErrorShape, shape_of};
-use cordon_core::assess::assess;
 use cordon_core::authenticate::{Received, authenticate};
-use cordon_core::decide::decide;
 use cordon_core::identify::identify;
+use hold::{Passage, Passed};
 use http::{Method, StatusCode};
 use std::time::Instant;
 use stop::Stopped;
@@ -80,13 +80,12 @@ async fn carry(
         ..guessed
     };
 
-    let mut gathered = gather(line, &identified, &snapshot, now).await;
-    look::look(line, client, &identified, &snapshot, &mut gathered).await;
-    let assessed = assess(identified, &gathered.knowledge(&snapshot));
-    let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
-    let decided = line.meter.took(Stage::Decide, began);
-
-    let (permit, recorded) = record::record(line, decision, Some(&signature), shape, now).await?;
+    let passage = Passage::new(line, client, &signature, shape, began);
+    let Passed {
+        permit,
+        recorded,
+        decided,
+    } = passage.pass(identified, snapshot).await?;
     let departure = depart::Departure::of(line, &permit, shape, decided);
     let outcome = depart::depart(line, client, permit, &recorded, &departure).await;
     depart::close(line, recorded, departure, outcome).await

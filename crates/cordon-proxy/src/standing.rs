@@ -28,6 +28,8 @@ pub(crate) struct Standing {
     changes: watch::Receiver<u64>,
     key_id: AccessKeyId,
     session: SessionId,
+    /// Whether the call was decided while changes were frozen, by those who may.
+    in_freeze: bool,
 }
 
 /// What a call still needs its session for.
@@ -53,13 +55,15 @@ pub(crate) enum Fallen {
 }
 
 impl Standing {
-    pub(crate) fn of(line: &Line, session: &Session) -> Self {
+    /// Of a call that was decided while everyone was as careful as `posture` says.
+    pub(crate) fn of(line: &Line, session: &Session, posture: Posture) -> Self {
         Self {
             live: Arc::clone(&line.live),
             clock: line.clock.clone(),
             changes: line.live.changes(),
             key_id: session.key_id.clone(),
             session: session.id.clone(),
+            in_freeze: posture == Posture::Freeze,
         }
     }
 
@@ -93,7 +97,9 @@ impl Standing {
         }
         match need {
             Need::Change if session.state == SessionState::Paused => Err(Fallen::Paused),
-            Need::Change if now.posture == Posture::Freeze => Err(Fallen::Frozen),
+            Need::Change if now.posture == Posture::Freeze && !self.in_freeze => {
+                Err(Fallen::Frozen)
+            }
             Need::Change | Need::Look => Ok(left.unsigned_abs()),
         }
     }

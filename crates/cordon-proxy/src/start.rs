@@ -198,6 +198,7 @@ fn line(
         tunnels: Tunnels::new(config.tunnel, &deadlines),
         own: OwnHosts::new(config.own_hosts, bound),
         bodies: Semaphore::new(payload::units(limits.held_bodies)),
+        parking: Semaphore::new(limits.parked),
         bounds: Arc::new(Bounds { limits, deadlines }),
         meter: Meter::new(),
         crowded: tokio::sync::Notify::new(),

@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) state: PathBuf,
     /// The policy bundle's folder; `None` for the one that is built in.
     pub(crate) policies: Option<PathBuf>,
+    /// The file of those who may decide about held calls; `None` for nobody.
+    pub(crate) people: Option<PathBuf>,
     /// Names under which Cordon itself is reached in endpoint mode, beside its address.
     pub(crate) own_hosts: Vec<String>,
     /// Where calls go.
@@ -103,6 +105,8 @@ pub(crate) struct Limits {
     pub(crate) body: usize,
     /// Seconds that calls in flight are waited for at the end.
     pub(crate) grace: u64,
+    /// Seconds that a held call waits for people before its agent is told.
+    pub(crate) park: u64,
 }
 
 impl Config {

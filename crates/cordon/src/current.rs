@@ -1,5 +1,5 @@
-//! What is in force: sessions, policies and posture, kept up with the store and the bundle's
-//! folder.
+//! What is in force: sessions, policies, people and posture, kept up with the store, the bundle's
+//! folder and the file of people.
 //!
 //! Takes store, configuration and the first policies; keeps the data plane's [`Live`] values as
 //! the store and the folder have them. Everything that sets sessions or policies goes through
@@ -11,9 +11,11 @@ use crate::bundle::Bundle;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::launch::{begun, recompile};
+use crate::people;
 use crate::wiring::store_failed;
 use cordon_broker::Broker;
 use cordon_core::names::{SessionId, TaskId};
+use cordon_core::people::People;
 use cordon_core::policy::Policies;
 use cordon_core::session::{Session, SessionState, Sessions};
 use cordon_core::task::Task;
@@ -47,12 +49,14 @@ impl Current {
     pub(crate) async fn read(
         store: Arc<dyn Store>,
         policies: Arc<Policies>,
+        people: Arc<People>,
         broker: Arc<Broker>,
     ) -> Result<Self, Failure> {
         let live = Arc::new(Live::new(Snapshot {
             sessions: Arc::new(sessions(&*store, &policies, &Sessions::default()).await?),
             policies,
             posture: store.posture().await.map_err(store_failed)?.posture,
+            people,
         }));
         Ok(Self {
             store,
@@ -149,6 +153,34 @@ impl Current {
             }
         }
     }
+
+    /// Reads the people again whenever their file changes. A file with faults is reported, and who
+    /// counted before goes on to count.
+    pub(crate) async fn follow_people(self: Arc<Self>, config: Config) {
+        let Some(file) = config.people.clone() else {
+            return;
+        };
+        let mut seen = stamp_of(&file);
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            beat.tick().await;
+            let now = stamp_of(&file);
+            if now == seen {
+                continue;
+            }
+            seen = now;
+            match people::read(&config) {
+                Ok(people) => {
+                    people::compare(&self.policies(), &people);
+                    self.live.set_people(Arc::new(people));
+                    tracing::info!("people read again");
+                }
+                Err(failure) => tracing::error!(
+                    "the changed file of people is not used, who counted before goes on to count: {failure}"
+                ),
+            }
+        }
+    }
 }
 
 /// The sessions whose calls are taken: live ones of tasks that are under way and still mean what
@@ -228,6 +260,12 @@ fn compiled_task(stored: &StoredTask, policies: &Policies) -> Option<Arc<Task>> 
     }
 }
 
+/// Size and time of a file; nothing where it cannot be read.
+fn stamp_of(file: &Path) -> Option<(u64, Option<SystemTime>)> {
+    let details = file.metadata().ok()?;
+    Some((details.len(), details.modified().ok()))
+}
+
 /// Names, sizes and times of the folder's files; nothing where it cannot be read.
 fn stamp(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -273,7 +311,9 @@ mod tests {
         let broker = Arc::new(Broker::new(BrokerConfig::default()).await);
         Stage {
             _folder: folder,
-            current: Current::read(store, policies, broker).await.unwrap(),
+            current: Current::read(store, policies, Arc::default(), broker)
+                .await
+                .unwrap(),
             session: session.id.clone(),
             task: session.task.id().clone(),
         }

@@ -13,6 +13,7 @@ mod identity;
 mod launch;
 mod machine;
 mod output;
+mod people;
 mod serving;
 mod telemetry;
 mod wiring;

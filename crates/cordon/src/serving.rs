@@ -9,6 +9,7 @@ use crate::current::Current;
 use crate::failure::{Failure, UNFINISHED, USAGE};
 use crate::identity::{Spoilt, spoilt_here};
 use crate::launch::{LaunchOptions, launch};
+use crate::people;
 use crate::{telemetry, wiring};
 use cordon_aws::catalog::Catalog;
 use cordon_broker::{BaseIdentity, Broker, BrokerConfig, Roles, StsDeadlines};
@@ -179,7 +180,11 @@ impl Serving {
             deadlines: StsDeadlines::default(),
         });
         let broker = Arc::new(broker.await);
-        let current = Current::read(Arc::clone(&store), policies, Arc::clone(&broker)).await?;
+        let people = people::read(config)?;
+        people::compare(&policies, &people);
+        let people = Arc::new(people);
+        let current =
+            Current::read(Arc::clone(&store), policies, people, Arc::clone(&broker)).await?;
         let current = Arc::new(current);
         let parts = Parts {
             catalog: Catalog::embedded(),
@@ -198,6 +203,7 @@ impl Serving {
         let watchers = vec![
             tokio::spawn(Arc::clone(&current).follow_store()),
             tokio::spawn(Arc::clone(&current).follow_bundle(config.clone())),
+            tokio::spawn(Arc::clone(&current).follow_people(config.clone())),
         ];
         let grace = Duration::from_secs(config.limits.grace);
         Ok(Self {
@@ -348,7 +354,10 @@ fn proxy_config(config: &Config, authorities: Option<&[u8]>) -> Result<ProxyConf
             whole_body: config.limits.body,
             ..Limits::default()
         },
-        deadlines: Deadlines::default(),
+        deadlines: Deadlines {
+            park: Duration::from_secs(config.limits.park),
+            ..Deadlines::default()
+        },
     })
 }
 

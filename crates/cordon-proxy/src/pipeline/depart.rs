@@ -64,7 +64,7 @@ impl Departure {
             operation: call.operation().name(),
             maker: Maker::of(call, line.clock.now()),
             decided,
-            standing: Standing::of(line, assessed.session()),
+            standing: Standing::of(line, assessed.session(), permit.posture()),
         }
     }
 

@@ -111,7 +111,7 @@ async fn ask(
     let assessed = assess(read, &gathered.knowledge(snapshot));
     let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
     let refused = |stopped: super::stop::Stopped| Unseen::Refused(stopped.refusal.message);
-    let (permit, recorded) = record(line, decision, None, shape, line.clock.now())
+    let (permit, recorded) = record(line, decision, None, None, shape, line.clock.now())
         .await
         .map_err(refused)?;
     let departure = Departure::of(line, &permit, shape, decided);

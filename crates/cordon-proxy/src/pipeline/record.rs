@@ -7,23 +7,25 @@ use crate::trace::chain;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_core::decide::{Decision, Outcome, Permit};
 use cordon_core::names::Reference;
-use cordon_core::record::{CallRecord, RecordedOutcome};
-use cordon_core::refusal::{Failure, Refusal};
+use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
+use cordon_core::refusal::{Failure, HeldAnswer, Refusal};
 use cordon_core::session::Session;
 use cordon_store::{Budget, RecordError, Recorded};
 use jiff::Timestamp;
 
 /// Writes the decision down. An allowed call goes on with the proof that it was. Only Cordon's own
-/// reads have no `signature`.
+/// reads have no `signature`. An `approval` that lets the call go is used up with the record.
 pub(super) async fn record(
     line: &Line,
     decision: Decision,
+    approval: Option<OnHold>,
     signature: Option<&Signature>,
     shape: ErrorShape,
     now: Timestamp,
 ) -> Result<(Permit, Recorded), Stopped> {
     let reference = decision.assessed().reference().clone();
-    let record = CallRecord::of_decision(&decision, None, line.catalog.version());
+    let mut record = CallRecord::of_decision(&decision, None, line.catalog.version());
+    record.hold = approval;
     let permit = match decision {
         Decision::Allow(permit) => permit,
         Decision::Hold(refused) | Decision::Preview(refused) | Decision::Deny(refused) => {
@@ -77,6 +79,7 @@ async fn unrecorded(
     tracing::error!(%reference, error = %chain(error), "a decision could not be recorded");
     let refusal = match error {
         RecordError::OverBudget { .. } => over_budget(permit.assessed().session(), &reference),
+        RecordError::ApprovalGone => Refusal::of_held(HeldAnswer::Gone, "", &reference),
         RecordError::TooLarge { .. } => Refusal::of_failure(Failure::TooLarge, &reference),
         RecordError::ReferenceTaken(_) | RecordError::Store(_) => {
             Refusal::of_failure(Failure::NotRecorded, &reference)

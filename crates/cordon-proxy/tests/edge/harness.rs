@@ -88,7 +88,10 @@ impl Default for Setup {
             own_hosts: Vec::new(),
             tunnel: Vec::new(),
             limits: Limits::default(),
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines {
+                park: Duration::ZERO,
+                ..Deadlines::default()
+            },
             task: TASK.to_owned(),
             environment: "dev",
             region: REGION,
@@ -272,6 +275,7 @@ async fn parts(setup: &Setup, lab: &Lab, store: Arc<dyn Store>, clock: Clock) ->
             sessions: Arc::new(Sessions::new([session])),
             policies,
             posture: Posture::Normal,
+            people: Arc::default(),
         })),
         store,
         broker: Arc::new(broker),

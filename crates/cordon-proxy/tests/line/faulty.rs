@@ -1,13 +1,14 @@
 //! A real store that can be told to fail: for what happens when a disk is full.
 
+use cordon_core::hold::{Ended, Hold, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::names::{HoldId, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Answer, Budget, CallFilter, RecordError, Recorded, StandingPosture, Store, StoreError,
-    StoredCall, StoredSession, StoredTask, TaskState,
+    Answer, Budget, CallFilter, HoldBounds, HoldFilter, RecordError, Recorded, StandingPosture,
+    Store, StoreError, StoredCall, StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -62,6 +63,37 @@ impl Store for Faulty {
             self.room()?;
             self.inner.close(recorded, result, took).await
         })
+    }
+
+    fn open_hold(&self, hold: Hold, bounds: HoldBounds) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.room()?;
+            self.inner.open_hold(hold, bounds).await
+        })
+    }
+
+    fn join_hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, ()> {
+        self.inner.join_hold(id)
+    }
+
+    fn vote<'a>(&'a self, id: &'a HoldId, revision: u64, vote: Vote) -> Answer<'a, ()> {
+        self.inner.vote(id, revision, vote)
+    }
+
+    fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()> {
+        self.inner.end_hold(id, ended)
+    }
+
+    fn hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, Option<Hold>> {
+        self.inner.hold(id)
+    }
+
+    fn latest_hold<'a>(&'a self, task: &'a TaskId, digest: &'a str) -> Answer<'a, Option<Hold>> {
+        self.inner.latest_hold(task, digest)
+    }
+
+    fn holds<'a>(&'a self, filter: &'a HoldFilter) -> Answer<'a, Vec<Hold>> {
+        self.inner.holds(filter)
     }
 
     fn put_task(&self, task: StoredTask) -> Answer<'_, ()> {

@@ -13,6 +13,7 @@
 mod agent;
 mod budgets;
 mod faulty;
+mod holds;
 mod hostile;
 mod learned;
 mod replay;

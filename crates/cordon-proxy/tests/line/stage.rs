@@ -98,6 +98,8 @@ pub(crate) struct Set {
     pub(crate) ends: Option<Timestamp>,
     /// How many deletions the task may make.
     pub(crate) destroys: u32,
+    /// Groups that must approve each change of the task.
+    pub(crate) approvals: &'static [&'static str],
 }
 
 impl Default for Set {
@@ -112,6 +114,7 @@ impl Default for Set {
             authority: None,
             ends: None,
             destroys: 50,
+            approvals: &[],
         }
     }
 }
@@ -122,6 +125,7 @@ pub(crate) struct Stage {
     pub(crate) upstream: Upstream,
     pub(crate) store: Arc<Faulty>,
     pub(crate) live: Arc<Live>,
+    set: Set,
     running: Running,
     sts: Upstream,
     _folder: tempfile::TempDir,
@@ -147,10 +151,11 @@ impl Stage {
             sessions: Arc::new(Sessions::new([session(SessionState::Live, &set)])),
             policies: Arc::clone(&POLICIES),
             posture: Posture::Normal,
+            people: Arc::default(),
         }));
-        let endpoint = set.elsewhere.unwrap_or_else(|| upstream.url());
+        let endpoint = set.elsewhere.clone().unwrap_or_else(|| upstream.url());
         let fixed = FixedUpstream::parse(&endpoint, PlainUpstream::LoopbackOnly).unwrap();
-        let fixed = match set.authority {
+        let fixed = match &set.authority {
             Some(authority) => fixed.rooted_in(authority.as_bytes()).unwrap(),
             None => fixed,
         };
@@ -160,8 +165,8 @@ impl Stage {
             upstream: Configured::Fixed(fixed),
             tunnel: Vec::new(),
             state: folder.path().to_owned(),
-            limits: set.limits,
-            deadlines: set.deadlines,
+            limits: set.limits.clone(),
+            deadlines: set.deadlines.clone(),
         };
         let parts = Parts {
             catalog: Catalog::embedded(),
@@ -188,6 +193,7 @@ impl Stage {
             upstream,
             store,
             live,
+            set,
             running,
             sts,
             _folder: folder,
@@ -196,7 +202,7 @@ impl Stage {
 
     /// The one session is like this from now on.
     pub(crate) fn session_is(&self, state: SessionState) {
-        let session = session(state, &Set::default());
+        let session = session(state, &self.set);
         self.live.set_sessions(Arc::new(Sessions::new([session])));
     }
 
@@ -262,7 +268,11 @@ impl Stage {
 
 fn text(set: &Set) -> String {
     let limit = format!("destroys   = {}", set.destroys);
-    TASK.replace("destroys   = 50", &limit)
+    let approvals = match set.approvals {
+        [] => String::new(),
+        groups => format!("[approvals]\nextra = {groups:?}\n"),
+    };
+    TASK.replace("destroys   = 50", &limit) + &approvals
 }
 
 fn session(state: SessionState, set: &Set) -> Arc<Session> {

@@ -8,9 +8,11 @@ use crate::config::{Config, Flags, Listen};
 use crate::failure::Failure;
 use crate::identity::{Spoilt, spoilt_here};
 use crate::output::{self, ERROR, Format, GOOD, WAIT};
+use crate::people;
 use crate::serving::Ready;
 use crate::{launch, wiring};
 use clap::Args;
+use cordon_core::policy::Policies;
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
@@ -56,6 +58,7 @@ impl Doctor {
             ),
         });
         findings.push(environments(policies.as_ref().ok()));
+        findings.push(deciders(&config, policies.as_ref().ok()));
         findings.push(roles(&config));
         findings.push(identity());
         findings.push(address(&config));
@@ -70,6 +73,31 @@ impl Doctor {
         } else {
             ExitCode::FAILURE
         })
+    }
+}
+
+/// Whether someone can answer whom the policies ask.
+fn deciders(config: &Config, policies: Option<&Policies>) -> Finding {
+    let people = match people::read(config) {
+        Ok(people) => people,
+        Err(failure) => return wrong("people", failure.to_string(), "correct the file"),
+    };
+    let missing = policies.map_or_else(Vec::new, |policies| people::unanswering(policies, &people));
+    match (missing.as_slice(), &config.people) {
+        ([], _) => good("people", "every group that a policy asks can answer"),
+        (_, None) => notice(
+            "people",
+            "nobody is named who decides about held calls, so none is ever let go",
+            "write a file of people and name it in cordon.toml: people = \"people.toml\"",
+        ),
+        (missing, Some(_)) => notice(
+            "people",
+            format!(
+                "{}: what waits for them is never let go",
+                missing.join(", ")
+            ),
+            "name people of these groups in the file of people",
+        ),
     }
 }
 
@@ -122,7 +150,7 @@ impl Finding {
     }
 }
 
-fn environments(policies: Option<&cordon_core::policy::Policies>) -> Finding {
+fn environments(policies: Option<&Policies>) -> Finding {
     let count = policies.map_or(0, |policies| policies.environments().environments().count());
     match count {
         0 => notice(
@@ -208,10 +236,7 @@ fn address(config: &Config) -> Finding {
 }
 
 /// The state folder: the store is whole, calls are closed, tasks still mean what they meant.
-async fn state(
-    config: &Config,
-    policies: Option<&cordon_core::policy::Policies>,
-) -> Result<Vec<Finding>, Failure> {
+async fn state(config: &Config, policies: Option<&Policies>) -> Result<Vec<Finding>, Failure> {
     let check = "state";
     if !config.state.exists() {
         return Ok(vec![good(

@@ -57,12 +57,14 @@ impl<'t> Reader<'t> {
         let listen = self.setting(top, "listen", "--listen", flags.listen.clone());
         let state = self.setting(top, "state", "--state", path(&flags.state));
         let policies = self.setting(top, "policies", "--bundle", path(&flags.policies));
+        let people = self.document.string(top, "people").map(setting);
         let metrics = self.setting(top, "metrics", "--metrics", flags.metrics.clone());
         self.only_sqlite(top);
         Config {
             listen: self.listen(listen),
             state: state.map_or_else(default_state, |state| self.path(state)),
             policies: policies.map(|policies| self.path(policies)),
+            people: people.map(|people| self.path(people)),
             own_hosts: values(self.document.strings(top, "own_hosts")),
             upstream: self.upstream(top, flags),
             roles: self.rows(top, "role", Self::role),
@@ -274,6 +276,7 @@ impl<'t> Reader<'t> {
             connections: count("connections", 4096, 1..=100_000),
             body: count("body_mib", 16, 1..=256) << 20,
             grace: count("grace_seconds", 30, 0..=3600) as u64,
+            park: count("park_seconds", 50, 0..=600) as u64,
         };
         section
             .into_iter()

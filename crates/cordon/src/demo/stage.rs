@@ -252,6 +252,7 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
         listen: Listen::Address(([127, 0, 0, 1], 0).into()),
         state: folder.join("state"),
         policies: None,
+        people: None,
         own_hosts: Vec::new(),
         upstream: Upstream {
             endpoint: Some(lab.endpoint()),
@@ -269,6 +270,8 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
             connections: 64,
             body: 16 << 20,
             grace: 5,
+            // Nobody is there to decide.
+            park: 0,
         },
     })
 }

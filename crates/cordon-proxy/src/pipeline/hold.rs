@@ -1,0 +1,456 @@
+//! Held calls: opened, joined, waited for, let go once people said yes.
+//!
+//! Takes an identified call; gives the permit and its record, or what the agent is told. A call
+//! that people must decide about is recorded as held, opens its hold or joins the one it has, and
+//! waits with its client for a while. When something was said, everything is done again from the
+//! beginning under another reference: what was gathered, looked at and decided before counts for
+//! nothing, and the approval is one more circumstance of the new decision. It is used up in the
+//! same write that records the call as let go.
+//!
+//! ```text
+//! gather ─► look ─► assess ─► decide ─► not held ─► record
+//!   ▲                            │
+//!   └── something was said ◄── held: open or join, park
+//! ```
+
+use super::look;
+use super::record::record;
+use super::stop::{Stopped, stop};
+use crate::gather::gather;
+use crate::http1::Connection;
+use crate::line::Line;
+use crate::live::Snapshot;
+use crate::meter::Stage;
+use crate::replay::Signature;
+use crate::standing::{Need, Standing as SessionStanding};
+use crate::trace::chain;
+use cordon_aws::error_shape::ErrorShape;
+use cordon_core::assess::assess;
+use cordon_core::decide::{Circumstances, Decision, Outcome, Permit, Refused, decide};
+use cordon_core::digest::Content;
+use cordon_core::hold::{Closing, Hold, Reason, SILENCE, Standing};
+use cordon_core::identify::Identified;
+use cordon_core::names::{ApproverGroup, HoldId, TaskId};
+use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
+use cordon_core::refusal::{HeldAnswer, Refusal};
+use cordon_store::{HoldBounds, Recorded, StoreError, TaskState};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::time::{Instant as Deadline, sleep_until};
+
+/// How often a hold that changes under the hands is looked at again.
+const TRIES: usize = 4;
+
+/// One request on its way through holds.
+pub(super) struct Passage<'p> {
+    line: &'p Line,
+    client: &'p mut Connection,
+    signature: &'p Signature,
+    shape: ErrorShape,
+    /// Holds in which this request was counted.
+    counted: BTreeSet<HoldId>,
+    began: Instant,
+    /// Until when its client waits.
+    until: Deadline,
+}
+
+/// A call that waits, and what its agent is told if nobody decides while it does.
+struct Told {
+    hold: HoldId,
+    stopped: Stopped,
+}
+
+/// A call that may go, and the proof that it was written down.
+pub(super) struct Passed {
+    pub(super) permit: Permit,
+    pub(super) recorded: Recorded,
+    /// When it was decided.
+    pub(super) decided: Instant,
+}
+
+/// What came of a held call.
+enum Held {
+    /// People agreed: this is decided, and rests on this approval.
+    Decided(Box<Decision>, OnHold),
+    /// They said something: it is to be decided anew, as it stands now.
+    Again(Box<(Identified, Arc<Snapshot>)>, Told),
+}
+
+/// How a held call goes on.
+enum Next {
+    /// People agreed: this is decided, and rests on this approval.
+    Decided(Decision, OnHold),
+    /// It waits under this hold, for these groups still.
+    Waits(Refused, Box<Hold>, BTreeSet<ApproverGroup>),
+    /// People need not be asked.
+    Refused(Refused, No),
+}
+
+/// Why people need not be asked.
+enum No {
+    /// They said so.
+    Rejected(Box<Hold>, Reason),
+    /// They did not answer a short while ago.
+    Unanswered(Box<Hold>),
+    /// They are asked too much already.
+    Full,
+    /// What they would say could not be bound to the content.
+    Open,
+    /// They cannot be asked.
+    Failed(StoreError),
+}
+
+impl<'p> Passage<'p> {
+    pub(super) fn new(
+        line: &'p Line,
+        client: &'p mut Connection,
+        signature: &'p Signature,
+        shape: ErrorShape,
+        began: Instant,
+    ) -> Self {
+        Self {
+            line,
+            client,
+            signature,
+            shape,
+            counted: BTreeSet::new(),
+            began,
+            until: Deadline::now() + line.bounds.deadlines.park,
+        }
+    }
+}
+
+impl Passage<'_> {
+    /// Decides the call, anew whenever people said something of it while its client waits.
+    pub(super) async fn pass(
+        mut self,
+        mut identified: Identified,
+        mut snapshot: Arc<Snapshot>,
+    ) -> Result<Passed, Stopped> {
+        let line = self.line;
+        let mut told = None;
+        loop {
+            let now = line.clock.now();
+            let mut gathered = gather(line, &identified, &snapshot, now).await;
+            look::look(line, self.client, &identified, &snapshot, &mut gathered).await;
+            let assessed = assess(identified, &gathered.knowledge(&snapshot));
+            let circumstances = gathered.circumstances;
+            let decision = decide(&snapshot.policies, assessed, &circumstances);
+            let Decision::Hold(refused) = decision else {
+                return self.record(decision, None, now).await;
+            };
+            // Rare and large: kept apart, so that no other call carries it.
+            let held = Box::pin(self.held(refused, &snapshot, &circumstances, told));
+            match held.await? {
+                Held::Decided(decision, approval) => {
+                    return self.record(*decision, Some(approval), now).await;
+                }
+                Held::Again(again, waits) => {
+                    (identified, snapshot) = *again;
+                    told = Some(waits);
+                }
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        decision: Decision,
+        approval: Option<OnHold>,
+        now: Timestamp,
+    ) -> Result<Passed, Stopped> {
+        let decided = self.line.meter.took(Stage::Decide, self.began);
+        let signature = Some(self.signature);
+        let (permit, recorded) =
+            record(self.line, decision, approval, signature, self.shape, now).await?;
+        Ok(Passed {
+            permit,
+            recorded,
+            decided,
+        })
+    }
+
+    /// A held call, until it is decided or its client is answered. `told` is what its agent would
+    /// have been told so far.
+    async fn held(
+        &mut self,
+        refused: Refused,
+        snapshot: &Snapshot,
+        under: &Circumstances,
+        told: Option<Told>,
+    ) -> Result<Held, Stopped> {
+        let (refused, hold, missing) = match self.next(refused, snapshot, under).await {
+            Next::Decided(decision, approval) => {
+                return Ok(Held::Decided(Box::new(decision), approval));
+            }
+            Next::Refused(refused, no) => return Err(self.refuse(refused, no).await),
+            Next::Waits(refused, hold, missing) => (refused, hold, missing),
+        };
+        let waits = match told {
+            Some(told) if told.hold == hold.id => told,
+            _ => self.tell(&refused, &hold, &missing).await,
+        };
+        if !self.park(&hold, &refused).await {
+            return Err(waits.stopped);
+        }
+        let line = self.line;
+        let snapshot = line.live.snapshot();
+        let reference = line.references.next(line.clock.now());
+        let again = refused.into_identified();
+        self.began = Instant::now();
+        match again.renewed(&snapshot.sessions, reference) {
+            Some(renewed) => Ok(Held::Again(Box::new((renewed, snapshot)), waits)),
+            None => Err(waits.stopped),
+        }
+    }
+
+    /// Finds how the hold of a held call stands, and opens one where there is none that serves.
+    async fn next(&self, refused: Refused, now: &Snapshot, under: &Circumstances) -> Next {
+        if refused.assessed().content() == Content::Open {
+            return Next::Refused(refused, No::Open);
+        }
+        for _ in 0..TRIES {
+            let found = match self.latest(&refused).await {
+                Ok(found) => found,
+                Err(error) => return Next::Refused(refused, No::Failed(error)),
+            };
+            let follows = match found {
+                None => None,
+                Some(hold) => match stands(hold, &refused, now, under.now) {
+                    Stands::Waits(hold, missing) => {
+                        if let Err(error) = self.join(&hold, &refused).await {
+                            match error {
+                                StoreError::Outdated { .. } => continue,
+                                error => return Next::Refused(refused, No::Failed(error)),
+                            }
+                        }
+                        return Next::Waits(refused, hold, missing);
+                    }
+                    Stands::Approved(hold, groups) => {
+                        return approved(refused, *hold, groups, now, under);
+                    }
+                    Stands::No(no) => return Next::Refused(refused, no),
+                    Stands::Over(id, why) => Some((id, why)),
+                },
+            };
+            let hold = Hold::open(&refused, follows, under.now);
+            let opened = self
+                .line
+                .store
+                .open_hold(hold.clone(), HoldBounds::default());
+            match opened.await {
+                Ok(()) => {
+                    tracing::warn!(
+                        hold = %hold.id,
+                        task = %hold.task,
+                        operation = refused.assessed().call().operation().name(),
+                        needs = ?hold.needs,
+                        decide_by = %hold.decide_by,
+                        "a call waits for people"
+                    );
+                    let missing = hold.needs.clone();
+                    return Next::Waits(refused, Box::new(hold), missing);
+                }
+                // Another request for the same was quicker: it is joined.
+                Err(StoreError::Exists { .. }) => {}
+                Err(StoreError::Crowded) => return Next::Refused(refused, No::Full),
+                Err(error) => return Next::Refused(refused, No::Failed(error)),
+            }
+        }
+        let id = refused.assessed().reference().to_string();
+        Next::Refused(
+            refused,
+            No::Failed(StoreError::Outdated { what: "hold", id }),
+        )
+    }
+
+    async fn latest(&self, refused: &Refused) -> Result<Option<Hold>, StoreError> {
+        let assessed = refused.assessed();
+        let task = assessed.session().task.id();
+        let digest = assessed.digest().to_string();
+        self.line.store.latest_hold(task, &digest).await
+    }
+
+    /// Counts this request, unless it is the one that waits already.
+    async fn join(&self, hold: &Hold, refused: &Refused) -> Result<(), StoreError> {
+        if self.counted.contains(&hold.id) || hold.reference == *refused.assessed().reference() {
+            return Ok(());
+        }
+        self.line.store.join_hold(&hold.id).await
+    }
+
+    /// Records that the call waits; gives what its agent is told in the end.
+    async fn tell(
+        &mut self,
+        refused: &Refused,
+        hold: &Hold,
+        missing: &BTreeSet<ApproverGroup>,
+    ) -> Told {
+        self.counted.insert(hold.id.clone());
+        let answer = HeldAnswer::Waiting { hold, missing };
+        Told {
+            hold: hold.id.clone(),
+            stopped: self.stop(refused, answer, Some(&hold.id)).await,
+        }
+    }
+
+    async fn refuse(&self, refused: Refused, no: No) -> Stopped {
+        let task = refused.assessed().session().task.id();
+        let (answer, id) = match &no {
+            No::Rejected(hold, reason) => (HeldAnswer::Rejected(hold, *reason), Some(&hold.id)),
+            No::Unanswered(hold) => (HeldAnswer::Unanswered(hold), Some(&hold.id)),
+            No::Full => (HeldAnswer::Full(task), None),
+            No::Open => (HeldAnswer::Open, None),
+            No::Failed(_) => (HeldAnswer::Failed, None),
+        };
+        match &no {
+            No::Full => self.pause(task).await,
+            No::Failed(error) => tracing::error!(
+                reference = %refused.assessed().reference(),
+                error = %chain(error),
+                "a call that people must decide about cannot be held for them"
+            ),
+            No::Rejected(..) | No::Unanswered(_) | No::Open => {}
+        }
+        self.stop(&refused, answer, id).await
+    }
+
+    async fn stop(
+        &self,
+        refused: &Refused,
+        answer: HeldAnswer<'_>,
+        hold: Option<&HoldId>,
+    ) -> Stopped {
+        let reference = refused.assessed().reference().clone();
+        let hint = refused.verdict().policies.first();
+        let hint = hint.map_or("", |policy| &policy.hint);
+        let refusal = Refusal::of_held(answer, hint, &reference);
+        let mut record = CallRecord::of_refused(refused, self.line.catalog.version());
+        record.hold = hold.map(|id| OnHold {
+            id: id.clone(),
+            uses: None,
+        });
+        if refusal.verdict == "deny" {
+            record.outcome = RecordedOutcome::Decided(Outcome::Deny);
+        }
+        stop(self.line, record, refusal, reference, self.shape).await
+    }
+
+    /// A task whose agent asks people more than they can look at changes nothing any more.
+    async fn pause(&self, task: &TaskId) {
+        let store = &self.line.store;
+        let paused = match store.task(task).await {
+            Ok(Some(stored)) if stored.state == TaskState::Active => {
+                store.set_task_state(task, TaskState::Paused).await
+            }
+            Ok(_) => return,
+            Err(error) => Err(error),
+        };
+        match paused {
+            Ok(()) => tracing::warn!(
+                %task,
+                "the task is paused to reads: more of its calls wait than people can look at"
+            ),
+            Err(error) => tracing::error!(
+                %task,
+                error = %chain(&error),
+                "a task that was to be paused could not be"
+            ),
+        }
+    }
+
+    /// Waits until something was said of the hold; false where the client is to be answered as
+    /// things are.
+    async fn park(&mut self, hold: &Hold, refused: &Refused) -> bool {
+        let line = self.line;
+        // Who finds no room is told at once.
+        let Ok(_room) = line.parking.try_acquire() else {
+            return false;
+        };
+        let posture = line.live.snapshot().posture;
+        let session = refused.assessed().session();
+        let mut standing = SessionStanding::of(line, session, posture);
+        let mut changes = line.store.changes();
+        let said = async {
+            loop {
+                changes.mark_unchanged();
+                match line.store.hold(&hold.id).await {
+                    Ok(Some(now)) if now.votes == hold.votes && now.ended == hold.ended => {}
+                    Ok(_) => return true,
+                    Err(error) => {
+                        tracing::error!(hold = %hold.id, error = %chain(&error), "a hold cannot be read");
+                        return false;
+                    }
+                }
+                if changes.changed().await.is_err() {
+                    return false;
+                }
+            }
+        };
+        tokio::select! {
+            // Who went away first: an approval is not used up for nobody.
+            biased;
+            () = self.client.gone() => false,
+            _ = standing.fallen(Need::Change) => false,
+            () = line.closing.cancelled() => false,
+            said = said => said,
+            () = sleep_until(self.until) => false,
+        }
+    }
+}
+
+/// How the hold that a held call has stands for it.
+enum Stands {
+    Waits(Box<Hold>, BTreeSet<ApproverGroup>),
+    Approved(Box<Hold>, BTreeSet<ApproverGroup>),
+    No(No),
+    /// It no longer serves, and another may be opened.
+    Over(HoldId, Closing),
+}
+
+fn stands(hold: Hold, refused: &Refused, snapshot: &Snapshot, now: Timestamp) -> Stands {
+    let standing = hold.standing(&snapshot.people, now);
+    let over = |why| Stands::Over(hold.id.clone(), why);
+    match standing {
+        Standing::Waiting { .. } | Standing::Approved { .. } if !hold.still_fits(refused) => {
+            over(Closing::Changed)
+        }
+        Standing::Waiting { missing } => Stands::Waits(Box::new(hold), missing),
+        Standing::Approved { groups, .. } => Stands::Approved(Box::new(hold), groups),
+        Standing::Rejected(reason) => Stands::No(No::Rejected(Box::new(hold), reason)),
+        Standing::Unanswered if now < quiet_until(&hold) => {
+            Stands::No(No::Unanswered(Box::new(hold)))
+        }
+        Standing::Unanswered => over(Closing::Unanswered),
+        Standing::Lapsed => over(Closing::Lapsed),
+        Standing::Ended(why) => over(why),
+    }
+}
+
+/// Until when "nobody answered" is the answer.
+fn quiet_until(hold: &Hold) -> Timestamp {
+    let until = hold.decide_by.saturating_add(SILENCE);
+    until.unwrap_or(Timestamp::MAX)
+}
+
+/// Decides once more, knowing who agreed.
+fn approved(
+    refused: Refused,
+    hold: Hold,
+    groups: BTreeSet<ApproverGroup>,
+    snapshot: &Snapshot,
+    under: &Circumstances,
+) -> Next {
+    let approval = OnHold {
+        uses: Some(hold.revision()),
+        id: hold.id,
+    };
+    let under = Circumstances {
+        approvals: groups,
+        ..under.clone()
+    };
+    let decision = decide(&snapshot.policies, refused.into_assessed(), &under);
+    Next::Decided(decision, approval)
+}
