@@ -8,18 +8,19 @@
 )]
 
 mod fixture;
+mod holds;
 
 use cordon_core::decide::{Outcome, Posture};
-use cordon_core::hold::{Answer, Closing, Ended, Hold, Reason, Vote};
 use cordon_core::ledger::Used;
 use cordon_core::record::{AnswerFault, CallRecord, CallResult, RecordedOutcome};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Budget, CallFilter, HoldBounds, HoldFilter, Limit, RecordError, StandingPosture, Store,
-    StoreError, StoredCall, TaskState,
+    Budget, CallFilter, Limit, RecordError, StandingPosture, Store, StoreError, StoredCall,
+    TaskState,
 };
 use fixture::*;
+use holds::*;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -77,7 +78,7 @@ conformance! {
     a_stopped_task_takes_back_its_holds
 }
 
-async fn ledger(store: &dyn Store, task: &str) -> cordon_core::ledger::Ledger {
+pub(crate) async fn ledger(store: &dyn Store, task: &str) -> cordon_core::ledger::Ledger {
     (*store.ledger(&task.parse().unwrap()).await.unwrap()).clone()
 }
 
@@ -85,7 +86,7 @@ fn owns(ledger: &cordon_core::ledger::Ledger, arn: &str) -> bool {
     ledger.owns(arn)
 }
 
-async fn found(store: &dyn Store, filter: CallFilter) -> Vec<String> {
+pub(crate) async fn found(store: &dyn Store, filter: CallFilter) -> Vec<String> {
     let calls = store.search(&filter).await.unwrap();
     calls.iter().map(reference).collect()
 }
@@ -724,227 +725,4 @@ async fn what_is_kept_is_whole(store: Arc<dyn Store>) {
             destroys: 0
         }
     );
-}
-
-async fn opened(store: &dyn Store, id: &str, task: &str, digest: &str) -> Hold {
-    let hold = hold(id, task, digest);
-    store
-        .open_hold(hold.clone(), HoldBounds::default())
-        .await
-        .unwrap();
-    hold
-}
-
-async fn held(store: &dyn Store, id: &str) -> Hold {
-    store.hold(&id.parse().unwrap()).await.unwrap().unwrap()
-}
-
-async fn a_hold_comes_back_as_it_was_opened(store: Arc<dyn Store>) {
-    let mut hold = opened(&*store, "H-1", "T-1", "sha256:00").await;
-    assert_eq!(held(&*store, "H-1").await, hold);
-    store.join_hold(&hold.id).await.unwrap();
-    store.vote(&hold.id, 0, yes("mei", 20)).await.unwrap();
-    let no = Vote {
-        answer: Answer::Reject(Reason::TooBroad),
-        note: "ask again with \"one\" table".into(),
-        ..yes("ola", 21)
-    };
-    store.vote(&hold.id, 1, no.clone()).await.unwrap();
-    hold.asked = 2;
-    hold.votes = vec![yes("mei", 20), no];
-    assert_eq!(held(&*store, "H-1").await, hold);
-    assert_eq!(store.holds(&HoldFilter::default()).await.unwrap(), [hold]);
-    let elsewhere = HoldFilter {
-        task: Some("T-2".parse().unwrap()),
-        ..HoldFilter::default()
-    };
-    assert_eq!(store.holds(&elsewhere).await.unwrap(), []);
-}
-
-async fn a_call_waits_once(store: Arc<dyn Store>) {
-    opened(&*store, "H-1", "T-1", "sha256:00").await;
-    let again = store
-        .open_hold(hold("H-2", "T-1", "sha256:00"), HoldBounds::default())
-        .await;
-    assert!(matches!(again, Err(StoreError::Exists { .. })), "{again:?}");
-    opened(&*store, "H-3", "T-2", "sha256:00").await;
-    opened(&*store, "H-4", "T-1", "sha256:01").await;
-    let found = store
-        .latest_hold(&"T-1".parse().unwrap(), "sha256:00")
-        .await;
-    assert_eq!(found.unwrap().unwrap().id.as_str(), "H-1");
-}
-
-async fn a_hold_follows_the_one_before_it(store: Arc<dyn Store>) {
-    let first = opened(&*store, "H-1", "T-1", "sha256:00").await;
-    let second = Hold {
-        follows: Some((first.id.clone(), Closing::Lapsed)),
-        ..hold("H-2", "T-1", "sha256:00")
-    };
-    store
-        .open_hold(second.clone(), HoldBounds::default())
-        .await
-        .unwrap();
-    let ended = held(&*store, "H-1").await.ended.unwrap();
-    assert_eq!((ended.how, ended.at), (Closing::Lapsed, second.opened));
-    assert_eq!(held(&*store, "H-2").await, second);
-    let waiting = HoldFilter {
-        under_way: true,
-        ..HoldFilter::default()
-    };
-    assert_eq!(store.holds(&waiting).await.unwrap(), [second]);
-}
-
-async fn a_vote_is_about_the_votes_that_were_seen(store: Arc<dyn Store>) {
-    let hold = opened(&*store, "H-1", "T-1", "sha256:00").await;
-    store.vote(&hold.id, 0, yes("mei", 20)).await.unwrap();
-    for (revision, person) in [(0, "ola"), (2, "ola"), (u64::MAX, "ola")] {
-        let late = store.vote(&hold.id, revision, yes(person, 21)).await;
-        assert!(matches!(late, Err(StoreError::Outdated { .. })), "{late:?}");
-    }
-    let ended = Ended {
-        how: Closing::Withdrawn,
-        at: at(30),
-        by: None,
-    };
-    store.end_hold(&hold.id, ended).await.unwrap();
-    for late in [
-        store.vote(&hold.id, 1, yes("ola", 31)).await,
-        store.join_hold(&hold.id).await,
-        store.vote(&"H-9".parse().unwrap(), 0, yes("ola", 31)).await,
-    ] {
-        assert!(matches!(late, Err(StoreError::Outdated { .. })), "{late:?}");
-    }
-}
-
-async fn an_approval_lets_exactly_one_call_go(store: Arc<dyn Store>) {
-    let hold = opened(&*store, "H-1", "T-1", "sha256:00").await;
-    store.vote(&hold.id, 0, yes("mei", 20)).await.unwrap();
-    let mut calls = JoinSet::new();
-    for number in 0..64 {
-        let store = Arc::clone(&store);
-        calls.spawn(async move {
-            let record = approved(&format!("R{number}"), "T-1", "H-1", 1);
-            store
-                .record(record, Budget::default())
-                .await
-                .map(|recorded| recorded.reference().to_owned())
-        });
-    }
-    let mut winner = None;
-    for outcome in calls.join_all().await {
-        match outcome {
-            Ok(reference) => assert_eq!(winner.replace(reference), None),
-            Err(RecordError::ApprovalGone) => {}
-            Err(other) => panic!("{other}"),
-        }
-    }
-    let ended = held(&*store, "H-1").await.ended.unwrap();
-    assert_eq!(ended.how, Closing::Used);
-    assert_eq!(ended.by.unwrap().as_str(), winner.unwrap());
-    assert_eq!(ledger(&*store, "T-1").await.used.mutations, 1);
-    assert_eq!(found(&*store, CallFilter::default()).await.len(), 1);
-}
-
-async fn an_approval_is_for_its_task_and_its_call(store: Arc<dyn Store>) {
-    let hold = opened(&*store, "H-1", "T-1", "sha256:00").await;
-    store.vote(&hold.id, 0, yes("mei", 20)).await.unwrap();
-    let foreign = approved("R1", "T-2", "H-1", 1);
-    let other = CallRecord {
-        digest: "sha256:01".into(),
-        ..approved("R2", "T-1", "H-1", 1)
-    };
-    let unknown = approved("R3", "T-1", "H-2", 1);
-    for record in [foreign, other, unknown] {
-        let refused = store.record(record, Budget::default()).await;
-        assert!(
-            matches!(refused, Err(RecordError::ApprovalGone)),
-            "{refused:?}"
-        );
-    }
-    assert_eq!(held(&*store, "H-1").await.ended, None);
-    let recorded = store.record(approved("R4", "T-1", "H-1", 1), Budget::default());
-    drop(recorded.await.unwrap());
-    let call = store.call(&"R4".parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(call.record.hold.unwrap().uses, Some(1));
-}
-
-async fn what_was_said_meanwhile_stops_the_call(store: Arc<dyn Store>) {
-    let hold = opened(&*store, "H-1", "T-1", "sha256:00").await;
-    store.vote(&hold.id, 0, yes("mei", 20)).await.unwrap();
-    let no = Vote {
-        answer: Answer::Reject(Reason::WrongTime),
-        ..yes("ola", 21)
-    };
-    store.vote(&hold.id, 1, no).await.unwrap();
-    let refused = store
-        .record(approved("R1", "T-1", "H-1", 1), Budget::default())
-        .await;
-    assert!(
-        matches!(refused, Err(RecordError::ApprovalGone)),
-        "{refused:?}"
-    );
-}
-
-async fn a_call_that_uses_no_approval_is_not_held_up_by_one_that_may_not(store: Arc<dyn Store>) {
-    let mut calls = JoinSet::new();
-    for number in 0..20 {
-        let store = Arc::clone(&store);
-        calls.spawn(async move {
-            let reference = format!("R{number}");
-            let record = match number % 2 {
-                0 => approved(&reference, "T-1", "H-1", 1),
-                _ => change(&reference, "T-1"),
-            };
-            (
-                number,
-                store.record(record, Budget::default()).await.is_ok(),
-            )
-        });
-    }
-    for (number, recorded) in calls.join_all().await {
-        assert_eq!(recorded, number % 2 == 1, "{number}");
-    }
-    assert_eq!(ledger(&*store, "T-1").await.used.mutations, 10);
-}
-
-async fn people_are_not_asked_more_than_they_can_look_at(store: Arc<dyn Store>) {
-    let bounds = HoldBounds { of_task: 2, all: 3 };
-    let open = |id: &str, task: &str, digest: &str| {
-        let store = Arc::clone(&store);
-        let hold = hold(id, task, digest);
-        async move { store.open_hold(hold, bounds).await }
-    };
-    open("H-1", "T-1", "sha256:01").await.unwrap();
-    open("H-2", "T-1", "sha256:02").await.unwrap();
-    let third = open("H-3", "T-1", "sha256:03").await;
-    assert!(matches!(third, Err(StoreError::Crowded)), "{third:?}");
-    open("H-4", "T-2", "sha256:04").await.unwrap();
-    let fourth = open("H-5", "T-3", "sha256:05").await;
-    assert!(matches!(fourth, Err(StoreError::Crowded)), "{fourth:?}");
-    // One that was declined waits for nobody.
-    let no = Vote {
-        answer: Answer::Reject(Reason::Unclear),
-        ..yes("mei", 20)
-    };
-    store.vote(&"H-1".parse().unwrap(), 0, no).await.unwrap();
-    open("H-6", "T-1", "sha256:06").await.unwrap();
-    // And neither does one whose time ran out.
-    let later = Hold {
-        opened: at(7_200),
-        decide_by: at(9_000),
-        ..hold("H-7", "T-1", "sha256:07")
-    };
-    store.open_hold(later, bounds).await.unwrap();
-}
-
-async fn a_stopped_task_takes_back_its_holds(store: Arc<dyn Store>) {
-    store.put_task(task("T-1")).await.unwrap();
-    opened(&*store, "H-1", "T-1", "sha256:00").await;
-    opened(&*store, "H-2", "T-2", "sha256:00").await;
-    let id = "T-1".parse().unwrap();
-    store.set_task_state(&id, TaskState::Stopped).await.unwrap();
-    let ended = held(&*store, "H-1").await.ended.unwrap();
-    assert_eq!(ended.how, Closing::Withdrawn);
-    assert_eq!(held(&*store, "H-2").await.ended, None);
 }
