@@ -1,6 +1,7 @@
 //! One identified request: what is called, with what, on what.
 //!
-//! Only [`crate::identify::identify`] makes a [`Call`]. Policy, approval digest, record and
+//! Only [`crate::identify::identify`] makes a [`Call`] of a request; [`Call::planned`] makes one that
+//! nobody sent, to be judged. Policy, approval digest, record and
 //! emission all read this one value; there is no second parser anywhere.
 
 use crate::arn::{AccountId, Partition, Region};
@@ -77,6 +78,43 @@ impl Call {
     pub fn accesses(&self) -> &[Access] {
         &self.accesses
     }
+    /// The call of `operation` that a plan foresees: what it would need is known as if it had come by
+    /// the wire. It has no host, so that it cannot be sent.
+    ///
+    /// # Errors
+    /// Why it names no resources that one call could.
+    pub fn planned(
+        operation: Operation,
+        parameters: Value,
+        region: Region,
+        account: Option<AccountId>,
+    ) -> Result<Self, &'static str> {
+        let partition = Partition::of_region(&region);
+        let accesses = crate::resource::accesses(
+            operation,
+            &parameters,
+            &partition,
+            &region,
+            account.as_ref(),
+        )?;
+        let protocols = operation.service().protocols();
+        Ok(Self {
+            protocol: protocols.first().copied().unwrap_or(Protocol::Query),
+            operation,
+            region,
+            partition,
+            account,
+            parameters,
+            accesses,
+            route: Route {
+                host: String::new(),
+                bucket_in_host: false,
+                query_by_get: false,
+                queue_path: None,
+            },
+        })
+    }
+
     /// A call of another operation of the same service, at the same place, in the same protocol:
     /// what Cordon asks itself to know what this call does. Nothing where there is no such
     /// operation, or where it would go to another host.

@@ -6,13 +6,13 @@
 //! what was only judged cannot leave.
 
 use crate::assess::{Assessed, AssessedAccess, Knowledge, assess};
-use crate::authenticate::{AuthenticateError, Received, authenticate};
+use crate::authenticate::{AuthenticateError, Ingress, Received, authenticate};
 use crate::decide::{Circumstances, Decision, Posture, Verdict, decide};
 use crate::digest::Digest;
 use crate::fact::Fact;
 use crate::identify::{Identified, Origin, identify};
 use crate::ledger::Ledger;
-use crate::names::ApproverGroup;
+use crate::names::{ApproverGroup, Reference};
 use crate::policy::Policies;
 use crate::record::CallRecord;
 use crate::refusal::Refusal;
@@ -44,8 +44,18 @@ pub struct Judge<'p> {
     posture: Posture,
     approvals: BTreeSet<ApproverGroup>,
     ledger: Ledger,
+    pace: Pace,
     /// When the changes of the last minute were made.
     recent: VecDeque<Timestamp>,
+}
+
+/// Whether it is known when the calls are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As they come: the task's rate holds.
+    AsJudged,
+    /// Some other time: a rate would say something of the reading alone.
+    Unknown,
 }
 
 /// What came out for one request.
@@ -106,6 +116,7 @@ impl<'p> Judge<'p> {
             posture: Posture::Normal,
             approvals: BTreeSet::new(),
             ledger: Ledger::default(),
+            pace: Pace::AsJudged,
             recent: VecDeque::new(),
         }
     }
@@ -118,6 +129,11 @@ impl<'p> Judge<'p> {
     /// Sets the groups that approve what follows.
     pub fn set_approvals(&mut self, approvals: BTreeSet<ApproverGroup>) {
         self.approvals = approvals;
+    }
+
+    /// Sets whether the rate of changes counts.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
     }
 
     /// What was done so far.
@@ -140,6 +156,24 @@ impl<'p> Judge<'p> {
                 identify(authenticated, self.catalog).map_err(|unidentified| unidentified.error)?
             }
         };
+        Ok(self.settle(identified, now))
+    }
+
+    /// Judges a call that nobody sent, as if it were made at `now`.
+    pub fn judge_planned(&mut self, call: Call, reference: Reference, now: Timestamp) -> Judgement {
+        let identified = Identified {
+            call,
+            session: Arc::clone(&self.session),
+            reference,
+            ingress: Ingress::Offline,
+            arrived: now,
+            origin: Origin::Judged,
+            asked: None,
+        };
+        self.settle(identified, now)
+    }
+
+    fn settle(&mut self, identified: Identified, now: Timestamp) -> Judgement {
         let assessed = self.assess(identified, now);
         let circumstances = Circumstances {
             approvals: self.approvals.clone(),
@@ -149,11 +183,11 @@ impl<'p> Judge<'p> {
         let decision = decide(self.policies, assessed, &circumstances);
         if let Decision::Allow(permit) = &decision {
             self.ledger.apply(&permit.changes());
-            if permit.assessed().call().mutates() {
+            if permit.assessed().call().mutates() && self.pace == Pace::AsJudged {
                 self.recent.push_back(now);
             }
         }
-        Ok(self.judgement(decision))
+        self.judgement(decision)
     }
 
     fn assume(&self, received: Received) -> Result<Identified, IdentifyError> {

@@ -28,7 +28,7 @@ use crate::names::{ApproverGroup, PolicyId};
 use cedar_policy::{Authorizer, Entities, PolicySet, Request, Response};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) use schema::suggest_action;
@@ -228,6 +228,15 @@ impl Policies {
             .collect();
         guardrails.sort_by_key(|about| about.order);
         guardrails.into_iter().map(|about| &about.id)
+    }
+
+    /// The groups that lift what those of `ids` ask for that hold a call.
+    pub fn needs<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> BTreeSet<ApproverGroup> {
+        let abouts = ids.into_iter().filter_map(|id| self.about(id));
+        let holds = abouts.filter(|about| about.verb == Some(Verb::Hold));
+        holds
+            .flat_map(|about| about.needs.iter().cloned())
+            .collect()
     }
 
     pub(crate) fn about(&self, id: &str) -> Option<&About> {
@@ -551,8 +560,7 @@ mod tests {
             };
         }
         let faults = Policies::load("p", &files, actions()).unwrap_err();
-        let in_files: std::collections::BTreeSet<&str> =
-            faults.iter().map(|fault| &*fault.file).collect();
+        let in_files: BTreeSet<&str> = faults.iter().map(|fault| &*fault.file).collect();
         assert_eq!(in_files.len(), 3, "{faults}");
     }
 
