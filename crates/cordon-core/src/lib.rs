@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod look;
 pub mod names;
 pub mod people;
+pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod refusal;

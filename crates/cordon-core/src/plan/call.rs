@@ -1,0 +1,148 @@
+//! One call of a plan: what it is, on what, and what was decided of it.
+
+use super::Effect;
+use crate::decide::{DenyReason, Outcome};
+use crate::fact::Fact;
+use crate::judge::Judgement;
+use crate::policy::Policies;
+use crate::record::{AccessRecord, CallRecord, RecordedOutcome};
+use cordon_aws::call::{Call, Class};
+use std::collections::BTreeSet;
+
+/// One call that would be made.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each field is the word of the design")]
+pub struct PlannedCall {
+    /// botocore's service name.
+    pub service: Box<str>,
+    pub operation: Box<str>,
+    pub class: Class,
+    pub accesses: Vec<AccessRecord>,
+    pub facts: Vec<&'static str>,
+    /// Nothing where there was no task to decide it against.
+    pub verdict: Option<PlanVerdict>,
+    /// What people quote, for a call that was made.
+    pub reference: Box<str>,
+}
+
+/// What was decided of a call.
+#[derive(Debug, Clone)]
+pub struct PlanVerdict {
+    /// The outcome.
+    pub outcome: RecordedOutcome,
+    /// Id, title and hint of each determining policy.
+    pub policies: Vec<(Box<str>, Box<str>, Box<str>)>,
+    /// The groups that it waits for, or would wait for once the task is live.
+    pub needs: BTreeSet<Box<str>>,
+    /// Why, where no policy says it; empty otherwise.
+    pub reason: &'static str,
+}
+
+impl PlannedCall {
+    /// A call that nothing was decided of.
+    #[must_use]
+    pub fn of_call(call: &Call) -> Self {
+        let accesses = call.accesses().iter().map(|access| AccessRecord {
+            action: access.action.clone(),
+            resource: access.resource.arn.clone(),
+            kind: access.resource.kind.clone(),
+            environment: "".into(),
+            level: access.level.as_str(),
+            class: access.class.as_str(),
+        });
+        Self {
+            service: call.service().name().into(),
+            operation: call.operation().name().into(),
+            class: call.class(),
+            accesses: accesses.collect(),
+            facts: Vec::new(),
+            verdict: None,
+            reference: "".into(),
+        }
+    }
+
+    /// A call that was judged.
+    #[must_use]
+    pub fn of_judgement(judgement: &Judgement) -> Self {
+        let mut call = Self::of_record(&judgement.record, None);
+        if let (Some(verdict), Some(reason)) = (&mut call.verdict, judgement.verdict.reason) {
+            verdict.reason = why(reason);
+        }
+        call.reference = "".into();
+        call
+    }
+
+    /// A call of a session. A call that was recorded in preview mode would, once the task is live,
+    /// wait for what the holds among its policies ask for: `policies` know that.
+    #[must_use]
+    pub fn of_record(record: &CallRecord, policies: Option<&Policies>) -> Self {
+        let mut needs: BTreeSet<Box<str>> = record.needs.iter().cloned().collect();
+        let previewed = record.outcome == RecordedOutcome::Decided(Outcome::Preview);
+        if let Some(policies) = policies.filter(|_| previewed) {
+            let ids = record.policies.iter().map(|(id, _, _)| &**id);
+            needs.extend(policies.needs(ids).iter().map(|need| need.as_str().into()));
+        }
+        let denied = record.outcome == RecordedOutcome::Decided(Outcome::Deny);
+        let verdict = PlanVerdict {
+            outcome: record.outcome,
+            policies: record.policies.clone(),
+            needs,
+            reason: match denied && record.policies.is_empty() {
+                true => "no permit of the task and of its team's ceiling contains it",
+                false => "",
+            },
+        };
+        let class = Class::ALL
+            .into_iter()
+            .find(|class| class.as_str() == record.class);
+        Self {
+            service: record.service.clone(),
+            operation: record.operation.clone(),
+            class: class.unwrap_or(Class::Destroy),
+            accesses: record.accesses.clone(),
+            facts: record.facts.clone(),
+            verdict: Some(verdict),
+            reference: record.reference.clone(),
+        }
+    }
+
+    /// What the call does by itself.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        match self.class {
+            Class::Observe | Class::Data => Effect::Read,
+            _ if self.replaces() => Effect::Replace,
+            Class::Destroy => Effect::Destroy,
+            Class::Disrupt => Effect::Disrupt,
+            Class::Create => Effect::Create,
+            Class::Update | Class::Identity | Class::Weaken => Effect::Change,
+        }
+    }
+
+    fn replaces(&self) -> bool {
+        let replaced = [Fact::ReplacesResource, Fact::RecreatesDeleted];
+        replaced
+            .iter()
+            .any(|fact| self.facts.contains(&fact.as_str()))
+    }
+
+    /// Whether what it deletes is there for some days more and can be taken back.
+    pub(super) fn waits(&self) -> bool {
+        let forced = self.facts.contains(&Fact::Force.as_str());
+        matches!(
+            (&*self.service, &*self.operation),
+            ("kms", "ScheduleKeyDeletion") | ("secretsmanager", "DeleteSecret")
+        ) && !forced
+    }
+}
+
+fn why(reason: DenyReason) -> &'static str {
+    match reason {
+        DenyReason::Guardrail => "",
+        DenyReason::OutOfScope => "the task does not contain it",
+        DenyReason::AboveCeiling => "the ceiling of the task's team does not contain it",
+        DenyReason::Evaluation => "it could not be evaluated",
+        DenyReason::Paused => "the task is paused",
+        DenyReason::UnknownAction => "no reference names its IAM action",
+    }
+}
