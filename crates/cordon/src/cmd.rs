@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod env;
 mod policy;
+mod preview;
 mod run;
 mod task;
 mod up;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     /// Write, check and steer tasks
     #[command(subcommand)]
     Task(task::Task),
+    /// What would happen: of a task in preview mode, a recording, or the plan of another tool
+    Preview(preview::Preview),
     /// Calls that were made: follow them or search them
     #[command(subcommand)]
     Calls(calls::Calls),
@@ -65,6 +68,7 @@ pub(crate) fn run(command: Command, flags: Flags) -> Result<ExitCode, Failure> {
         Command::Run(run) => run.run(&flags),
         Command::Env(env) => env.run(&flags),
         Command::Task(task) => task.run(&flags),
+        Command::Preview(preview) => preview.run(&flags),
         Command::Calls(calls) => calls.run(&flags),
         Command::Why(why) => why.run(&flags),
         Command::Policy(policy) => policy.run(&flags),

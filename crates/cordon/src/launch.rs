@@ -8,7 +8,7 @@ use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
 use cordon_core::names::{SessionId, Sponsor, TaskId};
 use cordon_core::policy::Policies;
 use cordon_core::session::{PLACEHOLDER, Session, SessionState};
-use cordon_core::task::{Launch, Task};
+use cordon_core::task::{Launch, Mode, Task};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -162,11 +162,16 @@ fn now() -> Timestamp {
 }
 
 /// Compiles a task file as if it were launched now, without launching it. `id` stands for the one
-/// that a launch would give.
+/// that a launch would give, `mode` for that of the file.
 ///
 /// # Errors
 /// When the file cannot be read; every fault, with its place.
-pub(crate) fn draft(id: &str, file: &Path, policies: &Policies) -> Result<Task, Failure> {
+pub(crate) fn draft(
+    id: &str,
+    file: &Path,
+    policies: &Policies,
+    mode: Option<Mode>,
+) -> Result<Task, Failure> {
     let (name, text) = read(file)?;
     let launch = Launch {
         id: id
@@ -174,7 +179,7 @@ pub(crate) fn draft(id: &str, file: &Path, policies: &Policies) -> Result<Task, 
             .map_err(|error| Failure::because("the draft's id cannot be used", &error))?,
         sponsor: sponsor(None)?,
         at: Timestamp::now(),
-        mode: None,
+        mode,
         expires: None,
     };
     compile(&name, &text, policies, launch)
@@ -301,7 +306,6 @@ fn random(length: usize) -> Result<String, Failure> {
 mod tests {
     use super::*;
     use crate::bundle::Bundle;
-    use cordon_core::task::Mode;
 
     const FILE: &str = include_str!("../../../examples/start.toml");
 

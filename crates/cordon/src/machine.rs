@@ -19,7 +19,7 @@ use cordon_aws::sigv4::Claim;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Read as _, Stdin};
+use std::io::{BufRead, BufReader, Read as _};
 
 /// The longest line that is read, in bytes: a 16 MiB body in base64 and its head.
 pub(crate) const LINE_LIMIT: usize = 24 << 20;
@@ -55,22 +55,31 @@ pub(crate) struct Refused {
     pub(crate) error: LineError,
 }
 
-/// Reads requests, line by line, from standard input.
-#[derive(Debug)]
+/// Reads requests, line by line.
 pub(crate) struct Reader {
-    input: BufReader<Stdin>,
+    input: Box<dyn BufRead>,
     own: OwnHosts,
     account: Option<AccountId>,
 }
 
 impl Reader {
+    /// Reads from standard input.
+    ///
     /// # Errors
     /// When an own host is no host.
     pub(crate) fn new(reading: &Reading) -> Result<Self, Failure> {
+        Self::of(reading, Box::new(BufReader::new(std::io::stdin())))
+    }
+
+    /// Reads from anywhere.
+    ///
+    /// # Errors
+    /// When an own host is no host.
+    pub(crate) fn of(reading: &Reading, input: Box<dyn BufRead>) -> Result<Self, Failure> {
         let own = OwnHosts::new(&reading.own_hosts)
             .map_err(|error| Failure::because("`--own-host` cannot be used", &error).code(USAGE))?;
         Ok(Self {
-            input: BufReader::new(std::io::stdin()),
+            input,
             own,
             account: reading.account.clone(),
         })
@@ -79,7 +88,7 @@ impl Reader {
     /// The next line that holds anything; `None` at the end.
     ///
     /// # Errors
-    /// When standard input fails.
+    /// When the input fails.
     pub(crate) fn next_line(&mut self) -> Result<Option<Result<RequestLine, Refused>>, Failure> {
         loop {
             let mut line = Vec::new();
@@ -88,9 +97,7 @@ impl Reader {
                 .by_ref()
                 .take(LINE_LIMIT as u64 + 1)
                 .read_until(b'\n', &mut line);
-            match read
-                .map_err(|error| Failure::because("standard input could not be read", &error))?
-            {
+            match read.map_err(|error| Failure::because("the input could not be read", &error))? {
                 0 => return Ok(None),
                 length if length > LINE_LIMIT => return self.skip().map(Some),
                 _ if line.trim_ascii().is_empty() => {}
@@ -103,7 +110,7 @@ impl Reader {
     fn skip(&mut self) -> Result<Result<RequestLine, Refused>, Failure> {
         self.input
             .skip_until(b'\n')
-            .map_err(|error| Failure::because("standard input could not be read", &error))?;
+            .map_err(|error| Failure::because("the input could not be read", &error))?;
         let error = LineError::new(
             "line-too-long",
             format!("a line may have {LINE_LIMIT} bytes"),
@@ -165,6 +172,29 @@ pub(crate) struct Classified {
 }
 
 impl RequestLine {
+    /// A request that came by another form than a line.
+    pub(crate) fn of(
+        method: String,
+        url: String,
+        headers: Vec<(String, String)>,
+        body: &[u8],
+    ) -> Self {
+        Self {
+            id: serde_json::Value::Null,
+            method,
+            url,
+            headers,
+            body_b64: STANDARD.encode(body),
+        }
+    }
+
+    /// The bytes of a body in base64.
+    pub(crate) fn decoded(text: &str) -> Result<Vec<u8>, LineError> {
+        STANDARD.decode(text).map_err(|error| {
+            LineError::new("malformed-line", format!("the body is not base64: {error}"))
+        })
+    }
+
     /// Reads one line.
     fn parse(line: &[u8]) -> Result<Self, Refused> {
         serde_json::from_slice(line).map_err(|error| Refused {

@@ -61,6 +61,12 @@ pub(crate) fn error_line(text: Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// Prints to standard error without ending the line.
+pub(crate) fn error_part(text: Arguments<'_>) {
+    let mut stream = anstream::stderr();
+    let _ = write!(stream, "{text}").and_then(|()| stream.flush());
+}
+
 /// An error and its causes on one line.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

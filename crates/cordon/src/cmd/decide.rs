@@ -4,14 +4,13 @@ use super::classify::Reading;
 use crate::bundle::Bundle;
 use crate::failure::{Failure, USAGE};
 use crate::launch;
-use crate::machine::{Classified, LineError, Reader, RequestLine};
+use crate::machine::{Classified, LineError, Reader};
+use crate::offline::{self, judge_line};
 use crate::output;
 use clap::Args;
 use cordon_aws::catalog::Catalog;
-use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
-use cordon_core::authenticate::{Ingress, Received};
+use cordon_aws::sigv4::{AccessKeyId, SecretKey};
 use cordon_core::judge::{Judge, Judgement, Signatures};
-use cordon_core::session::{Session, SessionState};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -66,29 +65,9 @@ impl Decide {
             None => Bundle::baseline(),
         };
         let policies = bundle.load()?;
-        let task = launch::draft("T-decide", &self.task, &policies)?;
-        let account = match (&self.reading.account, task.accounts()) {
-            (Some(account), _) => account.clone(),
-            (None, [first, ..]) => first.clone(),
-            (None, []) => return Err(Failure::new("the task names no account").code(USAGE)),
-        };
+        let task = launch::draft("T-decide", &self.task, &policies, None)?;
         let (signatures, key_id, secret) = self.keys()?;
-        let session = Session {
-            id: "S-decide"
-                .parse()
-                .map_err(|error| Failure::because("the session's id cannot be used", &error))?,
-            agent: task
-                .agents()
-                .first()
-                .cloned()
-                .unwrap_or_else(|| "agent".into()),
-            started: task.launched_at(),
-            task: Arc::new(task),
-            key_id,
-            keys: SigningKeys::new(secret),
-            account,
-            state: SessionState::Live,
-        };
+        let session = offline::session(task, self.reading.account.as_ref(), key_id, secret)?;
         let mut judge = Judge::new(
             Catalog::embedded(),
             &policies,
@@ -99,7 +78,7 @@ impl Decide {
         while let Some(line) = reader.next_line()? {
             let answer = match line {
                 Err(line) => refused(line.id, line.error),
-                Ok(line) => match judge_line(&mut judge, &reader, &line) {
+                Ok(line) => match judge_line(&mut judge, &reader, &line, Timestamp::now()) {
                     Ok(judgement) => decided(line.id, &judgement),
                     Err(error) => refused(line.id, error),
                 },
@@ -116,12 +95,8 @@ impl Decide {
                 .code(USAGE)
         };
         let Some(file) = &self.verify else {
-            let key_id = "AKIACORDONDECIDE0001".parse().map_err(|_| wrong())?;
-            return Ok((
-                Signatures::Assumed,
-                key_id,
-                SecretKey::new("never signed with".to_owned()),
-            ));
+            let (key_id, secret) = offline::keys()?;
+            return Ok((Signatures::Assumed, key_id, secret));
         };
         let text = std::fs::read_to_string(file).map_err(|error| {
             Failure::because(format!("`{}` could not be read", file.display()), &error).code(USAGE)
@@ -137,25 +112,6 @@ impl Decide {
             SecretKey::new(secret.to_owned()),
         ))
     }
-}
-
-fn judge_line(
-    judge: &mut Judge<'_>,
-    reader: &Reader,
-    line: &RequestLine,
-) -> Result<Judgement, LineError> {
-    let now = Timestamp::now();
-    let received = Received {
-        request: reader.request(line)?,
-        reference: "OFFLINE"
-            .parse()
-            .map_err(|error| LineError::new("internal", error))?,
-        ingress: Ingress::Offline,
-        arrived: now,
-    };
-    judge
-        .judge(received, now)
-        .map_err(|error| LineError::new(error.code(), output::chain(&error)))
 }
 
 fn decided(id: Value, judgement: &Judgement) -> Decided {

@@ -291,7 +291,7 @@ async fn go(config: &Config, store: &Arc<dyn Store>, id: &TaskId) -> Result<(), 
 
 /// Compiles a task file against the configured bundle, without launching it.
 fn compile_file(config: &Config, file: &Path) -> Result<Compiled, Failure> {
-    launch::draft("T-draft", file, &Bundle::of(config)?.load()?)
+    launch::draft("T-draft", file, &Bundle::of(config)?.load()?, None)
 }
 
 fn state_word(task: &StoredTask, now: Timestamp) -> &'static str {

@@ -1,0 +1,390 @@
+//! `cordon preview`: what would happen, before anything does.
+
+use super::Reading;
+use crate::bundle::Bundle;
+use crate::config::{Config, Flags};
+use crate::failure::{Failure, USAGE};
+use crate::machine::{LineError, Reader, Refused, RequestLine};
+use crate::offline::{self, judge_line};
+use crate::preview::{Preview as Shown, PreviewFormat, Source, recording};
+use crate::{launch, output, wiring};
+use clap::Args;
+use cordon_aws::arn::Region;
+use cordon_aws::catalog::Catalog;
+use cordon_core::judge::{Judge, Pace, Signatures};
+use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::plan::terraform::{Place, TerraformPlan};
+use cordon_core::plan::{Plan, PlanFault, PlannedCall};
+use cordon_core::policy::Policies;
+use cordon_core::task::{Mode, Task};
+use cordon_store::Store;
+use jiff::Timestamp;
+use std::fs::File;
+use std::io::{BufReader, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Show what would happen, before anything does.
+///
+/// With --plan or --recording, each call is decided against TASK as if it were live, and nothing is
+/// sent; without a task the calls are only shown. With neither, TASK is a launched task, and what its
+/// agents were answered `CordonPreview` for is shown as one plan.
+///
+/// Exits with 0 when nothing would change, 2 for changes, 3 when people have to agree first, 4 when
+/// something would be refused or could not be read, and 1 when there is nothing to show.
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    /// The task: a file, or the id of one that was launched
+    #[arg(value_name = "TASK", required_unless_present_any = ["plan", "recording", "session"])]
+    task: Option<PathBuf>,
+    /// A plan of Terraform or OpenTofu, as `terraform show -json` writes it
+    #[arg(long, value_name = "FILE", group = "source")]
+    plan: Option<PathBuf>,
+    /// Recorded requests: JSON Lines as `cordon decide` reads them, `-` for standard input, or a HAR
+    #[arg(long, value_name = "FILE", group = "source")]
+    recording: Option<PathBuf>,
+    /// Only what this session did
+    #[arg(long, value_name = "ID", group = "source")]
+    session: Option<SessionId>,
+    /// The region of calls whose plan does not tell it
+    #[arg(long, value_name = "REGION")]
+    region: Option<Region>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    format: PreviewFormat,
+    /// What marks the comment of --format markdown, so that it can be edited in place [default: the
+    /// source's name]
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// The largest plan that is read, in bytes.
+const LARGEST_PLAN: u64 = 256 << 20;
+
+impl Preview {
+    pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
+        let config = Config::load(flags)?;
+        let policies = Bundle::of(&config)?.load()?;
+        let shown = match (&self.plan, &self.recording) {
+            (Some(file), _) => self.of_plan(&config, &policies, file)?,
+            (_, Some(file)) => self.of_recording(&config, &policies, file)?,
+            (None, None) => wiring::block_on(async {
+                let store = wiring::visit(&config).await?;
+                self.of_session(&store, &policies).await
+            })?,
+        };
+        shown.print(self.format, self.key.as_deref());
+        Ok(ExitCode::from(shown.plan.conclusion().exit_code()))
+    }
+
+    /// The task that calls are decided against, as if it were live: that everything is only
+    /// previewed would say nothing.
+    fn task(&self, config: &Config, policies: &Policies) -> Result<Option<Task>, Failure> {
+        let Some(named) = &self.task else {
+            return Ok(None);
+        };
+        let id = named.to_str().and_then(|text| text.parse::<TaskId>().ok());
+        match id {
+            Some(id) if !named.exists() => wiring::block_on(async {
+                let store = wiring::visit(config).await?;
+                let mut stored = find(&store, &id).await?;
+                stored.mode = Mode::Live;
+                launch::recompile(&stored, policies).map(Some)
+            }),
+            _ => launch::draft("T-preview", named, policies, Some(Mode::Live)).map(Some),
+        }
+    }
+
+    fn of_plan(&self, config: &Config, policies: &Policies, file: &Path) -> Result<Shown, Failure> {
+        let bytes = read_plan(file)?;
+        let named = file.display().to_string();
+        let terraform = TerraformPlan::read(&bytes).map_err(|error| {
+            Failure::because(format!("`{named}` could not be read as a plan"), &error)
+                .help(error.help())
+        })?;
+        let task = self.task(config, policies)?;
+        let place = terraform.place(Place {
+            account: self.account(task.as_ref()),
+            region: self.region(task.as_ref()),
+        });
+        if place.region.is_none() && !terraform.is_empty() {
+            return Err(Failure::new("the plan does not tell its region")
+                .help("name it: --region eu-central-1")
+                .code(USAGE));
+        }
+        let mut progress = Progress::of(terraform.len());
+        let named_task = task.as_ref().map(named_task);
+        let reference: Reference = "PLAN"
+            .parse()
+            .map_err(|error| Failure::because("the reference cannot be used", &error))?;
+        let mut judge = task.map(|task| self.judge(task, policies)).transpose()?;
+        let judge = judge
+            .as_mut()
+            .map(|judge| (judge, &reference, Timestamp::now()));
+        let plan = terraform.preview(&place, judge, |done| progress.show(done));
+        progress.end();
+        Ok(Shown {
+            plan,
+            source: Source {
+                kind: "terraform",
+                name: named,
+                tool: format!("terraform {}", terraform.version())
+                    .trim()
+                    .to_owned(),
+                digest: terraform.digest().whole,
+            },
+            task: named_task,
+        })
+    }
+
+    fn of_recording(
+        &self,
+        config: &Config,
+        policies: &Policies,
+        file: &Path,
+    ) -> Result<Shown, Failure> {
+        let task = self.task(config, policies)?;
+        let named_task = task.as_ref().map(named_task);
+        let mut judge = task.map(|task| self.judge(task, policies)).transpose()?;
+        let mut plan = Plan::default();
+        let mut elsewhere = 0_u64;
+        let har = recording::is_har(file);
+        let mut take = |reader: &Reader, number: u64, line: Result<RequestLine, Refused>| {
+            let call = line
+                .map_err(|refused| refused.error)
+                .and_then(|line| called(judge.as_mut(), reader, &line));
+            match call {
+                Ok(call) => plan.push_call(call),
+                // A HAR holds whatever a browser asked for.
+                Err(error) if har && error.code == "unknown-endpoint" => elsewhere += 1,
+                Err(error) => plan.push_fault(PlanFault {
+                    at: format!("record {number}"),
+                    code: error.code,
+                    message: error.message,
+                }),
+            }
+        };
+        if har {
+            let reader = Reader::new(&self.reading)?;
+            for (number, line) in (1..).zip(recording::har(file)?) {
+                take(&reader, number, line);
+            }
+        } else {
+            let mut reader = self.reader(file)?;
+            let mut number = 0;
+            while let Some(line) = reader.next_line()? {
+                number += 1;
+                take(&reader, number, line);
+            }
+        }
+        if elsewhere > 0 {
+            plan.note(format!(
+                "{elsewhere} requests to other hosts than AWS's are left out"
+            ));
+        }
+        plan.sort();
+        Ok(Shown {
+            plan,
+            source: Source {
+                kind: "recording",
+                name: file.display().to_string(),
+                tool: String::new(),
+                digest: String::new(),
+            },
+            task: named_task,
+        })
+    }
+
+    /// What was recorded of a task or of one of its sessions.
+    async fn of_session(
+        &self,
+        store: &Arc<dyn Store>,
+        policies: &Policies,
+    ) -> Result<Shown, Failure> {
+        let (task, session) = match (&self.session, &self.task) {
+            (Some(id), _) => {
+                let session = store.session(id).await.map_err(wiring::store_failed)?;
+                let session = session.ok_or_else(|| {
+                    Failure::new(format!("there is no session `{id}`"))
+                        .help("`cordon calls tail` shows which session made a call")
+                })?;
+                (session.task.clone(), Some(session.id))
+            }
+            (None, Some(named)) => {
+                let id = named.to_str().and_then(|text| text.parse::<TaskId>().ok());
+                let id = id.filter(|_| !named.exists()).ok_or_else(|| {
+                    Failure::new(format!("`{}` is not a launched task", named.display()))
+                        .help(
+                            "to weigh a file, name what it would decide: --plan FILE or \
+                             --recording FILE; `cordon task list` shows the tasks",
+                        )
+                        .code(USAGE)
+                })?;
+                (id, None)
+            }
+            (None, None) => return Err(Failure::new("no task is named").code(USAGE)),
+        };
+        let stored = find(store, &task).await?;
+        let mut plan = Plan::default();
+        let mut after = 0;
+        loop {
+            let calls = store
+                .tail(after, 5_000)
+                .await
+                .map_err(wiring::store_failed)?;
+            let Some(last) = calls.last() else { break };
+            after = last.sequence;
+            let own = calls.iter().filter(|call| {
+                *call.record.task == *task.as_str()
+                    && session
+                        .as_ref()
+                        .is_none_or(|session| *call.record.session == *session.as_str())
+            });
+            for call in own {
+                plan.push_call(PlannedCall::of_record(&call.record, Some(policies)));
+            }
+        }
+        plan.sort();
+        let name = session.map_or_else(|| task.to_string(), |session| session.to_string());
+        let title = launch::recompile(&stored, policies).map(|task| task.title().to_owned());
+        Ok(Shown {
+            plan,
+            source: Source {
+                kind: "session",
+                name,
+                tool: String::new(),
+                digest: String::new(),
+            },
+            task: Some((task.to_string(), title.unwrap_or_default())),
+        })
+    }
+
+    fn judge<'p>(&self, task: Task, policies: &'p Policies) -> Result<Judge<'p>, Failure> {
+        let (key_id, secret) = offline::keys()?;
+        let session = offline::session(task, self.reading.account.as_ref(), key_id, secret)?;
+        let catalog = Catalog::embedded();
+        let mut judge = Judge::new(catalog, policies, Arc::new(session), Signatures::Assumed);
+        judge.set_pace(Pace::Unknown);
+        Ok(judge)
+    }
+
+    fn account(&self, task: Option<&Task>) -> Option<cordon_aws::arn::AccountId> {
+        let own = || match task?.accounts() {
+            [only] => Some(only.clone()),
+            _ => None,
+        };
+        self.reading.account.clone().or_else(own)
+    }
+
+    fn region(&self, task: Option<&Task>) -> Option<Region> {
+        let own = || match task?.regions() {
+            [only] => Some(only.clone()),
+            _ => None,
+        };
+        self.region.clone().or_else(own)
+    }
+
+    fn reader(&self, file: &Path) -> Result<Reader, Failure> {
+        if file.as_os_str() == "-" {
+            return Reader::new(&self.reading);
+        }
+        let opened = File::open(file).map_err(|error| {
+            Failure::because(format!("`{}` could not be read", file.display()), &error)
+                .help("name a file with one request a line, or `-` for standard input")
+        })?;
+        Reader::of(&self.reading, Box::new(BufReader::new(opened)))
+    }
+}
+
+/// What a line calls, decided where there is something to decide it against.
+fn called(
+    judge: Option<&mut Judge<'_>>,
+    reader: &Reader,
+    line: &RequestLine,
+) -> Result<PlannedCall, LineError> {
+    match judge {
+        Some(judge) => {
+            let judgement = judge_line(judge, reader, line, Timestamp::now())?;
+            Ok(PlannedCall::of_judgement(&judgement))
+        }
+        None => Ok(PlannedCall::of_call(&reader.identify(line)?)),
+    }
+}
+
+fn named_task(task: &Task) -> (String, String) {
+    // The id of a draft names nothing.
+    let id = task.id().as_str();
+    let id = if id == "T-preview" { "" } else { id };
+    (id.to_owned(), task.title().to_owned())
+}
+
+async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<cordon_store::StoredTask, Failure> {
+    let task = store.task(id).await.map_err(wiring::store_failed)?;
+    task.ok_or_else(|| {
+        Failure::new(format!("there is no file and no task `{id}`"))
+            .help("`cordon task list --all` shows the tasks of this state folder")
+    })
+}
+
+/// The bytes of a plan, bounded.
+pub(super) fn read_plan(file: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = file.display();
+    let unread = |error: &std::io::Error| {
+        Failure::because(format!("`{shown}` could not be read"), error)
+            .help("write it by `terraform show -json tfplan > plan.json`")
+    };
+    let mut bytes = Vec::new();
+    let opened = File::open(file).map_err(|error| unread(&error))?;
+    opened
+        .take(LARGEST_PLAN + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unread(&error))?;
+    match bytes.len() as u64 > LARGEST_PLAN {
+        true => Err(Failure::new(format!("`{shown}` is larger than 256 MiB"))
+            .help("plan its modules one by one: `terraform plan -target=module.NAME`")),
+        false => Ok(bytes),
+    }
+}
+
+/// A bar on standard error, for what takes longer than a second before a terminal.
+struct Progress {
+    whole: usize,
+    since: Instant,
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    fn of(whole: usize) -> Self {
+        Self {
+            whole,
+            since: Instant::now(),
+            shown: None,
+        }
+    }
+
+    fn show(&mut self, done: usize) {
+        let due = match self.shown {
+            Some(last) => last.elapsed() > Duration::from_millis(100),
+            None => self.since.elapsed() > Duration::from_secs(1),
+        };
+        if !due || !std::io::stderr().is_terminal() {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let filled = done * 30 / self.whole.max(1);
+        let bar: String = (0..30)
+            .map(|at| if at < filled { '#' } else { '.' })
+            .collect();
+        output::error_part(format_args!("\r[{bar}] {done} of {}", self.whole));
+    }
+
+    fn end(&self) {
+        if self.shown.is_some() {
+            output::error_part(format_args!("\r{:60}\r", ""));
+        }
+    }
+}

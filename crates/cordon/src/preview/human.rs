@@ -1,0 +1,197 @@
+//! The preview for a terminal: counts, then one block a line, most harm first. Every symbol and word
+//! reads without colour; replacement has the colour of destruction.
+
+use super::{Preview, counts, decided_by, name, refused, verdict};
+use crate::output::{self, ERROR, FAINT, GOOD, STRONG, WAIT, inert};
+use anstyle::Style;
+use cordon_core::plan::{Conclusion, Effect, Line, Property, Reversible};
+use std::fmt::Write as _;
+
+/// How many targets and properties of a line are listed before the rest is counted.
+const LISTED: usize = 12;
+
+/// Prints it.
+pub(crate) fn print(preview: &Preview) {
+    text(preview)
+        .lines()
+        .for_each(|line| output::line(format_args!("{line}")));
+}
+
+/// The whole text, with colours: who prints takes them out where there is no terminal.
+pub(super) fn text(preview: &Preview) -> String {
+    let mut text = String::new();
+    let (plan, source) = (&preview.plan, &preview.source);
+    let tool = match source.tool.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", inert(&source.tool, 40)),
+    };
+    let _ = write!(
+        text,
+        "{STRONG}preview{STRONG:#}  {}{tool}",
+        inert(&source.name, 80)
+    );
+    let _ = match &preview.task {
+        Some((id, title)) => {
+            let id = match id.is_empty() {
+                true => String::new(),
+                false => format!("{id} "),
+            };
+            writeln!(text, "  task {id}{}", inert(title, 80))
+        }
+        None => writeln!(text, "  {FAINT}no task: nothing is decided{FAINT:#}"),
+    };
+    let counted: Vec<String> = counts(plan)
+        .into_iter()
+        .map(|(word, count)| match (word, count) {
+            ("replace" | "destroy", 1..) => format!("{ERROR}{count} to {word}{ERROR:#}"),
+            _ => format!("{count} to {word}"),
+        })
+        .collect();
+    let _ = writeln!(
+        text,
+        "{}   {FAINT}{} reads{FAINT:#}",
+        counted.join("   "),
+        plan.reads()
+    );
+    for line in plan.lines() {
+        text.push('\n');
+        block(&mut text, line);
+    }
+    for fault in plan.faults() {
+        let (at, message) = (inert(&fault.at, 80), inert(&fault.message, 400));
+        let _ = writeln!(
+            text,
+            "\n{ERROR}?{ERROR:#} {at}  {ERROR}not read{ERROR:#}  {message}"
+        );
+    }
+    for note in plan.notes() {
+        let _ = writeln!(text, "\n{WAIT}note{WAIT:#} {}", inert(note, 400));
+    }
+    let _ = writeln!(text, "\n{}", conclusion(preview));
+    if !source.digest.is_empty() {
+        let _ = writeln!(text, "{FAINT}plan {}{FAINT:#}", source.digest);
+    }
+    text
+}
+
+fn conclusion(preview: &Preview) -> String {
+    let plan = &preview.plan;
+    let mut words = Vec::new();
+    let refused = refused(plan);
+    if refused > 0 {
+        words.push(format!("{ERROR}{refused} refused{ERROR:#}"));
+    }
+    let needs: Vec<&str> = plan.needs().into_iter().collect();
+    if !needs.is_empty() {
+        words.push(format!("{WAIT}needs {}{WAIT:#}", needs.join(", ")));
+    }
+    if !plan.faults().is_empty() {
+        words.push(format!("{ERROR}{} not read{ERROR:#}", plan.faults().len()));
+    }
+    let open = plan.not_covered();
+    if open > 0 {
+        words.push(format!(
+            "{WAIT}{open} not covered: decided only when the calls are made{WAIT:#}"
+        ));
+    }
+    let plain = match plan.conclusion() {
+        Conclusion::Nothing => "Nothing would change.",
+        Conclusion::Changes if preview.task.is_some() => "Nothing in the way.",
+        Conclusion::Changes => "Name a task to see what it would let go.",
+        Conclusion::Approval | Conclusion::Refused => "",
+    };
+    match words.is_empty() {
+        true => plain.to_owned(),
+        false => words.join("   "),
+    }
+}
+
+fn style(effect: Effect) -> Style {
+    match effect {
+        Effect::Destroy | Effect::Replace => ERROR,
+        Effect::Disrupt | Effect::Change => WAIT,
+        Effect::Create => GOOD,
+        Effect::Read => FAINT,
+    }
+}
+
+fn block(text: &mut String, line: &Line) {
+    let style = style(line.effect);
+    let times = match line.times {
+        1 => String::new(),
+        times => format!("  x{times}"),
+    };
+    let (symbol, word) = (line.effect.symbol(), line.effect.as_str());
+    let shown = inert(&format!("{}{times}", name(line)), 100);
+    let _ = write!(text, "{style}{symbol:1} {word:8}{style:#} {shown:44} ");
+    let _ = match verdict(line) {
+        Some("allow") => writeln!(text, "{GOOD}allow{GOOD:#}"),
+        Some(word @ ("hold" | "preview")) => {
+            writeln!(text, "{WAIT}{}{WAIT:#}", word.to_ascii_uppercase())
+        }
+        Some(word) => writeln!(text, "{ERROR}{}{ERROR:#}", word.to_ascii_uppercase()),
+        None => writeln!(text, "{FAINT}not decided{FAINT:#}"),
+    };
+    let mut put = |words: String| {
+        let _ = writeln!(text, "           {words}");
+    };
+    decided_by(line)
+        .iter()
+        .for_each(|words| put(inert(words, 200)));
+    line.because
+        .iter()
+        .for_each(|why| put(format!("because {}", inert(why, 200))));
+    let targets = line.targets();
+    for (arn, _, environment) in targets.iter().take(LISTED) {
+        put(match environment.is_empty() {
+            true => inert(arn, 200),
+            false => format!("{}  {FAINT}in {environment}{FAINT:#}", inert(arn, 200)),
+        });
+    }
+    if targets.len() > LISTED {
+        put(format!("and {} more", targets.len() - LISTED));
+    }
+    if !line.name.is_empty() && !line.calls.is_empty() {
+        let calls: Vec<String> = line
+            .calls
+            .iter()
+            .map(|call| format!("{} {}", call.service, call.operation))
+            .collect();
+        put(format!("{FAINT}by {}{FAINT:#}", calls.join(", ")));
+    }
+    line.properties
+        .iter()
+        .take(LISTED)
+        .for_each(|one| put(property(one)));
+    if line.properties.len() > LISTED {
+        put(format!("and {} more", line.properties.len() - LISTED));
+    }
+    let mut last = vec![line.evidence.as_str().to_owned()];
+    last.insert(
+        0,
+        match line.reversible {
+            Reversible::Yes => "reversible".to_owned(),
+            Reversible::No => format!("{ERROR}not reversible{ERROR:#}"),
+            Reversible::Unknown => "reversible? not known: what was before was not read".to_owned(),
+        },
+    );
+    let quoted = line.calls.iter().find(|call| !call.reference.is_empty());
+    last.extend(quoted.map(|call| format!("ref {}", call.reference)));
+    put(format!("{FAINT}{}{FAINT:#}", last.join(" · ")));
+    if !line.note.is_empty() {
+        put(inert(&line.note, 200));
+    }
+}
+
+fn property(property: &Property) -> String {
+    let side = |side: &Option<String>| {
+        side.as_deref()
+            .map_or("(none)".to_owned(), |text| inert(text, 80))
+    };
+    let forces = match property.forces_replacement {
+        true => format!("  {ERROR}forces replacement{ERROR:#}"),
+        false => String::new(),
+    };
+    let (before, after) = (side(&property.before), side(&property.after));
+    format!("{}  {before} → {after}{forces}", inert(&property.name, 60))
+}

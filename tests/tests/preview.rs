@@ -1,0 +1,269 @@
+//! Previews: what would happen is shown before anything does, from a recording, a plan of another
+//! tool, or a session that was only previewed.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a story stops at once"
+)]
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cordon_tests::agent::Agent;
+use cordon_tests::cloud::{Cloud, Kind, TABLE};
+use cordon_tests::process::Ran;
+use cordon_tests::program::{Cordon, task};
+use cordon_tests::signer::Call;
+use cordon_tests::{ACCOUNT, REGION};
+use serde_json::{Value, json};
+
+/// A recorded call of DynamoDB, with a signature that nobody checks.
+fn recorded(operation: &str, body: &Value) -> Value {
+    let host = format!("dynamodb.{REGION}.amazonaws.com");
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential=AKIACORDONEXAMPLE001/20261125/{REGION}/dynamodb/aws4_request, \
+         SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={}",
+        "0".repeat(64)
+    );
+    json!({
+        "id": operation, "method": "POST", "url": format!("https://{host}/"),
+        "headers": [
+            ["Host", host], ["X-Amz-Date", "20261125T090000Z"], ["Authorization", authorization],
+            ["X-Amz-Target", format!("DynamoDB_20120810.{operation}")],
+            ["Content-Type", "application/x-amz-json-1.0"],
+        ],
+        "body_b64": STANDARD.encode(body.to_string()),
+    })
+}
+
+fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("the folder is ours");
+    path
+}
+
+fn preview(arguments: &[&str]) -> Ran {
+    Cordon::without_serving(&[&["preview"], arguments].concat())
+}
+
+fn shown(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}", ran.text()))
+}
+
+/// Symbol, operation and verdict of each line.
+fn lines(preview: &Value) -> Vec<[&str; 3]> {
+    let lines = preview["lines"].as_array().expect("lines").iter();
+    let text =
+        |value: &'_ Value| -> &'static str { value.as_str().unwrap_or("").to_owned().leak() };
+    lines
+        .map(|line| {
+            [
+                text(&line["symbol"]),
+                text(&line["calls"][0]["operation"]),
+                text(&line["verdict"]["outcome"]),
+            ]
+        })
+        .collect()
+}
+
+fn recording(folder: &Path) -> PathBuf {
+    let table = json!({ "TableName": TABLE });
+    let item = json!({ "TableName": TABLE, "Item": { "id": { "S": "a-1" } } });
+    let lines = [
+        recorded("DescribeTable", &table).to_string(),
+        recorded("PutItem", &item).to_string(),
+        "{\"method\":\"POST\"".to_owned(),
+        recorded("DeleteTable", &table).to_string(),
+        recorded("ExplodeTable", &table).to_string(),
+        recorded("PutItem", &item).to_string(),
+    ];
+    written(folder, "calls.jsonl", &lines.join("\n"))
+}
+
+#[test]
+fn a_recording_is_weighed_and_what_cannot_be_read_names_its_place() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = recording(folder.path()).display().to_string();
+    let task = task("main-job").display().to_string();
+    let ran = preview(&[&task, "--recording", &file, "--format", "json"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.text());
+    let preview_of_it = shown(&ran);
+    assert_eq!(
+        lines(&preview_of_it),
+        [["-", "DeleteTable", "deny"], ["~", "PutItem", "allow"]]
+    );
+    assert_eq!(preview_of_it["lines"][1]["times"], 2);
+    assert_eq!(preview_of_it["counts"]["read"], 1);
+    let faults = preview_of_it["faults"].as_array().expect("faults");
+    let places: Vec<_> = faults
+        .iter()
+        .map(|fault| (&fault["at"], &fault["code"]))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (&json!("record 3"), &json!("malformed-line")),
+            (&json!("record 5"), &json!("unknown-operation"))
+        ]
+    );
+    let denied = &preview_of_it["lines"][0]["verdict"]["policies"][0]["id"];
+    assert_eq!(denied, "destroy-needs-named-target");
+
+    // Without a task nothing is decided, and all that is known is shown.
+    let ran = preview(&[
+        "--recording",
+        &file,
+        "--format",
+        "json",
+        "--account",
+        ACCOUNT,
+    ]);
+    let whole = shown(&ran);
+    assert_eq!(
+        lines(&whole),
+        [["-", "DeleteTable", ""], ["~", "PutItem", ""]]
+    );
+    assert_eq!(whole["task"], Value::Null);
+}
+
+#[test]
+fn a_recording_of_changes_that_are_all_allowed_ends_with_2_and_of_reads_with_0() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let task = task("main-job").display().to_string();
+    let item = json!({ "TableName": TABLE, "Item": { "id": { "S": "a-1" } } });
+    let change = written(
+        folder.path(),
+        "change",
+        &recorded("PutItem", &item).to_string(),
+    );
+    let read = recorded("DescribeTable", &json!({ "TableName": TABLE })).to_string();
+    let read = written(folder.path(), "read", &read);
+    for (file, code) in [(change, 2), (read, 0)] {
+        let ran = preview(&[&task, "--recording", &file.display().to_string()]);
+        assert_eq!(ran.code, Some(code), "{}", ran.text());
+        assert!(
+            !ran.out.contains('\u{1b}'),
+            "no colours where there is no terminal"
+        );
+    }
+}
+
+#[test]
+fn a_har_is_a_recording_and_what_goes_elsewhere_is_left_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let line = recorded("PutItem", &json!({ "TableName": TABLE, "Item": {} }));
+    let headers: Vec<Value> = line["headers"]
+        .as_array()
+        .expect("headers")
+        .iter()
+        .map(|pair| json!({ "name": pair[0], "value": pair[1] }))
+        .collect();
+    let body = STANDARD
+        .decode(line["body_b64"].as_str().expect("a body"))
+        .expect("base64");
+    let har = json!({ "log": { "entries": [
+        { "request": { "method": "GET", "url": "https://example.com/", "headers": [] } },
+        { "request": { "method": "POST", "url": line["url"], "headers": headers,
+                       "postData": { "mimeType": "x", "text": String::from_utf8(body).expect("text") } } },
+    ] } });
+    let file = written(folder.path(), "calls.har", &har.to_string())
+        .display()
+        .to_string();
+    let ran = preview(&["--recording", &file, "--format", "json"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
+    let whole = shown(&ran);
+    assert_eq!(lines(&whole), [["~", "PutItem", ""]]);
+    assert!(
+        whole["notes"][0]
+            .as_str()
+            .expect("a note")
+            .starts_with("1 requests"),
+        "{whole}"
+    );
+}
+
+#[test]
+fn what_is_no_plan_is_refused_by_name_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (text, said) in [
+        (
+            r#"{"format_version":"1.2","resource"#,
+            "the file is cut short",
+        ),
+        (
+            r#"{"format_version":"7.0","resource_changes":[]}"#,
+            "the format version is `7.0`",
+        ),
+        (r#"{"format_version":"1.0","values":{}}"#, "it is a state"),
+        ("PK\u{3}\u{4}...", "Terraform's own format"),
+        ("[", "the file is cut short"),
+    ] {
+        let file = written(folder.path(), "plan.json", text)
+            .display()
+            .to_string();
+        let ran = preview(&["--plan", &file]);
+        assert_eq!(ran.code, Some(1), "{}", ran.text());
+        for said in [said, "plan.json", "help:"] {
+            assert!(ran.err.contains(said), "{said}: {}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn a_previewed_session_is_one_plan_and_nothing_of_it_reached_the_cloud() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = std::fs::read_to_string(task("main-job")).expect("the task");
+    let text = text.replace("mode   = \"live\"", "mode   = \"preview\"");
+    let file = written(folder.path(), "task.toml", &text);
+    let cloud = Cloud::start(Kind::Lab);
+    let cordon = Cordon::start(&cloud);
+    let agent = Agent::on(&cordon, &file);
+    let item = format!(r#"{{"TableName":"{TABLE}","Item":{{"id":{{"S":"s-1"}}}}}}"#);
+    let read = agent.dynamodb(
+        "DescribeTable",
+        &format!(r#"{{"TableName":"{TABLE}"}}"#),
+        &[],
+    );
+    assert_eq!(read.target, "200", "reads go through: {}", read.text());
+    for _ in 0..2 {
+        let previewed = agent.dynamodb("PutItem", &item, &[]);
+        assert!(
+            previewed.text().contains("CordonPreview"),
+            "{}",
+            previewed.text()
+        );
+    }
+    let terminate = "Action=TerminateEnvironment&Version=2010-12-01&EnvironmentName=ce-web-prod";
+    let refused = agent.call(&Call::query("elasticbeanstalk", terminate));
+    assert_eq!(refused.target, "403", "{}", refused.text());
+
+    let calls = cordon.calls(&["operation:PutItem"]);
+    let id = calls[0]["task"].as_str().expect("a task");
+    let session = calls[0]["session"].as_str().expect("a session");
+    for arguments in [vec![id], vec!["--session", session]] {
+        let arguments = [&["preview"], &*arguments, &["--format", "json"]].concat();
+        let ran = cordon.run(&arguments);
+        assert_eq!(ran.code, Some(4), "{}", ran.text());
+        let whole = shown(&ran);
+        assert_eq!(
+            lines(&whole),
+            [
+                ["-", "TerminateEnvironment", "deny"],
+                ["~", "PutItem", "preview"]
+            ]
+        );
+        assert_eq!(whole["lines"][1]["times"], 2);
+        assert!(whole["counts"]["read"].as_u64() >= Some(1), "{whole}");
+    }
+    let changes: Vec<String> = cloud
+        .agent_calls()
+        .iter()
+        .filter(|call| !call.names("DescribeTable"))
+        .map(cordon_tests::wire::Message::summary)
+        .collect();
+    assert!(changes.is_empty(), "{changes:?}");
+    cordon.stop();
+}
