@@ -144,9 +144,13 @@ impl Walker<'_> {
         let mut members = BTreeMap::new();
         self.attributes(&open, shape, &mut members)?;
         while let Some(child) = self.child_of(&open)? {
+            // Some lists stand beside the single item that they replaced, under the one name.
             let member = shape
                 .members()
-                .find(|m| m.wire_name() == child.name && placement.admits(*m) && !m.xml_attribute())
+                .filter(|m| {
+                    m.wire_name() == child.name && placement.admits(*m) && !m.xml_attribute()
+                })
+                .max_by_key(|m| m.shape().kind() == ShapeKind::List)
                 .ok_or_else(|| ParseError::Unknown(Name::new(&child.name)))?;
             self.child(child, member, &mut members)?;
         }

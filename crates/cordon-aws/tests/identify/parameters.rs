@@ -206,6 +206,27 @@ fn b01_b06_json_is_strict_by_the_model() {
     assert_eq!(null.get("Tags"), Some(&Value::Null));
 }
 
+/// The older form of a bucket's notifications has `Event` beside `Events`, both written `<Event>`.
+#[test]
+fn a_list_is_read_where_it_replaced_a_single_item_of_its_name() {
+    let of = |events: &str| {
+        let body = format!(
+            "<NotificationConfiguration><CloudFunctionConfiguration><Id>one</Id>{events}\
+             <CloudFunction>f</CloudFunction></CloudFunctionConfiguration></NotificationConfiguration>"
+        );
+        let head = "PUT https://orders.s3.eu-west-1.amazonaws.com/?notification";
+        parameters("s3", &format!("{head}\n\n{body}"))
+    };
+    let created = "<Event>s3:ObjectCreated:*</Event>";
+    let both = of(&format!("{created}<Event>s3:ObjectRemoved:*</Event>"));
+    let text = format!("{both:?}");
+    assert!(
+        text.contains("Created") && text.contains("Removed"),
+        "{text}"
+    );
+    assert!(format!("{:?}", of(created)).contains("Events"));
+}
+
 #[test]
 fn b07_b08_xml_is_strict_by_the_model() {
     let delete = |body: &str, expected: &str| {
