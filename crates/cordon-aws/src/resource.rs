@@ -399,6 +399,12 @@ impl<'v> Filling<'v> {
             self.too_long = true;
             return;
         }
+        if is_arn && self.template.kind == "s3:object" && draft.source == ["Bucket"] {
+            // The bucket is an access point: its objects are named below its own ARN. Before the
+            // question whether the ARN is one of an object: an access point's has the form of one.
+            draft.arn = format!("{text}/object");
+            return self.fill(next, draft);
+        }
         if is_arn {
             let own = self
                 .type_of(text)
@@ -406,11 +412,6 @@ impl<'v> Filling<'v> {
             if self.groups <= 1 || own {
                 let kind = self.kind_of(text);
                 return self.push(text.to_owned(), &kind, &draft.source);
-            }
-            if self.template.kind == "s3:object" && draft.source == ["Bucket"] {
-                // The bucket is an access point: its objects are named below its own ARN.
-                draft.arn = format!("{text}/object");
-                return self.fill(next, draft);
             }
         }
         if let Some(name) = name {

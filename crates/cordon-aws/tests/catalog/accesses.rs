@@ -101,6 +101,23 @@ fn a_call_that_names_too_much_is_refused() {
 }
 
 #[test]
+fn an_object_behind_an_access_point_is_named_below_it() {
+    let points = [
+        "arn:aws:s3:eu-west-1:111122223333:accesspoint/readers",
+        "arn:aws:s3-object-lambda:eu-west-1:111122223333:accesspoint/readers",
+        "arn:aws:s3-outposts:eu-west-1:111122223333:outpost/op-1/accesspoint/readers",
+    ];
+    for point in points {
+        check(
+            "s3",
+            "GetObject",
+            json!({"Bucket": point, "Key": "a/b"}),
+            &[&format!("s3:GetObject on {point}/object/a/b is data")],
+        );
+    }
+}
+
+#[test]
 fn a_copy_reads_its_source_and_writes_its_destination() {
     check(
         "s3",
