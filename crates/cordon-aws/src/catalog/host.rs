@@ -87,7 +87,7 @@ impl Catalog {
                 continue;
             };
             let pattern = [core.get(..start)?, "{region}", core.get(end..)?].concat();
-            let pattern = without_zone(pattern);
+            let pattern = without_open_part(pattern);
             if let Some(found) = self.host_row(before, core, &pattern, Some((region, partition))) {
                 return Some(found);
             }
@@ -356,31 +356,47 @@ fn regions(host: &str) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// The host of a directory bucket names an availability zone, of which new ones come about.
-fn without_zone(pattern: String) -> String {
-    let marks = ["s3express-fips-", "s3express-"];
+/// What stands before the open part, how the table writes it, and what it may be.
+type OpenLabel = (&'static str, &'static str, fn(&str) -> bool);
+
+/// Labels of which new ones come about, by what stands before the part that is open: a directory
+/// bucket's host names an availability zone, Timestream's a cell.
+const OPEN_LABELS: [OpenLabel; 4] = [
+    ("s3express-fips-", "{zone}", is_zone),
+    ("s3express-", "{zone}", is_zone),
+    ("query-cell", "{number}", is_cell),
+    ("ingest-cell", "{number}", is_cell),
+];
+
+/// The host with the open part of its first label as the table writes it.
+fn without_open_part(pattern: String) -> String {
     let Some((label, rest)) = pattern.split_once('.') else {
         return pattern;
     };
-    let zone = marks
-        .iter()
-        .find_map(|mark| Some((*mark, label.strip_prefix(mark)?)));
-    let Some((mark, zone)) = zone else {
-        return pattern;
-    };
-    let is_zone = zone.split_once("-az").is_some_and(|(area, number)| {
-        let fits = |text: &str, len| (1..=len).contains(&text.len());
-        fits(area, 8)
-            && area
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-            && fits(number, 2)
-            && number.bytes().all(|b| b.is_ascii_digit())
+    let open = OPEN_LABELS.iter().find_map(|(mark, word, fits)| {
+        let part = label.strip_prefix(mark)?;
+        fits(part).then_some((mark, word))
     });
-    match is_zone {
-        true => format!("{mark}{{zone}}.{rest}"),
-        false => pattern,
+    match open {
+        Some((mark, word)) => format!("{mark}{word}.{rest}"),
+        None => pattern,
     }
+}
+
+/// `euw1-az2`.
+fn is_zone(text: &str) -> bool {
+    let letters = |area: &str| {
+        area.bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    text.split_once("-az").is_some_and(|(area, number)| {
+        (1..=8).contains(&area.len()) && letters(area) && is_cell(number)
+    })
+}
+
+/// One or two digits.
+fn is_cell(text: &str) -> bool {
+    (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_label(text: &str) -> bool {

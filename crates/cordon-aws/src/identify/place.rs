@@ -113,6 +113,8 @@ impl<'r> Place<'r> {
             let implied = || found.implied_region.parse().ok();
             host.region.clone().or_else(implied)
         });
+        // An unsigned call on the one host of a partition.
+        let in_host = in_host.or_else(|| self.global_region());
         let region = match (self.scope_region, in_host) {
             (Some(region), _) => region.clone(),
             (None, Some(region)) => region,
@@ -126,6 +128,11 @@ impl<'r> Place<'r> {
             });
         }
         let partition = Partition::of_region(&region);
+        let one_region = || global_region(&partition).unwrap_or_else(|| region.clone());
+        let region = match strange::may_sign_globally(operation.service()) {
+            true => one_region(),
+            false => region,
+        };
         let unknown = || IdentifyError::UnknownEndpoint {
             service: operation.service().name(),
             region: region.to_string(),
@@ -147,6 +154,12 @@ impl<'r> Place<'r> {
             region: served,
             host: endpoint.host,
         })
+    }
+
+    /// The region of the host's partition in which its global services are.
+    fn global_region(&self) -> Option<Region> {
+        let (host, _) = self.host.as_ref()?;
+        global_region(&host.partition)
     }
 
     /// What stands before the endpoint's or Cordon's own name.
@@ -188,18 +201,27 @@ impl<'r> Place<'r> {
                 Ok(host.name.clone())
             }
             Some(_) if !wanted.is_empty() && bare != prefix => Err(wrong()),
-            Some(_) if wanted.is_empty() && !may_precede(operation, prefix, account) => {
+            Some(_)
+                if wanted.is_empty() && !may_precede(operation, prefix, parameters, account) =>
+            {
                 Err(wrong())
             }
             Some((host, _)) => Ok(host.name.clone()),
             // Clients that are given an address leave the prefix out; all others must send it.
             None if prefix.is_empty() || bare == prefix => Ok(format!("{wanted}{}", site.host)),
-            None if wanted.is_empty() && may_precede(operation, prefix, account) => {
+            None if wanted.is_empty() && may_precede(operation, prefix, parameters, account) => {
                 Ok(site.host.clone())
             }
             None => Err(wrong()),
         }
     }
+}
+
+/// The region in which the global services of a partition are.
+fn global_region(partition: &Partition) -> Option<Region> {
+    let mut partitions = Catalog::embedded().partitions();
+    let own = partitions.find(|entry| entry.name() == partition.as_str())?;
+    own.global_region().parse().ok()
 }
 
 /// The services that sign with `name`. What S3 serves from an Outpost is signed with the name of
@@ -249,19 +271,39 @@ fn regional_host(service: Service, partition: &Partition, region: &Region) -> Op
 }
 
 /// Whether `prefix` may stand before the host of an operation that has no prefix of its own: a
-/// bucket, the caller's own account, a label of a data endpoint; never the fixed prefix of
-/// another operation.
-fn may_precede(operation: Operation, prefix: &str, account: Option<&str>) -> bool {
+/// bucket, the caller's own account or that of a resource which is named by its ARN, a label of a
+/// data endpoint; never the fixed prefix of another operation.
+fn may_precede(
+    operation: Operation,
+    prefix: &str,
+    parameters: &Value,
+    account: Option<&str>,
+) -> bool {
     if prefix.is_empty() || operation.service().name() == "s3" {
         return true;
     }
     if AccountId::accepts(prefix) {
-        return account.is_none_or(|account| account == prefix);
+        let own = account.is_none_or(|account| account == prefix);
+        return own || names_account(parameters, prefix);
     }
     !operation.service().operations().any(|other| {
         let fixed = other.host_prefix();
         fixed.strip_suffix('.').unwrap_or(fixed) == prefix
     })
+}
+
+/// Whether an ARN among the parameters is of this account: DynamoDB's clients then call the host
+/// of the table's owner.
+fn names_account(parameters: &Value, account: &str) -> bool {
+    match parameters {
+        Value::String(text) => text.starts_with("arn:") && text.split(':').nth(4) == Some(account),
+        Value::List(items) => items.iter().any(|item| names_account(item, account)),
+        Value::Structure(members) => members.values().any(|value| names_account(value, account)),
+        Value::Map(entries) => entries.iter().any(|(key, value)| {
+            names_account(&Value::String(key.clone()), account) || names_account(value, account)
+        }),
+        _ => false,
+    }
 }
 
 /// The operation's host prefix with its labels filled: `123456789012.`.

@@ -287,6 +287,17 @@ fn an_account_before_the_host_is_the_callers() {
 }
 
 #[test]
+fn an_account_before_the_host_may_be_that_of_a_table_named_by_its_arn() {
+    let text = |owner: &str| {
+        format!(
+            "POST https://444455556666.ddb.eu-west-1.amazonaws.com/\nContent-Type: application/x-amz-json-1.0\nX-Amz-Target: DynamoDB_20120810.DescribeTable\n\n{{\"TableName\":\"arn:aws:dynamodb:eu-west-1:{owner}:table/orders\"}}"
+        )
+    };
+    check("dynamodb", &text("444455556666"), "dynamodb:DescribeTable");
+    check("dynamodb", &text("777788889999"), "host-prefix");
+}
+
+#[test]
 fn variants_of_an_endpoint_are_one_service() {
     for host in [
         "lambda.us-east-1.amazonaws.com",
