@@ -225,12 +225,12 @@ impl<'a> Authorizer<'a> {
         }
         for parameter in parameters::all(service, operation)? {
             let name = templates::plain(&parameter.name);
-            let named = ["role", "rolearn", "roleoverride"]
+            let named = ["role", "roles", "rolearn", "rolearns", "roleoverride"]
                 .iter()
                 .any(|end| name.ends_with(end));
             // A finding about a role names it too, but hands it to nobody.
             let handed = !parameter.path.contains("resourceIdentifier");
-            let text = parameter.kind == "string" && named && handed;
+            let text = parameter.kind == "string" && named && handed && !parameter.word;
             let instance_profile = parameter.kind == "structure" && name == "iaminstanceprofile";
             if !text && !instance_profile {
                 continue;
@@ -253,7 +253,7 @@ impl<'a> Authorizer<'a> {
             .collect();
         for path in paths {
             // The role inside an instance profile is not on the wire: any role.
-            if path.ends_with("IamInstanceProfile") {
+            if path.ends_with("InstanceProfile") || path.ends_with("instanceProfileName") {
                 continue;
             }
             let text = format!("arn:${{Partition}}:iam::${{Account}}:role/{{{path}}}");

@@ -128,6 +128,8 @@ pub(super) struct ShapeModel {
     pub value: Option<MemberModel>,
     #[serde(default)]
     pub required: Vec<String>,
+    #[serde(default, rename = "enum")]
+    pub values: Vec<String>,
     #[serde(default)]
     pub payload: String,
     #[serde(default)]

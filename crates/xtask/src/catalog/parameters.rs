@@ -11,6 +11,8 @@ pub(super) struct Parameter {
     pub name: String,
     /// The type of its shape.
     pub kind: String,
+    /// Whether its values are a closed list: a word such as `ADMIN`, and no name of anything.
+    pub word: bool,
 }
 
 /// How deep roles and tags lie at most.
@@ -80,11 +82,13 @@ fn gather(
                 continue 'members;
             }
         }
-        let kind = service.shape(&target)?.kind.clone();
+        let model = service.shape(&target)?;
+        let kind = model.kind.clone();
         found.push(Parameter {
             path: path.clone(),
             name: name.clone(),
             kind: kind.clone(),
+            word: !model.values.is_empty(),
         });
         if kind == "structure" {
             gather(service, &target, &path, depth - 1, found)?;

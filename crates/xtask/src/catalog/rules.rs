@@ -185,10 +185,13 @@ impl Evaluation<'_> {
     fn endpoint(&self, rule: &EndpointRule, scope: &Parameters) -> Option<Resolved> {
         let url = self.value(&rule.url, scope);
         let host = url.as_str()?.strip_prefix("https://")?;
-        let scheme = rule
-            .properties
-            .get("authSchemes")
-            .and_then(|schemes| schemes.get(0));
+        // The one of Signature Version 4, which most clients can; 4A may stand before it.
+        let schemes = rule.properties.get("authSchemes").and_then(Value::as_array);
+        let is_v4 = |scheme: &&Value| {
+            let name = scheme.get("name").and_then(Value::as_str);
+            name.is_some_and(|name| name.starts_with("sigv4") && name != "sigv4a")
+        };
+        let scheme = schemes.and_then(|all| all.iter().find(is_v4).or_else(|| all.first()));
         let property = |name: &str| {
             let value = self.value(scheme?.get(name)?, scope);
             value.as_str().map(str::to_owned)

@@ -64,7 +64,23 @@ pub(super) fn parse(
             |(_, parameter)| format!("{{{parameter}}}"),
         ))
     };
-    fill(&format.arn, lookup, ids)
+    fill(alternative(&format.arn, &given), lookup, ids)
+}
+
+/// Some types have two forms, of two generations of a service, with a comma between them: the one
+/// that the parameters fill most of.
+fn alternative<'f>(format: &'f str, given: &[(&str, &str)]) -> &'f str {
+    let filled = |form: &str| {
+        let own = variables(form).filter(|variable| given.iter().any(|(name, _)| name == variable));
+        own.count()
+    };
+    let mut best = "";
+    for form in format.split(", ") {
+        if best.is_empty() || filled(form) > filled(best) {
+            best = form;
+        }
+    }
+    best
 }
 
 /// The template of a type whose variables `lookup` names.
