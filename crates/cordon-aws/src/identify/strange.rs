@@ -1,7 +1,7 @@
 //! Services that are not called like the others, each with what is done about it.
 //!
 //! Takes an operation that was found; says whether Cordon carries it. What is not here is carried
-//! as its protocol says; what is here was looked at by someone.
+//! as its protocol says; what is here was looked at by someone. `docs/services.md` says it for users.
 //!
 //! | what | done |
 //! | --- | --- |
@@ -10,12 +10,12 @@
 //! | CodeCatalyst, Partner Central channels and others with bearer tokens | refused: no AWS signature proves who calls |
 //! | SimpleDB (`sdb`) | refused: Signature Version 2 |
 //! | Import/Export (`importexport`) | refused: Signature Version 2, and the service is closed |
-//! | API Gateway management (`execute-api`), AppSync data, Lambda URLs | data of a customer's own API: only `apigatewaymanagementapi` is modelled, on its own hosts |
+//! | API Gateway management (`execute-api`), AppSync data, Lambda URLs | refused: hosts that anyone can own |
 //! | EKS tokens, RDS and ElastiCache tokens | presigned URLs that are never sent through a proxy; nothing to do |
 //! | STS, SSO OIDC, Cognito operations without signature | refused unless signed: nobody would answer for them |
 //! | Multi-Region Access Points and other SigV4A | refused by signature verification; hosts are known |
 //! | S3 object lambda answers (`WriteGetObjectResponse`) | carried |
-//! | Timestream, endpoint discovery | the cells' hosts are matched by pattern where the model has one |
+//! | Timestream, endpoint discovery | carried: the cells' hosts are matched by pattern |
 //! | machine learning `Predict` | its host comes from a parameter: carried on the regional endpoint only |
 //! | SQS by query | carried: older clients send it, though the model no longer names it |
 

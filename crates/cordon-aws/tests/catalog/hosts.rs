@@ -175,6 +175,13 @@ fn hosts_tell_partition_region_and_service() {
             "",
         ),
         (
+            "b-1a2b3c4d.kinesisvideo.eu-west-1.amazonaws.com",
+            "aws",
+            Some("eu-west-1"),
+            "kinesis-video-media",
+            "b-1a2b3c4d",
+        ),
+        (
             "realtime.machinelearning.eu-west-1.amazonaws.com",
             "aws",
             Some("eu-west-1"),

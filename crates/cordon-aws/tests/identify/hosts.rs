@@ -327,6 +327,13 @@ fn variants_of_an_endpoint_are_one_service() {
         let sent = Sent::parse("s3", region, &format!("GET https://bucket.{host}/key"));
         assert_eq!(outcome(&sent), "s3:GetObject", "{host}");
     }
+    // By default presigned URLs have the global name, whatever the region of their signature.
+    let sent = Sent::parse(
+        "s3",
+        "ca-central-1",
+        "GET https://bucket.s3.amazonaws.com/key",
+    );
+    assert_eq!(outcome(&sent), "s3:GetObject");
 }
 
 #[test]
