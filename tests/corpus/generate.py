@@ -1,13 +1,16 @@
 """Requests as botocore really makes them, for every operation of every service.
 
-Takes nothing but the installed botocore; writes one JSON object a line in the input format of
-`cordon classify`, with an `expect` member beside it. Parameters are filled from the models; the
-serializers, endpoint rules and signer are botocore's own, and nothing is sent.
+Takes the installed botocore and `truth/`; writes one JSON object a line in the input format of
+`cordon classify`, with an `expect` member beside it. Parameters are filled by `values.py`; the
+serializers, endpoint rules and signers are botocore's own, and nothing is sent. The same arguments
+give the same requests but for the date.
 
-usage: generate.py OUTPUT [--full] [--service NAME] [--region REGION] [--fips] [--dual-stack]
-                   [--endpoint URL] [--sample N]
+usage: generate.py OUTPUT [--bare] [--taste TASTE] [--region REGION]... [--fips] [--dual-stack]
+                   [--endpoint URL] [--form FORM] [--protocol PROTOCOL] [--bucket NAME]
+                   [--path-style] [--no-sessions] [--service NAME]... [--sample N [--part K]]
 
-OUTPUT is compressed where its name ends in `.gz`. Made with botocore 1.44.8.
+An operation that botocore cannot make has `unmade`, the reason, instead of a request. OUTPUT is
+compressed where its name ends in `.gz`. Made with botocore 1.44.8.
 """
 
 import argparse
@@ -15,92 +18,238 @@ import base64
 import gzip
 import hashlib
 import json
-import sys
+import os
+from urllib.parse import quote, urlencode
 
 import botocore.session
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.tokens import FrozenAuthToken
 
-ACCOUNT = "111122223333"
-DEPTH = 4
-
-
-class Filler:
-    """Values that pass botocore's validation and differ from member to member."""
-
-    def __init__(self, full):
-        self.full = full
-
-    def structure(self, shape, depth):
-        members = {}
-        for name, member in shape.members.items():
-            needed = name in shape.required_members
-            if not needed and (not self.full or depth >= DEPTH):
-                continue
-            if member.serialization.get("eventstream") or getattr(member, "is_eventstream_type", False):
-                continue
-            value = self.value(name, member, depth + 1)
-            if value is not None:
-                members[name] = value
-            if shape.is_tagged_union and members:
-                break
-        if shape.is_tagged_union and not members:
-            name, member = next(iter(shape.members.items()))
-            members[name] = self.value(name, member, depth + 1)
-        return members
-
-    def value(self, name, shape, depth):
-        kind = shape.type_name
-        if depth > 12:
-            return None
-        if getattr(shape, "is_document_type", False):
-            return {"a": [1, "b", None, True]}
-        if kind == "structure":
-            return self.structure(shape, depth)
-        if kind == "list":
-            item = self.value(name, shape.member, depth + 1)
-            return [item] * max(1, shape.metadata.get("min", 1)) if item is not None else []
-        if kind == "map":
-            key = shape.key.enum[0] if shape.key.enum else "key"
-            value = self.value(name, shape.value, depth + 1)
-            return {key: value} if value is not None else {}
-        if kind == "string":
-            return self.text(name, shape)
-        if kind in ("integer", "long"):
-            return max(7, shape.metadata.get("min", 0)) if "max" not in shape.metadata else shape.metadata.get("min", 0) or min(7, shape.metadata["max"])
-        if kind in ("float", "double"):
-            return float(shape.metadata.get("min", 0)) + 0.5
-        if kind == "boolean":
-            return True
-        if kind == "timestamp":
-            return 1750000000
-        if kind == "blob":
-            return b'{"b":1}' if name.lower() in ("payload",) else b"bytes"
-        return None
-
-    def text(self, name, shape):
-        if shape.enum:
-            return shape.enum[0]
-        if name.lower().endswith("sha256"):
-            return hashlib.sha256(b"bytes").hexdigest()
-        if name == "Bucket":
-            return "corpus-bucket"
-        if name == "AccountId":
-            return ACCOUNT
-        if name == "CopySource":
-            return "source-bucket/source key"
-        if name == "QueueUrl":
-            return f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/corpus-queue"
-        if shape.metadata.get("jsonvalue") or shape.serialization.get("jsonvalue"):
-            return {"a": 1}
-        text = f"{name.lower()}-1"
-        least = shape.metadata.get("min", 0)
-        most = shape.metadata.get("max", 0)
-        text = text + "x" * max(0, least - len(text))
-        return text[:most] if most and most < len(text) else text
+from truth import Truth
+from values import ACCOUNT, OTHER_ACCOUNT, Values
 
 
 class Stop(Exception):
     pass
+
+
+class Maker:
+    """Makes the requests of one way of calling."""
+
+    def __init__(self, options):
+        self.options = options
+        self.session = botocore.session.Session()
+        self.truth = Truth()
+        self.seen = []
+
+    def place(self, service):
+        """Each service in one of the regions, so that one run sees them all."""
+        regions = self.options.region
+        region = regions[number_of(service) % len(regions)]
+        partition = self.session.get_partition_for_region(region)
+        resolver = self.session.get_component("endpoint_resolver")
+        return partition, region, resolver.get_partition_dns_suffix(partition)
+
+    def model(self, service):
+        model = self.session.get_service_model(service)
+        wanted = self.options.protocol
+        if wanted is None:
+            return model
+        declared = model.metadata.get("protocols", [model.metadata["protocol"]])
+        return model if wanted in declared and wanted != model.resolved_protocol else None
+
+    def client(self, service, region):
+        options = self.options
+        loader = self.session.get_component("data_loader")
+        if options.protocol is not None:
+            metadata = loader.load_service_model(service, "service-2")["metadata"]
+            metadata["protocols"] = [metadata["protocol"]] = [options.protocol]
+        client = self.session.create_client(
+            service,
+            region_name=region,
+            aws_access_key_id="AKIACORPUS0000000001",
+            aws_secret_access_key="corpus-secret",
+            endpoint_url=options.endpoint,
+            config=Config(
+                endpoint_discovery_enabled=service.startswith("timestream-") and not options.endpoint,
+                retries={"max_attempts": 0, "mode": "standard"},
+                use_fips_endpoint=options.fips,
+                use_dualstack_endpoint=options.dual_stack,
+                # Of an ARN the place is the ARN's own, as tools set it that meet many.
+                s3={"use_arn_region": True, "addressing_style": "path" if options.path_style else "auto"},
+            ),
+        )
+        client._request_signer._auth_token = FrozenAuthToken("corpus-token")
+        if options.form == "get":
+            # Before the one that signs, which is registered under the same name.
+            identifier = client.meta.service_model.service_id.hyphenize()
+            client.meta.events.register_first(f"request-created.{identifier}", by_get)
+        client.meta.events.register_first("before-send", self.send)
+        return client
+
+    def send(self, request, event_name, **_):
+        if event_name.endswith(".DescribeEndpoints") and self.operation != "DescribeEndpoints":
+            return cells(request)
+        if event_name.endswith(".CreateSession") and self.operation != "CreateSession":
+            return zonal_session(request)
+        self.seen.append(request)
+        raise Stop()
+
+    def lines(self, service):
+        model = self.model(service)
+        if model is None or not self.has_form(model):
+            return
+        place = self.place(service)
+        prefix = self.truth.prefix(service) or model.signing_name
+        names = self.truth.names(service, place[0], other_region(place[1]), OTHER_ACCOUNT)
+        options = self.options
+        bucket = (options.bucket or "").format(partition=place[0], region=place[1], account=ACCOUNT)
+        values = Values(service, prefix, place, not options.bare, options.taste, names, bucket)
+        client = None
+        for operation in model.operation_names:
+            identifier = f"{service}:{operation}"
+            if number_of(identifier) % options.sample != options.part % options.sample:
+                continue
+            client = client or self.client(service, place[1])
+            parameters = values.of(model.operation_model(operation)) or {}
+            request, why = self.request(client, operation, parameters)
+            if request is None and why is None:
+                continue
+            if request is None:
+                yield {"id": identifier, "unmade": why}
+                continue
+            line = {"id": identifier, **request}
+            yield line | {"expect": self.expected(line, service, operation, parameters, place)}
+
+    def has_form(self, model):
+        protocol = self.options.protocol or model.resolved_protocol
+        return self.options.form != "get" or protocol in ("query", "ec2")
+
+    def request(self, client, operation, parameters):
+        names = {value: key for key, value in client.meta.method_to_api_mapping.items()}
+        if operation not in names:
+            return None, "botocore has no method for it"
+        if self.options.form == "presigned":
+            return presigned(client, names[operation], parameters)
+        self.seen.clear()
+        self.operation = operation
+        try:
+            getattr(client, names[operation])(**parameters)
+        except Stop:
+            pass
+        except Exception as error:
+            if not self.seen:
+                return None, f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
+        sent = self.seen[0]
+        headers = [[name, text_of(value)] for name, value in sent.headers.items()]
+        if not any(name.lower() == "host" for name, _ in headers):
+            headers.append(["Host", sent.url.split("/")[2]])
+        body = base64.b64encode(body_bytes(sent)).decode()
+        return {
+            "method": sent.method, "url": sent.url, "headers": headers, "body_b64": body,
+        }, None
+
+    def expected(self, line, service, operation, parameters, place):
+        asked = arn_region(service, parameters) or place[1]
+        fips = self.options.fips
+        region = self.truth.region(service, operation, place[0], fips, asked)
+        partition = self.session.get_partition_for_region(region)
+        known = self.truth.of(service, operation, parameters, (partition, region, ACCOUNT))
+        foreign = self.options.endpoint is None and self.is_foreign(line["url"], partition)
+        return {
+            "service": service,
+            "operation": operation,
+            "region": region,
+            "asked": asked,
+            "partition": partition,
+            "foreign": foreign,
+            **known,
+        }
+
+    def is_foreign(self, url, partition):
+        """Whether botocore knows no endpoint of the service in the partition and took another's."""
+        resolver = self.session.get_component("endpoint_resolver")
+        suffix = resolver.get_partition_dns_suffix(partition)
+        labels = url.split("/")[2].split(":")[0].split(".")
+        regions = set(self.session.get_available_regions("ec2", partition, True))
+        if regions & set(labels) or "us-gov" in labels:
+            return False
+        others = ["amazonaws.com", "api.aws", "on.aws"]
+        return partition != "aws" and (suffix in others or ".".join(labels).endswith(tuple(others)))
+
+
+def arn_region(service, parameters):
+    """S3 calls an access point where its ARN says."""
+    bucket = parameters.get("Bucket")
+    whole = service in ("s3", "s3control") and isinstance(bucket, str) and bucket.startswith("arn:")
+    return bucket.split(":")[3] or None if whole else None
+
+
+def cells(request):
+    """Timestream tells its clients a host of the moment, which they ask for before any call."""
+    host = request.url.split("/")[2].replace(".timestream.", "-cell2.timestream.")
+    answer = {"Endpoints": [{"Address": host, "CachePeriodInMinutes": 1440}]}
+    response = AWSResponse(request.url, 200, {}, None)
+    response._content = json.dumps(answer).encode()
+    return response
+
+
+def zonal_session(request):
+    """Directory buckets are called with keys of a session, which S3 clients ask for before."""
+    answer = "".join(
+        f"<{name}>{value}</{name}>"
+        for name, value in (
+            ("AccessKeyId", "ASIACORPUS0000000001"),
+            ("SecretAccessKey", "corpus-session-secret"),
+            ("SessionToken", "corpus-session"),
+            ("Expiration", "2099-01-01T00:00:00Z"),
+        )
+    )
+    answer = f"<CreateSessionResult><Credentials>{answer}</Credentials></CreateSessionResult>"
+    response = AWSResponse(request.url, 200, {}, None)
+    response._content = answer.encode()
+    return response
+
+
+def by_get(request, **_):
+    """The query protocols take a call in the URL as well as in the body."""
+    request.method = "GET"
+    request.url = request.url + "?" + urlencode(request.data, quote_via=quote)
+    request.data = b""
+    del request.headers["Content-Type"]
+
+
+def presigned(client, method, parameters):
+    """What is signed in the URL, and carries no body; nothing where an operation has no such form."""
+    model = client.meta.service_model
+    http = model.operation_model(client.meta.method_to_api_mapping[method]).http["method"]
+    # The query protocols then take the call in the URL.
+    http = "GET" if model.resolved_protocol in ("query", "ec2") else http
+    if http not in ("GET", "HEAD", "DELETE"):
+        return None, None
+    signed = []
+    keep = lambda request, **_: signed.append(request)
+    client.meta.events.register("before-sign", keep)
+    try:
+        url = client.generate_presigned_url(method, parameters)
+    except Exception as error:
+        return None, f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
+    finally:
+        client.meta.events.unregister("before-sign", keep)
+    if "X-Amz-Signature" not in url:
+        return None, None
+    # Headers that were signed must be sent with the URL.
+    names = url.partition("X-Amz-SignedHeaders=")[2].partition("&")[0].split("%3B")
+    headers = [["Host", url.split("/")[2]]]
+    for name, value in signed[-1].headers.items():
+        if name.lower() in names and name.lower() != "host":
+            headers.append([name, text_of(value)])
+    return {"method": http, "url": url, "headers": headers, "body_b64": ""}, None
+
+
+def text_of(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def body_bytes(request):
@@ -109,110 +258,46 @@ def body_bytes(request):
         return b""
     if isinstance(body, str):
         return body.encode()
-    if hasattr(body, "read"):
-        return body.read()
-    return bytes(body)
+    return body.read() if hasattr(body, "read") else bytes(body)
 
 
-def lines(session, service, options):
-    region = options.region
-    model = session.get_service_model(service)
-    client = session.create_client(
-        service,
-        region_name=region,
-        aws_access_key_id="AKIACORPUS0000000001",
-        aws_secret_access_key="corpus-secret",
-        endpoint_url=options.endpoint,
-        config=Config(
-            endpoint_discovery_enabled=False,
-            retries={"max_attempts": 0, "mode": "standard"},
-            use_fips_endpoint=options.fips,
-            use_dualstack_endpoint=options.dual_stack,
-        ),
-    )
-    seen = []
-
-    def send(request, **_):
-        seen.append(request)
-        raise Stop()
-
-    client.meta.events.register_first("before-send", send)
-    names = {value: key for key, value in client.meta.method_to_api_mapping.items()}
-    for operation in model.operation_names:
-        if not keep(f"{service}:{operation}", options.sample):
-            continue
-        shape = model.operation_model(operation).input_shape
-        parameters = Filler(options.full).structure(shape, 0) if shape else {}
-        seen.clear()
-        try:
-            getattr(client, names[operation])(**parameters)
-        except Stop:
-            pass
-        except Exception as error:
-            if not seen:
-                print(f"{service}:{operation}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
-                continue
-        request = seen[0]
-        headers = [[k, v.decode() if isinstance(v, bytes) else str(v)] for k, v in request.headers.items()]
-        if not any(k.lower() == "host" for k, _ in headers):
-            headers.append(["Host", request.url.split("/")[2]])
-        yield {
-            "id": f"{service}:{operation}",
-            "method": request.method,
-            "url": request.url,
-            "headers": headers,
-            "body_b64": base64.b64encode(body_bytes(request)).decode(),
-            "expect": {
-                "service": service,
-                "operation": operation,
-                "region": scope_region(headers) or region,
-                "partition": session.get_partition_for_region(region),
-                "foreign": options.endpoint is None and is_foreign(region, request.url),
-            },
-        }
+def other_region(region):
+    return {"eu-west-1": "us-east-2"}.get(region, region)
 
 
-def scope_region(headers):
-    """The region that botocore signed for: that of a service without regions is its own."""
-    signed = [value for name, value in headers if name.lower() == "authorization"]
-    scope = signed[0].partition("Credential=")[2].split("/") if signed else []
-    return scope[2] if len(scope) > 4 and "*" not in scope[2] else None
-
-
-def is_foreign(region, url):
-    """Whether botocore knows no endpoint of the service in this partition and took another's."""
-    host = url.split("/")[2]
-    if region.startswith("cn-"):
-        return not host.endswith(".cn")
-    return region.startswith("us-gov-") and "us-gov" not in host
-
-
-def keep(identifier, every):
-    """One of `every` operations, the same ones each time."""
-    return int(hashlib.sha256(identifier.encode()).hexdigest(), 16) % every == 0
+def number_of(identifier):
+    """A number that is the same each time."""
+    return int(hashlib.sha256(identifier.encode()).hexdigest(), 16)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("output")
-    parser.add_argument("--full", action="store_true", help="fill optional members too")
-    parser.add_argument("--service", action="append")
-    parser.add_argument("--region", default="eu-west-1")
+    parser.add_argument("--bare", action="store_true", help="required members alone")
+    parser.add_argument("--taste", choices=["plain", "arns", "odd"], default="plain")
+    parser.add_argument("--region", action="append", help="one or several to take turns")
     parser.add_argument("--fips", action="store_true")
     parser.add_argument("--dual-stack", action="store_true")
     parser.add_argument("--endpoint", help="a custom endpoint, as AWS_ENDPOINT_URL sets it")
+    parser.add_argument("--form", choices=["get", "presigned"], help="instead of the usual one")
+    parser.add_argument("--protocol", help="one that the service declares and botocore does not choose")
+    parser.add_argument("--bucket", help="{partition}, {region} and {account} stand for their own")
+    parser.add_argument("--path-style", action="store_true", help="the bucket in the path")
+    parser.add_argument("--no-sessions", action="store_true", help="S3 Express by the client's keys")
+    parser.add_argument("--service", action="append")
     parser.add_argument("--sample", type=int, default=1, help="one of N operations")
+    parser.add_argument("--part", type=int, default=0, help="which one")
     options = parser.parse_args()
-    session = botocore.session.Session()
-    session.set_config_variable("region", options.region)
+    options.region = options.region or ["eu-west-1"]
+    if options.no_sessions:
+        os.environ["AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"] = "true"
+    maker = Maker(options)
     opened = gzip.open if options.output.endswith(".gz") else open
     with opened(options.output, "wt", encoding="utf-8") as output:
-        for service in options.service or session.get_available_services():
-            try:
-                for line in lines(session, service, options):
-                    output.write(json.dumps(line, separators=(",", ":")) + "\n")
-            except Exception as error:
-                print(f"{service}: {type(error).__name__}: {error}", file=sys.stderr)
+        for service in options.service or maker.session.get_available_services():
+            for line in maker.lines(service):
+                output.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
