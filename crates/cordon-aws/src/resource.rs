@@ -255,8 +255,7 @@ impl<'v> Filling<'v> {
     ) -> Result<Vec<Resource>, &'static str> {
         let segments: Vec<Segment> = template.segments().collect();
         let takes = |segment: &&Segment| {
-            let optional = matches!(segment.transform, Transform::Qualifier | Transform::Path);
-            matches!(segment.part, Part::Parameter(_)) && !optional
+            matches!(segment.part, Part::Parameter(_)) && !is_optional(segment.transform)
         };
         let groups = segments.iter().filter(takes).count();
         let found = Vec::new();
@@ -375,9 +374,7 @@ impl<'v> Filling<'v> {
                 self.fill_value(next, draft, segment.transform, &text);
             }
         }
-        let optional = group
-            .iter()
-            .any(|segment| matches!(segment.transform, Transform::Qualifier | Transform::Path));
+        let optional = group.iter().any(|segment| is_optional(segment.transform));
         if filled {
             return;
         }
@@ -392,7 +389,10 @@ impl<'v> Filling<'v> {
 
     fn fill_value(&mut self, next: usize, mut draft: Draft, transform: Transform, text: &str) {
         let is_arn = text.starts_with("arn:")
-            && !matches!(transform, Transform::CopyBucket | Transform::CopyKey);
+            && !matches!(
+                transform,
+                Transform::CopyBucket | Transform::CopyKey | Transform::Bus
+            );
         let name = transform::apply(transform, text);
         let length = name.as_ref().map_or(0, |name| name.len());
         if length > LONGEST_NAME || is_arn && text.len() > LONGEST_NAME {
@@ -476,6 +476,14 @@ impl<'v> Filling<'v> {
         };
         self.found.push(resource);
     }
+}
+
+/// Whether a name is whole without the part.
+fn is_optional(transform: Transform) -> bool {
+    matches!(
+        transform,
+        Transform::Qualifier | Transform::Path | Transform::Bus
+    )
 }
 
 /// Whether `arn` has the form of a reference's pattern. Partition, region and account may be any.

@@ -89,6 +89,10 @@ pub enum Transform {
     Qualifier,
     /// An IAM path without its leading slash; nothing where it is absent.
     Path,
+    /// The name of an event bus and a slash; nothing where it is absent or the default one.
+    Bus,
+    /// The name of a catalog after its account; nothing for an account alone.
+    Catalog,
     /// The id of a key; `*` for an alias, whose key the request does not tell.
     Key,
     /// The name at the end of a queue URL.
@@ -127,6 +131,8 @@ pub const TRANSFORMS: &[(&str, Transform)] = &[
     ("begins", Transform::Begins("")),
     ("drop", Transform::Drop("")),
     ("map", Transform::Map("")),
+    ("bus", Transform::Bus),
+    ("catalog", Transform::Catalog),
 ];
 
 impl Operation {

@@ -16,6 +16,8 @@ pub(super) fn apply(transform: Transform, text: &str) -> Option<Cow<'_, str>> {
         Transform::Function => function(text).name,
         Transform::Qualifier => return Some(qualifier(text)),
         Transform::Path => text.trim_start_matches('/'),
+        Transform::Bus => return Some(bus(text)),
+        Transform::Catalog => catalog(text)?,
         Transform::Key => key(text),
         Transform::CopyBucket => return copy_source(text).map(|(bucket, _)| bucket),
         Transform::CopyKey => return copy_source(text).map(|(_, key)| key),
@@ -90,6 +92,27 @@ fn qualifier(text: &str) -> Cow<'_, str> {
         "" | "$LATEST" => Cow::Borrowed(""),
         text => Cow::Owned(format!(":{text}")),
     }
+}
+
+/// A rule of the default bus has no bus in its name. A bus may be given as its ARN.
+fn bus(text: &str) -> Cow<'_, str> {
+    let name = match text.starts_with("arn:") {
+        true => text.split_once(":event-bus/").map_or("*", |(_, name)| name),
+        false => text,
+    };
+    match name {
+        "" | "default" => Cow::Borrowed(""),
+        name => Cow::Owned(format!("{name}/")),
+    }
+}
+
+/// `111122223333` is the root catalog, `111122223333:sales` and `sales` one below it.
+fn catalog(text: &str) -> Option<&str> {
+    let name = match text.split_once(':') {
+        Some((account, name)) if AccountId::accepts(account) => name,
+        _ => text,
+    };
+    (!AccountId::accepts(name)).then_some(name)
 }
 
 /// The id of a key. Which key an alias points at, only KMS knows.

@@ -100,6 +100,133 @@ fn a_call_that_names_too_much_is_refused() {
     assert!(delete(10_001).is_err());
 }
 
+/// As people write them: with the beginnings, defaults and other forms that services take.
+#[test]
+fn names_become_arns_in_every_form_that_services_take() {
+    let named = |service: &str, name: &str, parameters: Json| {
+        let (_, _, found) = call(service, name, &parameters, "eu-west-1");
+        let arns = found.iter().map(|access| {
+            let arn = access.resource.arn.replace("arn:aws:", "");
+            arn.replace(":eu-west-1:111122223333:", "~")
+        });
+        let mut arns: Vec<String> = arns.collect();
+        arns.dedup();
+        arns.join(" ")
+    };
+    let cases = [
+        (
+            "kms",
+            "DeleteAlias",
+            json!({"AliasName": "alias/a"}),
+            "kms~alias/a",
+        ),
+        (
+            "ssm",
+            "DeleteParameter",
+            json!({"Name": "/a/b"}),
+            "ssm~parameter/a/b",
+        ),
+        (
+            "ssm",
+            "DeleteParameter",
+            json!({"Name": "a"}),
+            "ssm~parameter/a",
+        ),
+        (
+            "sns",
+            "Publish",
+            json!({"TargetArn": "arn:aws:sns:eu-west-1:111122223333:t"}),
+            "sns~t",
+        ),
+        (
+            "lambda",
+            "DeleteLayerVersion",
+            json!({"LayerName": "l", "VersionNumber": 3}),
+            "lambda~layer:l:3",
+        ),
+        (
+            "events",
+            "DeleteRule",
+            json!({"Name": "r"}),
+            "events~rule/r",
+        ),
+        (
+            "events",
+            "DeleteRule",
+            json!({"Name": "r", "EventBusName": "default"}),
+            "events~rule/r",
+        ),
+        (
+            "events",
+            "DeleteRule",
+            json!({"Name": "r", "EventBusName": "shop"}),
+            "events~rule/shop/r",
+        ),
+        (
+            "events",
+            "DeleteRule",
+            json!({"Name": "r", "EventBusName": "arn:aws:events:eu-west-1:111122223333:event-bus/shop"}),
+            "events~rule/shop/r",
+        ),
+        (
+            "glue",
+            "DeleteDatabase",
+            json!({"CatalogId": "111122223333", "Name": "d"}),
+            "glue~database/d glue~catalog",
+        ),
+        (
+            "mq",
+            "DeleteBroker",
+            json!({"BrokerId": "b-1"}),
+            "mq~broker:*:b-1",
+        ),
+        (
+            "redshift",
+            "ModifyClusterIamRoles",
+            json!({"ClusterIdentifier": "c", "AddIamRoles": ["arn:aws:iam::111122223333:role/r"]}),
+            "redshift~cluster:c",
+        ),
+        (
+            "networkmanager",
+            "DeleteDevice",
+            json!({"GlobalNetworkId": "g", "DeviceId": "d"}),
+            "networkmanager::111122223333:device/g/d networkmanager::111122223333:global-network/g",
+        ),
+        (
+            "kinesis",
+            "DeleteStream",
+            json!({"StreamName": "s"}),
+            "kinesis~stream/s",
+        ),
+        (
+            "kinesis",
+            "DeleteStream",
+            json!({"StreamARN": "arn:aws:kinesis:eu-west-1:111122223333:stream/s"}),
+            "kinesis~stream/s",
+        ),
+        (
+            "network-firewall",
+            "DeleteFirewall",
+            json!({"FirewallName": "f"}),
+            "network-firewall~firewall/f",
+        ),
+        (
+            "s3vectors",
+            "DeleteIndex",
+            json!({"vectorBucketName": "b", "indexName": "i"}),
+            "s3vectors~bucket/b/index/i",
+        ),
+    ];
+    let wrong: Vec<String> = cases
+        .into_iter()
+        .filter_map(|(service, name, parameters, expected)| {
+            let found = named(service, name, parameters);
+            (found != expected).then(|| format!("{service}:{name}: {found}, not {expected}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn an_object_behind_an_access_point_is_named_below_it() {
     let points = [
