@@ -10,7 +10,7 @@ use crate::cloud::{BUCKET, Cloud, Kind, TABLE};
 use crate::process::{self, Ran};
 use crate::program::{Cordon, Way, task};
 use crate::story::{DESTROY, OUT_OF_SCOPE, listing, reference};
-use crate::tool;
+use crate::{ACCOUNT, tool};
 
 /// What the task allows: an object and an item.
 const ALLOWED: &str = r#"
@@ -37,6 +37,139 @@ resource "aws_s3_object" "secret" {
   content = "no"
 }
 "#;
+
+/// What a plan makes: resources of six services, one that refers to two others, tags, a retention.
+const PLANNED: &str = r#"
+provider "aws" {
+  region = "eu-central-1"
+}
+
+resource "aws_dynamodb_table" "planned" {
+  name         = "planned"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "id"
+  attribute {
+    name = "id"
+    type = "S"
+  }
+}
+
+resource "aws_sqs_queue" "planned" {
+  name = "planned"
+  tags = { team = "reports" }
+}
+
+resource "aws_sns_topic" "planned" {
+  name = "planned"
+}
+
+resource "aws_cloudwatch_log_group" "planned" {
+  name              = "/planned"
+  retention_in_days = 30
+}
+
+resource "aws_ssm_parameter" "planned" {
+  name  = "/planned/level"
+  type  = "String"
+  value = "info"
+}
+
+resource "aws_sns_topic_subscription" "planned" {
+  topic_arn = aws_sns_topic.planned.arn
+  protocol  = "sqs"
+  endpoint  = aws_sqs_queue.planned.arn
+}
+
+resource "aws_s3_object" "planned" {
+  bucket  = "BUCKET"
+  key     = "a.txt"
+  content = "planned"
+}
+"#;
+
+/// One queue more than was planned.
+const MORE: &str = r#"
+resource "aws_sqs_queue" "more" {
+  name = "more"
+}
+"#;
+
+/// Plans, drafts the task that allows that plan, and applies it under that task: the same apply with
+/// one resource more is stopped.
+///
+/// # Panics
+/// At the first thing that is not as it should be.
+pub fn from_plan() {
+    let cloud = Cloud::start(Kind::Moto);
+    let cordon = Cordon::start(&cloud);
+    let planning = Project::new(cordon.env(&task("main-job"), Way::Endpoint));
+    planning.write(PLANNED);
+    let _ = planning
+        .terraform(&["init", "-input=false"])
+        .succeeded("terraform init");
+    let plan = planning.json("plan");
+    let drafted = |plan: &str, more: &[&str]| {
+        cordon.run(
+            &[
+                &[
+                    "task",
+                    "from-plan",
+                    plan,
+                    "--team",
+                    "reports",
+                    "--account",
+                    ACCOUNT,
+                ],
+                more,
+            ]
+            .concat(),
+        )
+    };
+    let text = drafted(&plan, &[])
+        .succeeded("cordon task from-plan")
+        .replacen("title = ", "mode = \"live\"\ntitle = ", 1);
+    let file = planning.path().join("task.toml");
+    std::fs::write(&file, &text).expect("the folder is ours");
+    let named = file.display().to_string();
+
+    let again = drafted(&planning.json("again"), &["--against", &named]);
+    assert!(again.out.contains("the same plan"), "{}", again.text());
+    let previewed = cordon.run(&["preview", &named, "--plan", &plan]);
+    assert_eq!(
+        previewed.code,
+        Some(2),
+        "all of it is allowed: {}\n{text}",
+        previewed.text()
+    );
+
+    // The task has its own keys.
+    let applying = planning.with(cordon.env(&file, Way::Endpoint));
+    let applied = applying.terraform(&["apply", "-auto-approve", "-input=false"]);
+    let denied = cordon.calls(&["verdict:deny"]);
+    assert_eq!(
+        (applied.code, denied.len()),
+        (Some(0), 0),
+        "{}\n{denied:#?}\n{text}",
+        applied.text()
+    );
+
+    applying.write(&format!("{PLANNED}{MORE}"));
+    let other = applying.json("more");
+    let differs = drafted(&other, &["--against", &named]);
+    assert_eq!(differs.code, Some(2), "{}", differs.text());
+    assert!(
+        differs.out.contains("+ aws_sqs_queue.more  create"),
+        "{}",
+        differs.text()
+    );
+    let previewed = cordon.run(&["preview", &named, "--plan", &other]);
+    assert_eq!(previewed.code, Some(4), "{}", previewed.text());
+    let stopped = applying.terraform(&["apply", "-auto-approve", "-input=false"]);
+    assert_eq!(stopped.code, Some(1), "{}", stopped.text());
+    let denied = cordon.calls(&["verdict:deny", "operation:CreateQueue"]);
+    assert_eq!(denied.len(), 1, "{denied:#?}");
+    cordon.stop();
+}
 
 /// Plays it with one cloud and one way, from start to end.
 ///
@@ -159,6 +292,30 @@ impl Project {
             folder,
             environment,
         }
+    }
+
+    /// The same folder, for an agent with another environment.
+    fn with(&self, environment: Environment) -> Self {
+        let project = Self::new(environment);
+        for name in [".terraform", ".terraform.lock.hcl", "main.tf"] {
+            let from = self.path().join(name);
+            let ran = process::run(Command::new("cp").arg("-R").arg(from).arg(project.path()));
+            let _ = ran.succeeded("cp");
+        }
+        project
+    }
+
+    /// Plans, and gives the path of the plan as JSON.
+    fn json(&self, name: &str) -> String {
+        let out = format!("-out={name}");
+        let planned = self.terraform(&["plan", &out, "-input=false"]);
+        let _ = planned.succeeded("terraform plan");
+        let shown = self
+            .terraform(&["show", "-json", name])
+            .succeeded("terraform show");
+        let path = self.path().join(format!("{name}.json"));
+        std::fs::write(&path, shown).expect("the folder is ours");
+        path.display().to_string()
     }
 
     fn write(&self, configuration: &str) {

@@ -267,3 +267,43 @@ fn a_previewed_session_is_one_plan_and_nothing_of_it_reached_the_cloud() {
     assert!(changes.is_empty(), "{changes:?}");
     cordon.stop();
 }
+
+#[test]
+fn a_recording_is_learned_from_without_generalising_a_deletion() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = recording(folder.path()).display().to_string();
+    let ran = Cordon::without_serving(&[
+        "task",
+        "learn",
+        "--recording",
+        &file,
+        "--account",
+        ACCOUNT,
+        "--team",
+        "reports",
+    ]);
+    let text = ran.succeeded("cordon task learn");
+    let table = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}");
+    let allowed = format!(
+        "do = [\"dynamodb:PutItem\"]\non = [\"{table}\"]\nfrom = \"dynamodb PutItem, seen 2\""
+    );
+    assert!(text.contains(&allowed), "{text}");
+    assert!(
+        text.contains(&format!(
+            "[destroy]\n\"{table}\" = [\"dynamodb:DeleteTable\"]"
+        )),
+        "{text}"
+    );
+    for asked in [
+        "# ? record 3 is left out",
+        "# ? record 5 is left out",
+        "LOSES something",
+    ] {
+        assert!(text.contains(asked), "{asked}: {text}");
+    }
+    let draft = written(folder.path(), "task.toml", &text)
+        .display()
+        .to_string();
+    let checked = Cordon::without_serving(&["task", "check", &draft]);
+    let _ = checked.succeeded("cordon task check");
+}

@@ -2,7 +2,7 @@
 
 use cordon_tests::cloud::Kind;
 use cordon_tests::program::Way;
-use cordon_tests::terraform::main_job;
+use cordon_tests::terraform::{from_plan, main_job};
 
 #[test]
 #[ignore = "drives Terraform: cargo xtask test --lane terraform"]
@@ -26,4 +26,10 @@ fn works_on_its_task_with_lab_by_connect() {
 #[ignore = "drives Terraform: cargo xtask test --lane terraform"]
 fn works_on_its_task_with_lab_by_the_endpoint() {
     main_job(Kind::Lab, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives Terraform: cargo xtask test --lane terraform"]
+fn a_task_from_a_plan_allows_its_apply_and_nothing_more() {
+    from_plan();
 }

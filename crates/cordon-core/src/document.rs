@@ -150,7 +150,8 @@ impl<'t> Document<'t> {
         self.string(section, key)
     }
 
-    fn as_string(&mut self, what: &str, value: Spanned<DeValue<'t>>) -> Option<Placed<String>> {
+    /// The text of a value.
+    pub fn as_string(&mut self, what: &str, value: Spanned<DeValue<'t>>) -> Option<Placed<String>> {
         let offset = value.span().start;
         match value.into_inner() {
             DeValue::String(text) => Some(Placed {

@@ -12,11 +12,13 @@
 //! decided: verdicts come from [`crate::judge`] or from the record, and no line can leave.
 
 mod call;
+mod draft;
 mod property;
 pub mod terraform;
 
 pub use call::{PlanVerdict, PlannedCall};
 
+pub use draft::{Draft, Head};
 pub use property::Property;
 
 use crate::record::RecordedOutcome;

@@ -11,6 +11,7 @@ mod policy;
 mod preview;
 mod run;
 mod task;
+mod task_draft;
 mod up;
 mod why;
 

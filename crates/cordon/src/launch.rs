@@ -173,7 +173,24 @@ pub(crate) fn draft(
     mode: Option<Mode>,
 ) -> Result<Task, Failure> {
     let (name, text) = read(file)?;
-    let launch = Launch {
+    compile(&name, &text, policies, drafting(id, mode)?)
+}
+
+/// As [`draft`], of a text that is in no file.
+///
+/// # Errors
+/// Every fault, with its place.
+pub(crate) fn draft_text(
+    id: &str,
+    name: &str,
+    text: &str,
+    policies: &Policies,
+) -> Result<Task, Failure> {
+    compile(name, text, policies, drafting(id, None)?)
+}
+
+fn drafting(id: &str, mode: Option<Mode>) -> Result<Launch, Failure> {
+    Ok(Launch {
         id: id
             .parse()
             .map_err(|error| Failure::because("the draft's id cannot be used", &error))?,
@@ -181,8 +198,7 @@ pub(crate) fn draft(
         at: Timestamp::now(),
         mode,
         expires: None,
-    };
-    compile(&name, &text, policies, launch)
+    })
 }
 
 /// Parses and compiles the text of a task file.
@@ -203,7 +219,7 @@ fn compile(name: &str, text: &str, policies: &Policies, launch: Launch) -> Resul
 ///
 /// # Errors
 /// When it cannot be read as text.
-fn read(path: &Path) -> Result<(String, String), Failure> {
+pub(crate) fn read(path: &Path) -> Result<(String, String), Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::because(format!("the task file `{name}` could not be read"), &error)

@@ -59,7 +59,7 @@ pub(super) struct ResourceChange {
 
 /// One step of a change, in the order that the tool makes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(in crate::plan) enum Step {
     Create,
     Update,
     Delete,
@@ -311,7 +311,7 @@ impl TerraformPlan {
         self.changed().next().is_none()
     }
 
-    pub(super) fn changed(&self) -> impl Iterator<Item = &ResourceChange> {
+    fn changed(&self) -> impl Iterator<Item = &ResourceChange> {
         self.changes
             .iter()
             .filter(|change| !change.steps.is_empty())

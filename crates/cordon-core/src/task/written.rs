@@ -8,6 +8,7 @@ use crate::names::{ApproverGroup, Environment, Team};
 use cordon_aws::arn::{AccountId, Arn, Partition, Region};
 use cordon_aws::call::Class;
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 /// The schema that this version reads.
@@ -131,9 +132,19 @@ pub(super) struct Plan {
     pub(super) tool: String,
     pub(super) workspace: String,
     pub(super) digest: String,
+    /// What happens to each address, with the begin of its digest.
+    pub(super) changes: BTreeMap<String, String>,
 }
 
 impl Written {
+    /// The digest of the plan that the task was drafted from, and what it says of each address;
+    /// nothing where it was drafted from none.
+    #[must_use]
+    pub fn plan(&self) -> Option<(&str, &BTreeMap<String, String>)> {
+        let plan = self.plan.as_ref()?;
+        Some((&plan.digest, &plan.changes))
+    }
+
     /// Reads the text of a task file, called `file` in messages.
     ///
     /// # Errors
@@ -682,6 +693,7 @@ fn read_plan<'t>(document: &mut Document<'t>, top: &mut Section<'t>) -> Option<P
         tool: line_of(document, &mut section, "tool"),
         workspace: line_of(document, &mut section, "workspace"),
         digest: line_of(document, &mut section, "digest"),
+        changes: read_changes(document, &mut section),
     };
     if let Some(mut summary) = document.section(&mut section, "summary") {
         for key in ["create", "update", "replace", "destroy"] {
@@ -691,6 +703,23 @@ fn read_plan<'t>(document: &mut Document<'t>, top: &mut Section<'t>) -> Option<P
     }
     document.finish(section);
     Some(plan)
+}
+
+/// `[plan.changes]`: what a drafted task was drafted from, change by change.
+fn read_changes<'t>(
+    document: &mut Document<'t>,
+    section: &mut Section<'t>,
+) -> BTreeMap<String, String> {
+    let Some(mut changes) = document.section(section, "changes") else {
+        return BTreeMap::new();
+    };
+    let mut read = BTreeMap::new();
+    for (name, value) in changes.take_all() {
+        if let Some(text) = document.as_string("a change in [plan.changes]", value) {
+            read.insert(name.value, line(document, text));
+        }
+    }
+    read
 }
 
 fn line_of<'t>(

@@ -16,6 +16,7 @@ use cordon_core::names::{Reference, SessionId, TaskId};
 use cordon_core::plan::terraform::{Place, TerraformPlan};
 use cordon_core::plan::{Plan, PlanFault, PlannedCall};
 use cordon_core::policy::Policies;
+use cordon_core::record::CallRecord;
 use cordon_core::task::{Mode, Task};
 use cordon_store::Store;
 use jiff::Timestamp;
@@ -100,12 +101,8 @@ impl Preview {
     }
 
     fn of_plan(&self, config: &Config, policies: &Policies, file: &Path) -> Result<Shown, Failure> {
-        let bytes = read_plan(file)?;
         let named = file.display().to_string();
-        let terraform = TerraformPlan::read(&bytes).map_err(|error| {
-            Failure::because(format!("`{named}` could not be read as a plan"), &error)
-                .help(error.help())
-        })?;
+        let terraform = read_terraform(file)?;
         let task = self.task(config, policies)?;
         let place = terraform.place(Place {
             account: self.account(task.as_ref()),
@@ -153,7 +150,7 @@ impl Preview {
         let mut plan = Plan::default();
         let mut elsewhere = 0_u64;
         let har = recording::is_har(file);
-        let mut take = |reader: &Reader, number: u64, line: Result<RequestLine, Refused>| {
+        each_record(&self.reading, file, |reader, number, line| {
             let call = line
                 .map_err(|refused| refused.error)
                 .and_then(|line| called(judge.as_mut(), reader, &line));
@@ -167,20 +164,7 @@ impl Preview {
                     message: error.message,
                 }),
             }
-        };
-        if har {
-            let reader = Reader::new(&self.reading)?;
-            for (number, line) in (1..).zip(recording::har(file)?) {
-                take(&reader, number, line);
-            }
-        } else {
-            let mut reader = self.reader(file)?;
-            let mut number = 0;
-            while let Some(line) = reader.next_line()? {
-                number += 1;
-                take(&reader, number, line);
-            }
-        }
+        })?;
         if elsewhere > 0 {
             plan.note(format!(
                 "{elsewhere} requests to other hosts than AWS's are left out"
@@ -230,23 +214,8 @@ impl Preview {
         };
         let stored = find(store, &task).await?;
         let mut plan = Plan::default();
-        let mut after = 0;
-        loop {
-            let calls = store
-                .tail(after, 5_000)
-                .await
-                .map_err(wiring::store_failed)?;
-            let Some(last) = calls.last() else { break };
-            after = last.sequence;
-            let own = calls.iter().filter(|call| {
-                *call.record.task == *task.as_str()
-                    && session
-                        .as_ref()
-                        .is_none_or(|session| *call.record.session == *session.as_str())
-            });
-            for call in own {
-                plan.push_call(PlannedCall::of_record(&call.record, Some(policies)));
-            }
+        for record in recorded(store, Some(&task), session.as_ref()).await? {
+            plan.push_call(PlannedCall::of_record(&record, Some(policies)));
         }
         plan.sort();
         let name = session.map_or_else(|| task.to_string(), |session| session.to_string());
@@ -287,21 +256,75 @@ impl Preview {
         };
         self.region.clone().or_else(own)
     }
+}
 
-    fn reader(&self, file: &Path) -> Result<Reader, Failure> {
-        if file.as_os_str() == "-" {
-            return Reader::new(&self.reading);
+/// Hands over each record of a recording with its number.
+///
+/// # Errors
+/// When the recording cannot be read.
+pub(super) fn each_record(
+    reading: &Reading,
+    file: &Path,
+    mut take: impl FnMut(&Reader, u64, Result<RequestLine, Refused>),
+) -> Result<(), Failure> {
+    if recording::is_har(file) {
+        let reader = Reader::new(reading)?;
+        for (number, line) in (1..).zip(recording::har(file)?) {
+            take(&reader, number, line);
         }
-        let opened = File::open(file).map_err(|error| {
-            Failure::because(format!("`{}` could not be read", file.display()), &error)
-                .help("name a file with one request a line, or `-` for standard input")
-        })?;
-        Reader::of(&self.reading, Box::new(BufReader::new(opened)))
+        return Ok(());
+    }
+    let mut reader = match file.as_os_str() == "-" {
+        true => Reader::new(reading)?,
+        false => {
+            let opened = File::open(file).map_err(|error| {
+                Failure::because(format!("`{}` could not be read", file.display()), &error)
+                    .help("name a file with one request a line, or `-` for standard input")
+            })?;
+            Reader::of(reading, Box::new(BufReader::new(opened)))?
+        }
+    };
+    let mut number = 0;
+    while let Some(line) = reader.next_line()? {
+        number += 1;
+        take(&reader, number, line);
+    }
+    Ok(())
+}
+
+/// The recorded calls of a task, or of one session.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn recorded(
+    store: &Arc<dyn Store>,
+    task: Option<&TaskId>,
+    session: Option<&SessionId>,
+) -> Result<Vec<CallRecord>, Failure> {
+    let mut records = Vec::new();
+    let mut after = 0;
+    loop {
+        let calls = store
+            .tail(after, 5_000)
+            .await
+            .map_err(wiring::store_failed)?;
+        let Some(last) = calls.last() else {
+            return Ok(records);
+        };
+        after = last.sequence;
+        let own = calls.into_iter().map(|call| call.record).filter(|record| {
+            task.is_none_or(|task| *record.task == *task.as_str())
+                && session.is_none_or(|session| *record.session == *session.as_str())
+        });
+        records.extend(own);
     }
 }
 
 /// What a line calls, decided where there is something to decide it against.
-fn called(
+///
+/// # Errors
+/// When it has no single meaning.
+pub(super) fn called(
     judge: Option<&mut Judge<'_>>,
     reader: &Reader,
     line: &RequestLine,
@@ -330,8 +353,20 @@ async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<cordon_store::Store
     })
 }
 
+/// Reads a plan of Terraform.
+///
+/// # Errors
+/// What is wrong with the file, and what to do.
+pub(super) fn read_terraform(file: &Path) -> Result<TerraformPlan, Failure> {
+    TerraformPlan::read(&read_plan(file)?).map_err(|error| {
+        let named = file.display();
+        Failure::because(format!("`{named}` could not be read as a plan"), &error)
+            .help(error.help())
+    })
+}
+
 /// The bytes of a plan, bounded.
-pub(super) fn read_plan(file: &Path) -> Result<Vec<u8>, Failure> {
+fn read_plan(file: &Path) -> Result<Vec<u8>, Failure> {
     let shown = file.display();
     let unread = |error: &std::io::Error| {
         Failure::because(format!("`{shown}` could not be read"), error)

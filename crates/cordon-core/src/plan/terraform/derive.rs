@@ -28,6 +28,26 @@ pub struct Planned<'p> {
 #[derive(Debug)]
 pub(in crate::plan) struct Derived {
     pub(in crate::plan) call: Call,
+    pub(in crate::plan) step: Step,
+}
+
+impl Planned<'_> {
+    pub(in crate::plan) fn address(&self) -> &str {
+        &self.change.address
+    }
+
+    pub(in crate::plan) fn calls(&self) -> &[Derived] {
+        &self.calls
+    }
+
+    /// Whether it is removed and made again.
+    pub(in crate::plan) fn replaces(&self) -> bool {
+        self.change.steps.len() > 1
+    }
+
+    pub(in crate::plan) fn of_aws(&self) -> bool {
+        self.change.of_aws
+    }
 }
 
 impl TerraformPlan {
@@ -88,7 +108,7 @@ impl TerraformPlan {
         let region = known.region()?;
         let account = place.account.clone();
         let call = Call::planned(row.operation, parameters, region, account).ok()?;
-        Some(Derived { call })
+        Some(Derived { call, step })
     }
 
     /// The ARN that a resource will have which is not there yet, where its name tells it.
@@ -270,7 +290,10 @@ impl Attributes for Known<'_> {
             Step::Update => known(&change.after)
                 .or_else(|| known(&change.before))
                 .or_else(|| self.referred(path)),
-            Step::Create if open() => self.referred(path),
+            Step::Create if open() => self.referred(path).or_else(|| match (path, self.depth) {
+                ("arn", Depth::Whole) => self.plan.predicted_arn(change, self.place),
+                _ => None,
+            }),
             Step::Create => known(&change.after),
         }
     }
