@@ -109,12 +109,15 @@ const OLD_NAMES: &[(&str, &str)] = &[
 
 /// Whether an operation is called under the signing name of the scope. S3 lists buckets and
 /// directory buckets by the same bytes; only the name that is signed with tells them apart. On an
-/// Outpost, S3 knows access points by ARN alone, so that S3 Control's path is no bucket there.
+/// Outpost, S3 knows access points by ARN alone, so that the paths of S3 Control and of the
+/// service that manages Outposts are no buckets there.
 pub(super) fn fits_scope(operation: Operation, signing_name: Option<&str>, path: &str) -> bool {
     match (operation.service().name(), operation.name(), signing_name) {
         ("s3", "ListBuckets", name) => name != Some("s3express"),
         ("s3", "ListDirectoryBuckets", name) => name == Some("s3express"),
-        ("s3", _, Some("s3-outposts")) => !path.starts_with("/v20180820/"),
+        ("s3", _, Some("s3-outposts")) => {
+            !path.starts_with("/v20180820/") && !path.starts_with("/S3Outposts/")
+        }
         _ => true,
     }
 }

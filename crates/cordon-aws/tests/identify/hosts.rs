@@ -351,4 +351,8 @@ fn two_services_behind_one_address_are_told_apart_or_refused() {
     // An upload to such a bucket, or a bucket on an Outpost: two calls, so neither.
     let bucket = format!("PUT {own}/v20180820/bucket/b");
     assert_eq!(outcome(&sent(bucket)), "ambiguous-selector");
+    // On an Outpost S3 has no buckets but access points.
+    let endpoints = format!("GET {own}/S3Outposts/ListEndpoints");
+    let sent = Sent::parse("s3-outposts", "eu-west-1", &endpoints);
+    assert_eq!(outcome(&sent), "s3outposts:ListEndpoints");
 }
