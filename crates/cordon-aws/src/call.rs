@@ -167,6 +167,23 @@ impl Call {
         self
     }
 
+    /// The call on exactly these resources of a type, in the place of the patterns that its names
+    /// make. Nothing where it is on none of that type.
+    #[must_use]
+    pub fn aimed(mut self, kind: &str, arns: &[String]) -> Option<Self> {
+        let of_kind = |access: &Access| &*access.resource.kind == kind;
+        let one = self.accesses.iter().find(|it| of_kind(it))?.clone();
+        self.accesses.retain(|access| !of_kind(access));
+        self.accesses.extend(arns.iter().map(|arn| Access {
+            resource: Resource {
+                arn: arn.as_str().into(),
+                ..one.resource.clone()
+            },
+            ..one.clone()
+        }));
+        Some(self)
+    }
+
     /// The call with ids in the place of names that could come to mean something else, and with the
     /// resources that it has by them. Nothing where that is no call of the operation.
     #[must_use]

@@ -7,6 +7,7 @@
 mod program;
 mod sql;
 mod statement;
+pub mod template;
 mod tree;
 
 use crate::call::{Access, AccessLevel, Class, Resource};

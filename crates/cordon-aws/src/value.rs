@@ -47,6 +47,15 @@ impl Value {
         }
     }
 
+    /// Whether it is the boolean `true`; nothing where it is no boolean.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(set) => Some(*set),
+            _ => None,
+        }
+    }
+
     /// The text of a string; nothing for any other kind.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {

@@ -55,7 +55,7 @@ pub struct AssessedAccess {
     pub access: Access,
     /// The resource's environment; `unclassified` where no rule names it.
     pub environment: Environment,
-    /// Whether this task created the resource, by the ledger.
+    /// Whether this task created the resource, by the ledger; or what it created did.
     pub own: bool,
     /// The account that the resource is in, as far as the call tells.
     pub account: Box<str>,
@@ -119,6 +119,7 @@ impl Assessed {
 #[must_use]
 pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed {
     let told = knowledge.seen.and_then(|seen| seen.told(&identified.call));
+    let mut own_accesses = usize::MAX;
     // Only what fits the call counts as seen.
     let seen = knowledge.seen.filter(|_| told.is_some());
     let misfits = knowledge.seen.is_some() && seen.is_none();
@@ -126,15 +127,25 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         seen,
         ..knowledge.clone()
     };
-    if let Some(told) = told {
+    if let Some((told, own)) = told {
         identified.asked = Some(std::mem::replace(&mut identified.call, told));
+        own_accesses = own;
     }
     let call = &identified.call;
     let session = &identified.session;
+    let made_by_own = |number: usize| {
+        let behind = number.checked_sub(own_accesses);
+        behind.is_some_and(|number| seen.is_some_and(|seen| seen.made_by_own(number)))
+    };
     let accesses: Vec<AssessedAccess> = call
         .accesses()
         .iter()
         .map(|access| place(access, call, session, knowledge))
+        .enumerate()
+        .map(|(number, access)| AssessedAccess {
+            own: access.own || made_by_own(number),
+            ..access
+        })
         .collect();
     let effects = classify::effects(call.operation(), call.parameters(), call.accesses());
     let sight = Sight {
@@ -155,8 +166,7 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
     let destroys = accesses.iter().any(|a| a.access.class == Class::Destroy);
     let blast = Blast {
         resources: u32::try_from(resources.len()).unwrap_or(u32::MAX),
-        // What depends on a resource takes reads that this version does not make.
-        dependents: 0,
+        dependents: seen.map_or(0, Seen::parts),
         score: score(resources.len(), destroys, &facts),
         irreversible: call.operation().certainly_destroys(),
     };

@@ -12,11 +12,13 @@ use crate::digest::Digest;
 use crate::fact::Fact;
 use crate::identify::{Identified, Origin, identify};
 use crate::ledger::Ledger;
+use crate::look::{Look, Read, Seen};
 use crate::names::{ApproverGroup, Reference};
 use crate::policy::Policies;
 use crate::record::CallRecord;
 use crate::refusal::Refusal;
 use crate::session::{Session, Sessions};
+use cordon_aws::answer::Answer;
 use cordon_aws::call::Call;
 use cordon_aws::catalog::Catalog;
 use cordon_aws::identify::{IdentifyError, Known};
@@ -136,6 +138,11 @@ impl<'p> Judge<'p> {
         self.pace = pace;
     }
 
+    /// Sets what was done before.
+    pub fn set_ledger(&mut self, ledger: Ledger) {
+        self.ledger = ledger;
+    }
+
     /// What was done so far.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
@@ -147,6 +154,19 @@ impl<'p> Judge<'p> {
     /// # Errors
     /// [`JudgeError`] for what never reaches policy.
     pub fn judge(&mut self, received: Received, now: Timestamp) -> Result<Judgement, JudgeError> {
+        self.judge_seeing(received, now, &mut |_| None)
+    }
+
+    /// Judges it with what `cloud` answers to the reads of a look.
+    ///
+    /// # Errors
+    /// [`JudgeError`] for what never reaches policy.
+    pub fn judge_seeing(
+        &mut self,
+        received: Received,
+        now: Timestamp,
+        cloud: &mut dyn FnMut(&Read) -> Option<Answer>,
+    ) -> Result<Judgement, JudgeError> {
         let identified = match self.signatures {
             Signatures::Assumed => self.assume(received)?,
             Signatures::Checked => {
@@ -156,7 +176,8 @@ impl<'p> Judge<'p> {
                 identify(authenticated, self.catalog).map_err(|unidentified| unidentified.error)?
             }
         };
-        Ok(self.settle(identified, now))
+        let seen = self.look(identified.call(), cloud);
+        Ok(self.settle(identified, seen.as_ref(), now))
     }
 
     /// Judges a call that nobody sent, as if it were made at `now`.
@@ -170,11 +191,12 @@ impl<'p> Judge<'p> {
             origin: Origin::Judged,
             asked: None,
         };
-        self.settle(identified, now)
+        let seen = self.look(identified.call(), &mut |_| None);
+        self.settle(identified, seen.as_ref(), now)
     }
 
-    fn settle(&mut self, identified: Identified, now: Timestamp) -> Judgement {
-        let assessed = self.assess(identified, now);
+    fn settle(&mut self, identified: Identified, seen: Option<&Seen>, now: Timestamp) -> Judgement {
+        let assessed = self.assess(identified, seen, now);
         let circumstances = Circumstances {
             approvals: self.approvals.clone(),
             posture: self.posture,
@@ -210,7 +232,18 @@ impl<'p> Judge<'p> {
         })
     }
 
-    fn assess(&mut self, identified: Identified, now: Timestamp) -> Assessed {
+    /// What the call would do behind itself; nothing where it needs no look, or a read of it is not
+    /// answered.
+    fn look(&self, call: &Call, cloud: &mut dyn FnMut(&Read) -> Option<Answer>) -> Option<Seen> {
+        let mut look = Look::of(call)?;
+        while let Some(read) = look.next() {
+            let answer = cloud(read)?;
+            look.learn(call, &answer, &self.ledger).ok()?;
+        }
+        Some(look.finish())
+    }
+
+    fn assess(&mut self, identified: Identified, seen: Option<&Seen>, now: Timestamp) -> Assessed {
         let minute = SignedDuration::from_mins(1);
         while self
             .recent
@@ -225,8 +258,7 @@ impl<'p> Judge<'p> {
             ledger: &self.ledger,
             last_minute: u32::try_from(self.recent.len()).unwrap_or(u32::MAX),
             unverified: BTreeSet::new(),
-            // There is no cloud to look at.
-            seen: None,
+            seen,
         };
         assess(identified, &knowledge)
     }

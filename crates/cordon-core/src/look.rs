@@ -3,23 +3,48 @@
 //! Takes a call whose parameters hide its targets; gives the reads that tell them, one after the
 //! other, and from their answers [`Seen`]. Pure: who sends the reads is the proxy, and each is
 //! decided, recorded and signed as a call of the agent's own would be, so that Cordon reads nothing
-//! that the task may not.
+//! that the task may not. Some calls hide their target in a document of their own (Cloud Control,
+//! templates): these looks need no read.
 //!
 //! A look that fails leaves the call as severe as its parameters make it: what was seen can only
 //! say exactly what was feared in general.
+//!
+//! Not looked into is what AWS itself refuses while something is in it (`DeleteVpc`,
+//! `DeleteSubnet`, an ECS cluster with services, an EKS cluster with node groups, a bucket with
+//! objects, an Auto Scaling group with instances unless it is forced), and what ends as a part of
+//! one thing, which has no life of its own: the listeners of a load balancer, the stages of an API,
+//! the clients of a user pool, the tasks of a service, the instances of a node group. Deciding on
+//! the whole decides on those.
 
+mod behind;
+mod environment;
+mod members;
 mod stack;
 
+use crate::ledger::Ledger;
 use crate::task::Task;
 use cordon_aws::answer::Answer;
 use cordon_aws::call::{Access, AccessLevel, Call, Class, Resource};
 use cordon_aws::value::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Answers that one look reads at the most.
 const PAGES: usize = 20;
 /// Resources that one look sees at the most: more are no change that anybody weighs.
 const MOST: usize = 500;
+
+/// Operations that take others along and that no look lists: what goes with them is open.
+const UNLISTED: [(&str, &str); 9] = [
+    ("amplify", "DeleteBackendEnvironment"),
+    ("cloudformation", "DeleteStackInstances"),
+    ("ec2", "CancelSpotFleetRequests"),
+    ("ec2", "DeleteFleets"),
+    ("glue", "BatchDeleteTable"),
+    ("glue", "DeleteDatabase"),
+    ("organizations", "CloseAccount"),
+    ("servicecatalog", "TerminateProvisionedProduct"),
+    ("ssm", "DeleteInventory"),
+];
 
 /// A read that Cordon makes itself: an operation of the call's own service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +58,34 @@ pub struct Read {
 /// One look under way.
 #[derive(Debug)]
 pub struct Look {
-    next: Option<Read>,
+    subject: Subject,
     pages: usize,
+    progress: Progress,
+}
+
+/// What is looked into.
+#[derive(Debug)]
+enum Subject {
+    Stack(stack::Stack),
+    Environment,
+    Members,
+    /// A document of the call itself: nothing is left to be read.
+    Behind,
+}
+
+/// What is still to be read, and what was seen so far.
+#[derive(Debug, Default)]
+struct Progress {
+    todo: VecDeque<Read>,
     seen: Seen,
+}
+
+/// What an answer is about.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    call: &'a Call,
+    read: &'a Read,
+    ledger: &'a Ledger,
 }
 
 /// What was seen of a call, whole.
@@ -45,6 +95,14 @@ pub struct Seen {
     itself: Option<Class>,
     /// Parameters that are names, and the ids that they stood for when they were looked at.
     pins: Vec<(&'static str, String)>,
+    /// A resource type, and the resources of it that the call acts on.
+    targets: Option<(&'static str, Vec<String>)>,
+    /// Those of its targets that are made anew.
+    rebuilt: Vec<String>,
+    /// What it makes behind the call, by every name that it may have.
+    makes: Vec<String>,
+    /// How many parts go with the targets.
+    parts: usize,
     implied: Vec<Implied>,
 }
 
@@ -60,13 +118,10 @@ pub(crate) struct Implied {
     /// What named it.
     pub(crate) source: String,
     pub(crate) end: End,
-}
-
-/// What follows an answer.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    Done,
-    Next(Read),
+    /// What holds it, and its id there.
+    pub(crate) place: (String, String),
+    /// Whether it was made by what is the task's own.
+    pub(crate) own: bool,
 }
 
 /// How a resource ends.
@@ -91,48 +146,95 @@ pub enum LookError {
     NotReady(String),
 }
 
+/// Whether the call takes others along that no look lists.
+pub(crate) fn is_unlisted(call: &Call) -> bool {
+    let name = (call.service().name(), call.operation().name());
+    UNLISTED.contains(&name)
+}
+
 impl Look {
     /// The look that a call needs; nothing for most.
     #[must_use]
     pub fn of(call: &Call) -> Option<Self> {
+        let first = |subject: Subject, read: Read| {
+            let todo = [read].into();
+            let progress = Progress {
+                todo,
+                ..Progress::default()
+            };
+            (subject, progress)
+        };
+        let (subject, progress) = match call.service().name() {
+            "cloudformation" => match stack::begin(call) {
+                Some(read) => first(Subject::Stack(stack::Stack::default()), read),
+                None => (Subject::Behind, behind::template(call)?),
+            },
+            "cloudcontrol" => (Subject::Behind, behind::resource(call)?),
+            "elasticbeanstalk" => first(Subject::Environment, environment::begin(call)?),
+            "autoscaling" | "rds" | "docdb" | "neptune" => {
+                first(Subject::Members, members::begin(call)?)
+            }
+            _ => return None,
+        };
         Some(Self {
-            next: Some(stack::begin(call)?),
+            subject,
             pages: 0,
-            seen: Seen::default(),
+            progress,
+        })
+    }
+
+    /// Whether the call has to be looked into by reads. `own` is whether all that it names is the
+    /// task's own: an environment that is takes nothing along that is not.
+    pub(crate) fn needs_reads(call: &Call, own: bool) -> bool {
+        Self::of(call).is_some_and(|look| match look.subject {
+            Subject::Environment if own => false,
+            _ => look.next().is_some(),
         })
     }
 
     /// The next read; nothing when everything was seen.
     #[must_use]
     pub fn next(&self) -> Option<&Read> {
-        self.next.as_ref()
+        self.progress.todo.front()
     }
 
-    /// Takes in the answer of the read that was next.
+    /// Takes in the answer of the read that was next. `ledger` tells what is the task's own.
     ///
     /// # Errors
     /// [`LookError`]: what is not whole was not seen.
-    pub fn learn(&mut self, call: &Call, answer: &Answer) -> Result<(), LookError> {
-        let read = self.next.take();
-        self.pages += 1;
-        let step = match read {
-            Some(read) => stack::learn(&read, call, answer, &mut self.seen)?,
-            None => Step::Done,
+    pub fn learn(
+        &mut self,
+        call: &Call,
+        answer: &Answer,
+        ledger: &Ledger,
+    ) -> Result<(), LookError> {
+        let Some(read) = self.progress.todo.pop_front() else {
+            return Ok(());
         };
-        if self.seen.implied.len() > MOST || (step != Step::Done && self.pages >= PAGES) {
+        self.pages += 1;
+        let asked = Asked {
+            call,
+            read: &read,
+            ledger,
+        };
+        let progress = &mut self.progress;
+        match &mut self.subject {
+            Subject::Stack(stack) => stack.learn(asked, answer, progress)?,
+            Subject::Environment => environment::learn(asked, answer, progress)?,
+            Subject::Members => members::learn(asked, answer, progress)?,
+            Subject::Behind => {}
+        }
+        let is_much = progress.seen.implied.len() > MOST;
+        if is_much || (!progress.todo.is_empty() && self.pages >= PAGES) {
             return Err(LookError::TooMuch);
         }
-        self.next = match step {
-            Step::Done => None,
-            Step::Next(read) => Some(read),
-        };
         Ok(())
     }
 
     /// What was seen, once nothing is next.
     #[must_use]
     pub fn finish(self) -> Seen {
-        self.seen
+        self.progress.seen
     }
 }
 
@@ -150,22 +252,43 @@ impl Read {
         }
     }
 
+    /// The same, with a list of texts.
+    fn listing(self, name: &'static str, texts: impl IntoIterator<Item = String>) -> Self {
+        let texts = texts.into_iter().map(|text| Value::String(text.into()));
+        self.with(name, Value::List(texts.collect()))
+    }
+
     /// The same, for what comes after `token`.
-    fn after(mut self, token: &str) -> Self {
+    fn after(self, token: &str) -> Self {
+        self.with("NextToken", Value::String(token.into()))
+    }
+
+    fn with(mut self, name: &'static str, value: Value) -> Self {
         if let Value::Structure(members) = &mut self.parameters {
-            members.insert("NextToken".into(), Value::String(token.into()));
+            members.insert(name.into(), value);
         }
         self
+    }
+
+    /// The text that it asks with.
+    fn text(&self, name: &str) -> &str {
+        let value = self.parameters.get(name);
+        value.and_then(Value::as_str).unwrap_or_default()
     }
 }
 
 impl Seen {
     /// The call with what was seen in the place of what was feared: its own accesses as severe as
-    /// it is by itself, and one more access for each resource behind it.
+    /// it is by itself and on the targets that it has, and one more access for each resource behind
+    /// it. Gives how many accesses are its own as well.
     ///
     /// Nothing where what was seen does not fit the call, which then stays as it was.
-    pub(crate) fn told(&self, call: &Call) -> Option<Call> {
-        let call = call.clone().pinned(&self.pins)?;
+    pub(crate) fn told(&self, call: &Call) -> Option<(Call, usize)> {
+        let mut call = call.clone().pinned(&self.pins)?;
+        if let Some((kind, arns)) = &self.targets {
+            call = call.aimed(kind, arns)?;
+        }
+        let own = call.accesses().len();
         let implied = self.implied.iter().map(|implied| Access {
             action: implied.action.into(),
             resource: Resource {
@@ -176,13 +299,29 @@ impl Seen {
             level: AccessLevel::Write,
             class: Class::Destroy,
         });
-        Some(call.seen(self.itself, implied))
+        Some((call.seen(self.itself, implied), own))
+    }
+
+    /// Whether the resource behind the call of this number was made by what is the task's own.
+    pub(crate) fn made_by_own(&self, number: usize) -> bool {
+        self.implied.get(number).is_some_and(|implied| implied.own)
+    }
+
+    /// How many parts go with the targets of the call, without a life of their own.
+    pub(crate) fn parts(&self) -> u32 {
+        u32::try_from(self.parts).unwrap_or(u32::MAX)
     }
 
     /// Whether something is replaced that the task does not name for it.
     pub(crate) fn replaces_beyond(&self, task: &Task) -> bool {
-        self.implied
-            .iter()
-            .any(|implied| implied.end == End::Replaced && !task.replaces(&implied.arn))
+        let implied = self.implied.iter();
+        let replaced = implied.filter(|it| it.end == End::Replaced && !it.own);
+        let mut replaced = replaced.map(|it| &it.arn).chain(&self.rebuilt);
+        replaced.any(|arn| !task.replaces(arn))
+    }
+
+    /// Whether something is made behind the call that the task destroyed.
+    pub(crate) fn recreates(&self, ledger: &Ledger) -> bool {
+        self.makes.iter().any(|arn| ledger.recreates(arn))
     }
 }

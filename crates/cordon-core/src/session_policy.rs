@@ -13,6 +13,7 @@
 //! some of a call's actions would fail in the middle of the call.
 
 use crate::action::{ActionSet, Actions, prefix_of};
+use crate::assess::AssessedAccess;
 use crate::decide::Permit;
 use crate::task::{ReadGrant, Task};
 use cordon_aws::call::Class;
@@ -117,10 +118,17 @@ impl SessionPolicy {
 
 /// Action and ARN of each access of the call.
 fn pairs(permit: &Permit) -> Vec<(&str, &str)> {
-    let accesses = permit.assessed().accesses().iter();
-    accesses
-        .map(|access| (&*access.access.action, &*access.access.resource.arn))
-        .collect()
+    permit.assessed().accesses().iter().map(pair).collect()
+}
+
+fn pair(access: &AssessedAccess) -> (&str, &str) {
+    let resource = &access.access.resource;
+    // An action without resource types IAM knows on `*` alone, whatever a look told of it.
+    let arn = match resource.kind.contains(':') {
+        true => &*resource.arn,
+        false => "*",
+    };
+    (&*access.access.action, arn)
 }
 
 fn key(parts: &[&str]) -> [u8; 32] {

@@ -303,6 +303,13 @@ impl Task {
         &self.entities
     }
 
+    /// Whether any line of the task speaks of this action, on whatever resource.
+    #[must_use]
+    pub fn speaks_of(&self, action: &str) -> bool {
+        self.scope_for(action)
+            .is_some_and(|scope| !scope.is_empty())
+    }
+
     /// The permits that can apply to `action`; nothing where the task does not contain it.
     pub(crate) fn scope_for(&self, action: &str) -> Option<&PolicySet> {
         self.scope.slice(self.actions.index(action)?)

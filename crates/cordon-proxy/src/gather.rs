@@ -27,6 +27,10 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     pub(crate) fn knowledge<'g>(&'g self, snapshot: &'g Snapshot) -> Knowledge<'g> {
         Knowledge {
             environments: snapshot.policies.environments(),

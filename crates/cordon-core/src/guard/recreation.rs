@@ -3,6 +3,7 @@
 
 use super::{Guard, Sight};
 use crate::fact::Fact;
+use crate::look::Seen;
 use cordon_aws::call::Class;
 use std::collections::BTreeSet;
 
@@ -25,7 +26,8 @@ fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
         (access.class == Class::Create || creates(&access.action))
             && sight.knowledge.ledger.recreates(&access.resource.arn)
     });
-    if again {
+    let behind = |seen: &Seen| seen.recreates(sight.knowledge.ledger);
+    if again || sight.knowledge.seen.is_some_and(behind) {
         facts.insert(Fact::RecreatesDeleted);
     }
 }

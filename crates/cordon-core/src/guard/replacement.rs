@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 pub(super) const GUARD: Guard = Guard {
     name: "replacement",
-    about: "a change set that replaces what the task does not name under [replace]",
+    about: "a change set or a rebuild that replaces what the task does not name under [replace]",
     finds: &[Fact::ReplacesResource],
     look,
 };

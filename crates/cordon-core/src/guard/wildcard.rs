@@ -7,18 +7,19 @@
 
 use super::{Guard, Sight};
 use crate::fact::Fact;
+use crate::look;
 use cordon_aws::call::Class;
 use cordon_aws::catalog::Effect;
 use std::collections::BTreeSet;
 
 pub(super) const GUARD: Guard = Guard {
     name: "wildcard",
-    about: "changes that name no single resource",
+    about: "changes that name no single resource, and deletions that take others along unlisted",
     finds: &[Fact::WildcardTarget],
-    look,
+    look: observe,
 };
 
-fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
+fn observe(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
     let open = sight.accesses.iter().any(|access| {
         let access = &access.access;
         let typed = access.resource.kind.contains(':');
@@ -28,7 +29,7 @@ fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
             && access.resource.source.is_empty()
             && access.resource.arn.contains('*')
     });
-    if open || sight.has(Effect::WildcardTarget) {
+    if open || sight.has(Effect::WildcardTarget) || look::is_unlisted(sight.call) {
         facts.insert(Fact::WildcardTarget);
     }
 }

@@ -1,16 +1,39 @@
 //! CloudFormation: what executing a change set or deleting a stack removes or replaces.
 //!
-//! Sources: the API reference of `DescribeChangeSet` (`ResourceChange`) and `ListStackResources`,
-//! and the return values of each resource type for what its physical id is.
+//! A stack is walked with the stacks within it. A resource that its template retains stays
+//! (`DeletionPolicy`; a change set tells by itself what becomes of each resource). A resource of a
+//! stack that the task made is the task's own if the events of the stack say that it was created
+//! there: another may have been imported, and only goes with the stack.
+//!
+//! Sources: the API reference of `DescribeChangeSet` (`ResourceChange`), `ListStackResources` and
+//! `DescribeStackEvents`, and the return values of each resource type for what its physical id is.
 
-use super::{End, Implied, LookError, Read, Seen, Step};
+use super::{Asked, End, Implied, LookError, Progress, Read};
 use cordon_aws::answer::Answer;
 use cordon_aws::arn::Arn;
 use cordon_aws::call::{Call, Class};
+use cordon_aws::classify::template;
+use std::collections::{BTreeMap, BTreeSet};
 
 const CHANGE_SET: &str = "DescribeChangeSet";
 const STACKS: &str = "DescribeStacks";
+const TEMPLATE: &str = "GetTemplate";
 const RESOURCES: &str = "ListStackResources";
+const EVENTS: &str = "DescribeStackEvents";
+
+/// A stack within another.
+const NESTED: &str = "AWS::CloudFormation::Stack";
+
+/// Wholes that take others along, which only the service of their own lists: nothing that is told
+/// of one without a look into it.
+const WHOLES: [&str; 6] = [
+    "AWS::AutoScaling::AutoScalingGroup",
+    "AWS::CloudFormation::Stack",
+    "AWS::DocDB::DBCluster",
+    "AWS::ElasticBeanstalk::Application",
+    "AWS::Neptune::DBCluster",
+    "AWS::RDS::DBCluster",
+];
 
 /// Types that hold nothing, which CloudFormation makes anew all the time: a version, a permission,
 /// a deployment. Their end is no loss to anyone.
@@ -201,6 +224,8 @@ const TYPES: [(&str, &str, &str); 41] = [
 
 /// What removes a resource whose type is not in the table: the stack.
 const BY_THE_STACK: &str = "cloudformation:DeleteStack";
+/// Or Cloud Control.
+const BY_CLOUD_CONTROL: &str = "cloudformation:DeleteResource";
 
 /// The first read of the look that a call needs.
 pub(super) fn begin(call: &Call) -> Option<Read> {
@@ -221,41 +246,182 @@ pub(super) fn begin(call: &Call) -> Option<Read> {
     }
 }
 
-/// Takes in the answer of `read`.
-pub(super) fn learn(
-    read: &Read,
-    call: &Call,
-    answer: &Answer,
-    seen: &mut Seen,
-) -> Result<Step, LookError> {
-    match read.operation {
-        CHANGE_SET => change_set(call, answer, seen)?,
-        STACKS => {
-            let stack = answer.items("Stacks").next();
-            let id = stack.and_then(|stack| stack.text("StackId"));
-            let id = id.ok_or(LookError::Silent("which stack it is"))?;
-            seen.pins = vec![("StackName", id.to_owned())];
-            return Ok(Step::Next(Read::new(
-                RESOURCES,
-                [("StackName", id.to_owned())],
-            )));
-        }
-        _ => {
-            for resource in answer.items("StackResourceSummaries") {
-                let gone = resource.text("ResourceStatus") == Some("DELETE_COMPLETE");
-                if !gone {
-                    seen.implied.extend(implied(call, resource, End::Removed)?);
-                }
-            }
-        }
-    }
-    Ok(match answer.text("NextToken") {
-        Some(token) => Step::Next(read.clone().after(token)),
-        None => Step::Done,
-    })
+/// What is known of the stacks that are walked, by their ids.
+#[derive(Debug, Default)]
+pub(super) struct Stack {
+    /// Logical ids that stay.
+    kept: BTreeMap<String, BTreeSet<String>>,
+    /// Physical ids that were created in it.
+    made: BTreeSet<(String, String)>,
+    /// Those that were brought into it.
+    imported: BTreeSet<(String, String)>,
+    /// Change sets of stacks within the one that changes.
+    nested: BTreeSet<String>,
 }
 
-fn change_set(call: &Call, answer: &Answer, seen: &mut Seen) -> Result<(), LookError> {
+impl Stack {
+    /// Takes in the answer of `asked`.
+    pub(super) fn learn(
+        &mut self,
+        asked: Asked<'_>,
+        answer: &Answer,
+        progress: &mut Progress,
+    ) -> Result<(), LookError> {
+        match asked.read.operation {
+            CHANGE_SET => {
+                self.change_set(asked, answer, progress)?;
+                if answer.text("NextToken").is_none() {
+                    self.behind_changes(asked, changed(answer)?, progress);
+                }
+            }
+            STACKS => {
+                let stack = answer.items("Stacks").next();
+                let id = stack.and_then(|stack| stack.text("StackId"));
+                let id = id.ok_or(LookError::Silent("which stack it is"))?;
+                progress.seen.pins = vec![("StackName", id.to_owned())];
+                walk(id, asked.ledger.owns(id), progress);
+            }
+            TEMPLATE => {
+                // What cannot be read keeps nothing.
+                let kept = answer.text("TemplateBody").and_then(template::kept);
+                let stack = asked.read.text("StackName").to_owned();
+                self.kept.insert(stack, kept.unwrap_or_default());
+            }
+            RESOURCES => self.resources(asked, answer, progress)?,
+            _ => self.events(asked, answer, progress),
+        }
+        if let Some(token) = answer.text("NextToken") {
+            let next = asked.read.clone().after(token);
+            progress.todo.push_front(next);
+        }
+        Ok(())
+    }
+
+    fn change_set(
+        &mut self,
+        asked: Asked<'_>,
+        answer: &Answer,
+        progress: &mut Progress,
+    ) -> Result<(), LookError> {
+        // Those within are executed with the one around them, and have no state of their own.
+        if !self.nested.contains(asked.read.text("ChangeSetName")) {
+            pin(answer, progress)?;
+        }
+        let stack = changed(answer)?;
+        for change in answer.items("Changes") {
+            // Hooks are not resources; what is neither is not understood.
+            let Some(change) = change.get("ResourceChange") else {
+                return Err(LookError::Silent("what one of its changes is"));
+            };
+            if let Some(end) = end_of(change)? {
+                let found = implied(asked.call, stack, change, end)?;
+                progress.seen.implied.extend(found);
+            } else if is_changed_within(change) {
+                let nested = change.text("ChangeSetId");
+                let nested = nested.ok_or(LookError::Silent(
+                    "what changes in a stack within it: make it with `IncludeNestedStacks`",
+                ))?;
+                self.nested.insert(nested.to_owned());
+                let of = [("ChangeSetName", nested.to_owned())];
+                progress.todo.push_back(Read::new(CHANGE_SET, of));
+            }
+        }
+        Ok(())
+    }
+
+    fn resources(
+        &self,
+        asked: Asked<'_>,
+        answer: &Answer,
+        progress: &mut Progress,
+    ) -> Result<(), LookError> {
+        let stack = asked.read.text("StackName");
+        let stays = |resource: &Answer| {
+            let logical = resource.text("LogicalResourceId").unwrap_or_default();
+            let kept = self.kept.get(stack);
+            kept.is_some_and(|kept| kept.contains(logical))
+        };
+        for resource in answer.items("StackResourceSummaries") {
+            let gone = resource.text("ResourceStatus") == Some("DELETE_COMPLETE");
+            if !gone && !stays(resource) {
+                let found = implied(asked.call, stack, resource, End::Removed)?;
+                progress.seen.implied.extend(found);
+            }
+        }
+        // The stacks within it come last, when what is known of it is known.
+        if answer.text("NextToken").is_none() && !asks_for(progress, EVENTS, stack) {
+            self.within(stack, progress);
+        }
+        Ok(())
+    }
+
+    fn events(&mut self, asked: Asked<'_>, answer: &Answer, progress: &mut Progress) {
+        let stack = asked.read.text("StackName");
+        for event in answer.items("StackEvents") {
+            let Some(physical) = event.text("PhysicalResourceId") else {
+                continue;
+            };
+            let place = (stack.to_owned(), physical.to_owned());
+            match event.text("ResourceStatus") {
+                Some("CREATE_COMPLETE") => self.made.insert(place),
+                Some(status) if status.starts_with("IMPORT") => self.imported.insert(place),
+                _ => false,
+            };
+        }
+        if answer.text("NextToken").is_some() {
+            return;
+        }
+        for implied in &mut progress.seen.implied {
+            if implied.place.0 == stack {
+                let place = &implied.place;
+                implied.own = self.made.contains(place) && !self.imported.contains(place);
+            }
+        }
+        self.within(stack, progress);
+    }
+
+    /// What else is to be read of the stack that a change set changes.
+    fn behind_changes(&self, asked: Asked<'_>, stack: &str, progress: &mut Progress) {
+        match asked.ledger.owns(stack) {
+            true => progress.todo.push_back(of_stack(EVENTS, stack)),
+            false => self.within(stack, progress),
+        }
+    }
+
+    /// The stacks that go with `stack`.
+    fn within(&self, stack: &str, progress: &mut Progress) {
+        let implied = progress.seen.implied.iter();
+        let nested = implied.filter(|it| it.kind == NESTED && it.place.0 == stack);
+        let nested: Vec<_> = nested.map(|it| (it.place.1.clone(), it.own)).collect();
+        for (id, own) in nested {
+            walk(&id, own, progress);
+        }
+    }
+}
+
+/// All that is to be read of one stack.
+fn walk(id: &str, own: bool, progress: &mut Progress) {
+    let template = of_stack(TEMPLATE, id).with(
+        "TemplateStage",
+        cordon_aws::value::Value::String("Processed".into()),
+    );
+    progress.todo.extend([template, of_stack(RESOURCES, id)]);
+    if own {
+        progress.todo.push_back(of_stack(EVENTS, id));
+    }
+}
+
+fn of_stack(operation: &'static str, id: &str) -> Read {
+    Read::new(operation, [("StackName", id.to_owned())])
+}
+
+fn asks_for(progress: &Progress, operation: &str, stack: &str) -> bool {
+    let mut todo = progress.todo.iter();
+    todo.any(|read| read.operation == operation && read.text("StackName") == stack)
+}
+
+/// The change set and the stack that a call means by their names.
+fn pin(answer: &Answer, progress: &mut Progress) -> Result<(), LookError> {
     let id = answer
         .text("ChangeSetId")
         .ok_or(LookError::Silent("which change set it is"))?;
@@ -265,14 +431,12 @@ fn change_set(call: &Call, answer: &Answer, seen: &mut Seen) -> Result<(), LookE
             "the change set cannot be executed: its status is {status}"
         )));
     }
-    let stack = answer
-        .text("StackId")
-        .ok_or(LookError::Silent("which stack it is"))?;
     // The name of a change set can be given to another one between the look and the call.
     let pins = vec![
         ("ChangeSetName", id.to_owned()),
-        ("StackName", stack.to_owned()),
+        ("StackName", changed(answer)?.to_owned()),
     ];
+    let seen = &mut progress.seen;
     if !seen.pins.is_empty() && seen.pins != pins {
         return Err(LookError::NotReady(
             "it is another change set by now".to_owned(),
@@ -280,16 +444,13 @@ fn change_set(call: &Call, answer: &Answer, seen: &mut Seen) -> Result<(), LookE
     }
     seen.pins = pins;
     seen.itself = Some(Class::Update);
-    for change in answer.items("Changes") {
-        // Hooks are not resources; what is neither is not understood.
-        let Some(change) = change.get("ResourceChange") else {
-            return Err(LookError::Silent("what one of its changes is"));
-        };
-        if let Some(end) = end_of(change)? {
-            seen.implied.extend(implied(call, change, end)?);
-        }
-    }
     Ok(())
+}
+
+/// The stack that a change set changes.
+fn changed(answer: &Answer) -> Result<&str, LookError> {
+    let stack = answer.text("StackId");
+    stack.ok_or(LookError::Silent("which stack it is"))
 }
 
 /// How the resource of a change ends; nothing where it stays. `Conditional` may mean a replacement
@@ -312,8 +473,18 @@ fn end_of(change: &Answer) -> Result<Option<End>, LookError> {
     Ok(end.filter(|_| !retained))
 }
 
-/// The access that removing a resource is; nothing for what is disposable.
-fn implied(call: &Call, resource: &Answer, end: End) -> Result<Option<Implied>, LookError> {
+/// Whether a change is one of a stack within the stack, whose resources may end although it stays.
+fn is_changed_within(change: &Answer) -> bool {
+    change.text("ResourceType") == Some(NESTED) && change.text("Action") == Some("Modify")
+}
+
+/// The access that removing a resource of `stack` is; nothing for what is disposable.
+fn implied(
+    call: &Call,
+    stack: &str,
+    resource: &Answer,
+    end: End,
+) -> Result<Option<Implied>, LookError> {
     let kind = resource
         .text("ResourceType")
         .ok_or(LookError::Silent("the type of a resource"))?;
@@ -325,18 +496,58 @@ fn implied(call: &Call, resource: &Answer, end: End) -> Result<Option<Implied>, 
     let Some(physical) = resource.text("PhysicalResourceId") else {
         return Ok(None);
     };
-    let known = TYPES.iter().find(|(named, _, _)| *named == kind);
-    let (action, arn) = match known {
-        Some((_, action, format)) => (*action, arn(call, format, physical)),
-        None => (BY_THE_STACK, None),
-    };
+    let (action, arn) = removal(call, kind, physical, BY_THE_STACK);
     Ok(Some(Implied {
         action,
-        arn: arn.unwrap_or_else(|| "*".to_owned()),
+        arn,
         kind: kind.to_owned(),
         source: format!("{logical} of the stack"),
         end,
+        place: (stack.to_owned(), physical.to_owned()),
+        own: false,
     }))
+}
+
+/// The access that removing one resource by Cloud Control is. What takes others along is nothing
+/// that one ARN tells.
+pub(super) fn removed(call: &Call, kind: &str, physical: &str, end: End) -> Implied {
+    let (action, arn) = match WHOLES.contains(&kind) {
+        true => (BY_CLOUD_CONTROL, "*".to_owned()),
+        false => removal(call, kind, physical, BY_CLOUD_CONTROL),
+    };
+    Implied {
+        action,
+        arn,
+        kind: kind.to_owned(),
+        source: "Identifier".to_owned(),
+        end,
+        place: (String::new(), physical.to_owned()),
+        own: false,
+    }
+}
+
+/// What a resource of this type may be called, if one of `texts` is its name.
+pub(super) fn arns(call: &Call, kind: &str, texts: &[String]) -> Vec<String> {
+    let known = TYPES.iter().find(|(named, _, _)| *named == kind);
+    let texts = known
+        .into_iter()
+        .flat_map(|(_, _, format)| texts.iter().filter_map(|text| arn(call, format, text)));
+    texts.collect()
+}
+
+/// The action that removes a resource, and its ARN: `*` where Cordon cannot write one.
+fn removal(
+    call: &Call,
+    kind: &str,
+    physical: &str,
+    otherwise: &'static str,
+) -> (&'static str, String) {
+    let known = TYPES.iter().find(|(named, _, _)| *named == kind);
+    let (action, arn) = match known {
+        Some((_, action, format)) => (*action, arn(call, format, physical)),
+        None => (otherwise, None),
+    };
+    (action, arn.unwrap_or_else(|| "*".to_owned()))
 }
 
 fn arn(call: &Call, format: &str, physical: &str) -> Option<String> {
@@ -376,12 +587,12 @@ mod tests {
     fn every_type_is_removed_by_an_action_that_destroys() {
         let actions = Actions::of(Catalog::embedded());
         let known = TYPES.iter().map(|(kind, action, _)| (*kind, *action));
-        for (kind, action) in known.chain([("a stack", BY_THE_STACK)]) {
+        for (kind, action) in known.chain([("a stack", BY_THE_STACK), ("it", BY_CLOUD_CONTROL)]) {
             let rule = actions.find(action);
             let class = rule.map(|rule| rule.class);
             assert_eq!(class, Some(Class::Destroy), "{action} of {kind}");
         }
-        assert!(TYPES.is_sorted() && DISPOSABLE.is_sorted());
+        assert!(TYPES.is_sorted() && DISPOSABLE.is_sorted() && WHOLES.is_sorted());
         assert!(!TYPES.iter().any(|(kind, _, _)| DISPOSABLE.contains(kind)));
     }
 

@@ -16,4 +16,5 @@ mod calls;
 mod golden;
 mod harness;
 mod line;
+mod looks;
 mod scenarios;

@@ -189,6 +189,10 @@ fn every_scenario_ends_as_it_must_and_its_twin_is_not_in_the_way() {
                 if let Some(posture) = text(scenario, "posture") {
                     judge.set_posture(Posture::named(posture).unwrap());
                 }
+                let approvals = scenario.get("approvals").and_then(Value::as_array);
+                let groups = approvals.into_iter().flatten();
+                let groups = groups.map(|group| group.as_str().unwrap().parse().unwrap());
+                judge.set_approvals(groups.collect());
                 let id = text(scenario, "id").unwrap();
                 for (number, call) in entries(scenario, "call").enumerate() {
                     let line = &lines[&format!("{id}/{}", number + 1)];

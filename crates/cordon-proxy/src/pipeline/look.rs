@@ -51,6 +51,12 @@ pub(super) async fn look(
     snapshot: &Snapshot,
     gathered: &mut Gathered,
 ) {
+    // What the task speaks of nowhere is refused, whatever would be seen.
+    let task = &identified.session().task;
+    let mut accesses = identified.call().accesses().iter();
+    if !accesses.all(|access| task.speaks_of(&access.action)) {
+        return;
+    }
     let Some(look) = Look::of(identified.call()) else {
         return;
     };
@@ -87,7 +93,7 @@ async fn see(
         let read = identified.beside(read, line.references.next(now), now);
         let read = read.ok_or(Unseen::NoWay)?;
         let answer = ask(line, client, read, snapshot, gathered, left).await?;
-        look.learn(identified.call(), &answer)?;
+        look.learn(identified.call(), &answer, gathered.ledger())?;
     }
     Ok(look.finish())
 }

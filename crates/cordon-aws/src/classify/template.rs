@@ -1,0 +1,145 @@
+//! Templates of CloudFormation, and the documents of Cloud Control, which describe one resource.
+//!
+//! Takes their text; gives what Cordon asks of them. What is not understood in exactly one way
+//! tells nothing: who asks takes that for the worse.
+
+use super::tree::Tree;
+use std::collections::BTreeSet;
+
+/// The logical ids of the resources that stay when their stack goes, by their `DeletionPolicy`;
+/// nothing where the template is not understood. `Snapshot` is no way to stay: a copy is kept, and
+/// what was at work is gone.
+#[must_use]
+pub fn kept(template: &str) -> Option<BTreeSet<String>> {
+    let tree = Tree::read(template)?;
+    let Some(Tree::Map(resources)) = tree.get("Resources") else {
+        return None;
+    };
+    let stays = |resource: &Tree| {
+        let policy = resource.get("DeletionPolicy").and_then(Tree::text);
+        matches!(policy, Some("Retain" | "RetainExceptOnCreate"))
+    };
+    let kept = resources.iter().filter(|(_, resource)| stays(resource));
+    Some(kept.map(|(logical, _)| logical.clone()).collect())
+}
+
+/// Each resource of a template: its type, and the texts among its properties. One of these is its
+/// name, where it has one.
+#[must_use]
+pub fn resources(template: &str) -> Vec<(String, Vec<String>)> {
+    let Some(tree) = Tree::read(template) else {
+        return Vec::new();
+    };
+    let Some(Tree::Map(resources)) = tree.get("Resources") else {
+        return Vec::new();
+    };
+    let one = |resource: &Tree| {
+        let kind = resource.get("Type")?.text()?.to_owned();
+        let properties = resource.get("Properties");
+        Some((kind, properties.map(members).unwrap_or_default()))
+    };
+    resources.iter().filter_map(|(_, it)| one(it)).collect()
+}
+
+/// The texts among the properties of one resource.
+#[must_use]
+pub fn properties(document: &str) -> Vec<String> {
+    Tree::read(document)
+        .as_ref()
+        .map(members)
+        .unwrap_or_default()
+}
+
+/// The properties that a JSON patch touches, by the first step of its paths; nothing where it is
+/// no patch.
+#[must_use]
+pub fn patched(patch: &str) -> Option<BTreeSet<String>> {
+    let tree = Tree::read(&format!("{{\"patch\":{patch}}}"))?;
+    let Tree::List(steps) = tree.get("patch")? else {
+        return None;
+    };
+    let mut touched = BTreeSet::new();
+    for step in steps {
+        let paths = [step.get("path"), step.get("from")];
+        step.get("path")?;
+        for path in paths.into_iter().flatten() {
+            let path = path.text()?.strip_prefix('/')?;
+            touched.insert(path.split('/').next()?.to_owned());
+        }
+    }
+    Some(touched)
+}
+
+fn members(tree: &Tree) -> Vec<String> {
+    let Tree::Map(members) = tree else {
+        return Vec::new();
+    };
+    let texts = members.iter().filter_map(|(_, value)| value.text());
+    texts.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_retained_stays_and_nothing_else() {
+        let yaml = "Resources:\n  A:\n    Type: AWS::S3::Bucket\n    DeletionPolicy: Retain\n  \
+                    B:\n    Type: AWS::S3::Bucket\n    DeletionPolicy: RetainExceptOnCreate\n  \
+                    C:\n    Type: AWS::RDS::DBInstance\n    DeletionPolicy: Snapshot\n  \
+                    D:\n    Type: AWS::S3::Bucket\n  \
+                    E:\n    Type: AWS::S3::Bucket\n    DeletionPolicy: !Ref Stays\n  \
+                    F:\n    Type: AWS::S3::Bucket\n    UpdateReplacePolicy: Retain\n";
+        assert_eq!(kept(yaml), Some(set(&["A", "B"])));
+        let json = r#"{"Resources":{"A":{"Type":"T","DeletionPolicy":"Retain"},
+            "B":{"Type":"T","DeletionPolicy":{"Ref":"Retain"}},
+            "C":{"Type":"T","Properties":{"DeletionPolicy":"Retain"}}}}"#;
+        assert_eq!(kept(json), Some(set(&["A"])));
+    }
+
+    #[test]
+    fn a_template_that_is_not_understood_tells_nothing() {
+        for opaque in [
+            "",
+            "{",
+            "[]",
+            "Resources: &a\n  A: *a\n",
+            r#"{"Resources":{"A":{"DeletionPolicy":"Retain","DeletionPolicy":"Delete"}}}"#,
+            r#"{"Resources":[]}"#,
+        ] {
+            assert_eq!(kept(opaque), None, "{opaque}");
+            assert!(resources(opaque).is_empty(), "{opaque}");
+        }
+    }
+
+    #[test]
+    fn resources_are_told_by_type_and_texts() {
+        let text = r#"{"Resources":{"A":{"Type":"AWS::DynamoDB::Table","Properties":{
+            "TableName":"orders","KeySchema":[]}},"B":{"Type":"AWS::S3::Bucket"}}}"#;
+        let table = ("AWS::DynamoDB::Table".into(), vec!["orders".into()]);
+        assert_eq!(resources(text), [table, ("AWS::S3::Bucket".into(), vec![])]);
+        assert_eq!(
+            properties(r#"{"TableName":"orders","Keys":[]}"#),
+            ["orders"]
+        );
+        assert!(properties("[]").is_empty());
+    }
+
+    #[test]
+    fn a_patch_tells_what_it_touches() {
+        let patch = r#"[{"op":"replace","path":"/DeletionProtection","value":false},
+            {"op":"add","path":"/Tags/0","value":{}},{"op":"move","from":"/A","path":"/B"}]"#;
+        let touched = set(&["DeletionProtection", "Tags", "A", "B"]);
+        assert_eq!(patched(patch), Some(touched));
+        assert_eq!(patched("[]"), Some(set(&[])));
+        assert_eq!(patched(r#"[{"op":"replace","path":""}]"#), None);
+        for opaque in ["", "{}", "[1]", r#"[{"op":"remove"}]"#, "[],\"patch\":[]"] {
+            assert_eq!(patched(opaque), None, "{opaque}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Resources that a call has in a document of its own: those of Cloud Control, which makes, changes
+//! and deletes resources of any type by one operation each, and those of templates. Nothing needs
+//! to be read for them.
+//!
+//! Deleting is decided as the deletion of the resource itself. A patch is decided as one, too,
+//! unless it touches only what holds nothing and guards nothing: which properties switch a safeguard
+//! off or shorten the life of data, each type has for itself. Cloud Control never replaces: it
+//! refuses a patch of a property that only a creation sets (`NotUpdatableException`).
+
+use super::{End, Progress, Seen, stack};
+use cordon_aws::call::{Call, Class};
+use cordon_aws::classify::template;
+use std::collections::BTreeSet;
+
+/// Properties whose change neither removes nor weakens anything, of whatever type they are.
+const HARMLESS: [&str; 8] = [
+    "DelaySeconds",
+    "Description",
+    "Environment",
+    "MemorySize",
+    "ReceiveMessageWaitTimeSeconds",
+    "Tags",
+    "Timeout",
+    "VisibilityTimeout",
+];
+
+/// What a call of Cloud Control does behind it.
+pub(super) fn resource(call: &Call) -> Option<Progress> {
+    let text = |name: &str| call.parameters().get(name)?.as_str();
+    let kind = text("TypeName")?;
+    let mut progress = Progress::default();
+    let seen = &mut progress.seen;
+    let operation = call.operation().name();
+    match operation {
+        "CreateResource" => {
+            let texts = template::properties(text("DesiredState")?);
+            seen.makes = stack::arns(call, kind, &texts);
+        }
+        "UpdateResource" => {
+            let touched = template::patched(text("PatchDocument")?);
+            let is_harmless = |touched: &BTreeSet<String>| {
+                let mut touched = touched.iter();
+                touched.all(|property| HARMLESS.contains(&&**property))
+            };
+            let one = stack::removed(call, kind, text("Identifier")?, End::Removed);
+            // Principals stay what their effect makes of them.
+            let itself = (call.class() <= Class::Disrupt).then_some(Class::Update);
+            aim(seen, &one.arn, itself);
+            if !touched.as_ref().is_some_and(is_harmless) {
+                seen.implied.push(one);
+            }
+        }
+        "DeleteResource" => {
+            let one = stack::removed(call, kind, text("Identifier")?, End::Removed);
+            aim(seen, &one.arn, Some(Class::Update));
+            seen.implied.push(one);
+        }
+        _ => return None,
+    }
+    Some(progress)
+}
+
+/// Holds the call to the resource that it is on, where that has an ARN.
+fn aim(seen: &mut Seen, arn: &str, itself: Option<Class>) {
+    if arn != "*" {
+        // Its actions have no resource type: what they are on, only the document tells.
+        seen.targets = Some(("cloudformation", vec![arn.to_owned()]));
+        seen.itself = itself;
+    }
+}
+
+/// What a template makes.
+pub(super) fn template(call: &Call) -> Option<Progress> {
+    if !matches!(call.operation().name(), "CreateStack" | "CreateChangeSet") {
+        return None;
+    }
+    let body = call.parameters().get("TemplateBody")?.as_str()?;
+    let resources = template::resources(body);
+    let arns = resources
+        .iter()
+        .flat_map(|(kind, texts)| stack::arns(call, kind, texts));
+    let mut progress = Progress::default();
+    progress.seen.makes = arns.collect();
+    Some(progress)
+}
