@@ -22,6 +22,7 @@
 pub mod agent;
 pub mod client;
 pub mod cloud;
+pub mod costs;
 pub mod demo;
 pub mod lab;
 pub mod process;

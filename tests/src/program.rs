@@ -1,5 +1,6 @@
 //! The program under test: the built `cordon`, with its own configuration and state.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -148,6 +149,21 @@ impl Cordon {
     /// Serves again from the same state, after it was ended.
     pub fn start_again(&mut self) {
         self.serving = serve(self.folder.path(), &self.base);
+    }
+
+    /// Where it serves, which is elsewhere after it was started again.
+    ///
+    /// # Panics
+    /// When it does not say so.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        let log = self.serving.log();
+        let (_, said) = log.rsplit_once("serves on ").expect("it serves");
+        let host = said.split_whitespace().next().unwrap_or_default();
+        let host = host
+            .trim_start_matches("http://")
+            .trim_end_matches([',', '.', '/']);
+        host.parse().unwrap_or_else(|_| panic!("no address: {log}"))
     }
 
     /// What the serving process said so far, for messages.

@@ -2,6 +2,7 @@
 
 use cordon_tests::client::{Client, command};
 use cordon_tests::cloud::Kind;
+use cordon_tests::costs::the_seed_story;
 use cordon_tests::demo::the_demo_goes_as_told_with;
 use cordon_tests::process::run;
 use cordon_tests::program::{Way, task};
@@ -54,6 +55,12 @@ fn deploys_a_stack_in_place_and_never_over_a_table() {
 
     let (in_place, executed) = deploy(&template("id", "PAY_PER_REQUEST", true));
     assert!(in_place.code == Some(0) && executed, "{}", in_place.text());
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn mends_an_environment_and_never_builds_it_anew() {
+    the_seed_story(Client::AwsCliV2, Way::Connect);
 }
 
 #[test]

@@ -2,10 +2,14 @@
 
 #![allow(clippy::expect_used, reason = "a story stops at once")]
 
+use cordon_tests::agent::Agent;
 use cordon_tests::client::{Client, Step};
 use cordon_tests::cloud::{Cloud, Kind, QUEUE};
+use cordon_tests::costs::the_seed_story;
 use cordon_tests::program::{Cordon, Way, task};
+use cordon_tests::signer::Call;
 use cordon_tests::story::main_job;
+use cordon_tests::wire::Message;
 use cordon_tests::{ACCOUNT, REGION};
 use serde_json::json;
 
@@ -31,6 +35,52 @@ fn works_on_its_task_with_lab_by_connect() {
 #[ignore = "drives boto3: cargo xtask test --lane boto3"]
 fn works_on_its_task_with_lab_by_the_endpoint() {
     main_job(Client::Boto3, Kind::Lab, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives boto3: cargo xtask test --lane boto3"]
+fn mends_an_environment_and_never_builds_it_anew() {
+    the_seed_story(Client::Boto3, Way::Endpoint);
+}
+
+/// moto, since it believes every session: what leaves is what is looked at here.
+#[test]
+#[ignore = "drives moto: cargo xtask test --lane boto3"]
+fn an_instance_that_the_task_started_is_its_own_after_a_restart_too() {
+    const RUN: &str =
+        "Action=RunInstances&ImageId=ami-0abc&MinCount=1&MaxCount=1&InstanceType=t3.micro";
+    let query = |form: &str| format!("Version=2016-11-15&{form}");
+    let id = |answer: &Message| {
+        let text = answer.text();
+        let (_, rest) = text.split_once("<instanceId>").expect("an instance");
+        rest.split('<').next().unwrap_or_default().to_owned()
+    };
+    let cloud = Cloud::start(Kind::Moto);
+    let mut cordon = Cordon::start(&cloud);
+    let run = query(RUN);
+    let older = Call::query("ec2", &run).send(cloud.address(), cloud.base());
+    let older = id(&older);
+
+    let agent = Agent::on(&cordon, &task("environments"));
+    let started = agent.call(&Call::query("ec2", &run));
+    assert_eq!(started.target, "200", "{}", started.text());
+    let own = id(&started);
+
+    cordon.serving().ask_to_end();
+    cordon.serving().ended();
+    cordon.start_again();
+    let agent = Agent::at(cordon.address(), agent.keys);
+    let terminate = |ids: &str| {
+        let form = query(&format!("Action=TerminateInstances&{ids}"));
+        agent.call(&Call::query("ec2", &form))
+    };
+    let both = terminate(&format!("InstanceId.1={own}&InstanceId.2={older}"));
+    assert_eq!(both.target, "403", "{}", both.text());
+    let alone = terminate(&format!("InstanceId.1={own}"));
+    assert_eq!(alone.target, "200", "{}", alone.text());
+    let again = terminate(&format!("InstanceId.1={own}"));
+    assert_eq!(again.target, "403", "it is gone: {}", again.text());
+    cordon.stop();
 }
 
 #[test]
