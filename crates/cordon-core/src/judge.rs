@@ -180,8 +180,15 @@ impl<'p> Judge<'p> {
         Ok(self.settle(identified, seen.as_ref(), now))
     }
 
-    /// Judges a call that nobody sent, as if it were made at `now`.
-    pub fn judge_planned(&mut self, call: Call, reference: Reference, now: Timestamp) -> Judgement {
+    /// Judges a call that nobody sent, as if it were made at `now`; `seen` is what another tool has
+    /// seen behind it.
+    pub fn judge_planned(
+        &mut self,
+        call: Call,
+        seen: Option<&Seen>,
+        reference: Reference,
+        now: Timestamp,
+    ) -> Judgement {
         let identified = Identified {
             call,
             session: Arc::clone(&self.session),
@@ -191,8 +198,11 @@ impl<'p> Judge<'p> {
             origin: Origin::Judged,
             asked: None,
         };
-        let seen = self.look(identified.call(), &mut |_| None);
-        self.settle(identified, seen.as_ref(), now)
+        let looked = match seen {
+            Some(_) => None,
+            None => self.look(identified.call(), &mut |_| None),
+        };
+        self.settle(identified, seen.or(looked.as_ref()), now)
     }
 
     fn settle(&mut self, identified: Identified, seen: Option<&Seen>, now: Timestamp) -> Judgement {

@@ -4,7 +4,8 @@
 //! ```text
 //! records of a session ─┐
 //! calls of a recording ─┼─► PlannedCall ─► Line (one change of one thing) ─► Plan, most harm first
-//! Terraform's plan ─────┘                    effect, targets, verdict, reversible, evidence
+//! Terraform's plan ─────┤                    effect, targets, verdict, reversible, evidence
+//! a change set ─────────┘
 //! ```
 //!
 //! A plan says where each line comes from ([`Evidence`]) and what it cannot know. Replacement is a
@@ -12,6 +13,7 @@
 //! decided: verdicts come from [`crate::judge`] or from the record, and no line can leave.
 
 mod call;
+pub mod change_set;
 mod draft;
 mod property;
 pub mod terraform;

@@ -335,7 +335,7 @@ impl TerraformPlan {
                 calls.push(match &mut judge {
                     Some((judge, reference, now)) => {
                         let reference = (*reference).clone();
-                        let judgement = judge.judge_planned(derived.call, reference, *now);
+                        let judgement = judge.judge_planned(derived.call, None, reference, *now);
                         PlannedCall::of_judgement(&judgement)
                     }
                     None => PlannedCall::of_call(&derived.call),

@@ -13,6 +13,7 @@ use cordon_aws::arn::Region;
 use cordon_aws::catalog::Catalog;
 use cordon_core::judge::{Judge, Pace, Signatures};
 use cordon_core::names::{Reference, SessionId, TaskId};
+use cordon_core::plan::change_set::{Document, Kind};
 use cordon_core::plan::terraform::{Place, TerraformPlan};
 use cordon_core::plan::{Plan, PlanFault, PlannedCall};
 use cordon_core::policy::Policies;
@@ -40,7 +41,8 @@ pub(crate) struct Preview {
     /// The task: a file, or the id of one that was launched
     #[arg(value_name = "TASK", required_unless_present_any = ["plan", "recording", "session"])]
     task: Option<PathBuf>,
-    /// A plan of Terraform or OpenTofu, as `terraform show -json` writes it
+    /// A plan of Terraform or OpenTofu, as `terraform show -json` writes it; a change set of
+    /// CloudFormation or CDK, as `describe-change-set` answers; or a template in JSON
     #[arg(long, value_name = "FILE", group = "source")]
     plan: Option<PathBuf>,
     /// Recorded requests: JSON Lines as `cordon decide` reads them, `-` for standard input, or a HAR
@@ -102,7 +104,11 @@ impl Preview {
 
     fn of_plan(&self, config: &Config, policies: &Policies, file: &Path) -> Result<Shown, Failure> {
         let named = file.display().to_string();
-        let terraform = read_terraform(file)?;
+        let bytes = read_plan(file)?;
+        if let Some(document) = Document::read(&bytes) {
+            return self.of_document(config, policies, named, &document);
+        }
+        let terraform = parse_terraform(file, &bytes)?;
         let task = self.task(config, policies)?;
         let place = terraform.place(Place {
             account: self.account(task.as_ref()),
@@ -115,9 +121,7 @@ impl Preview {
         }
         let mut progress = Progress::of(terraform.len());
         let named_task = task.as_ref().map(named_task);
-        let reference: Reference = "PLAN"
-            .parse()
-            .map_err(|error| Failure::because("the reference cannot be used", &error))?;
+        let reference = reference()?;
         let mut judge = task.map(|task| self.judge(task, policies)).transpose()?;
         let judge = judge
             .as_mut()
@@ -133,6 +137,36 @@ impl Preview {
                     .trim()
                     .to_owned(),
                 digest: terraform.digest().whole,
+            },
+            task: named_task,
+        })
+    }
+
+    /// What a change set or a template of CloudFormation would do.
+    fn of_document(
+        &self,
+        config: &Config,
+        policies: &Policies,
+        name: String,
+        document: &Document,
+    ) -> Result<Shown, Failure> {
+        let task = self.task(config, policies)?;
+        let named_task = task.as_ref().map(named_task);
+        let reference = reference()?;
+        let mut judge = task.map(|task| self.judge(task, policies)).transpose()?;
+        let judge = judge
+            .as_mut()
+            .map(|judge| (judge, &reference, Timestamp::now()));
+        Ok(Shown {
+            plan: document.preview(judge),
+            source: Source {
+                kind: match document.kind() {
+                    Kind::ChangeSet => "change-set",
+                    Kind::Template => "template",
+                },
+                name,
+                tool: "cloudformation".to_owned(),
+                digest: String::new(),
             },
             task: named_task,
         })
@@ -338,6 +372,13 @@ pub(super) fn called(
     }
 }
 
+/// What stands for the reference of a call that nobody made.
+fn reference() -> Result<Reference, Failure> {
+    "PLAN"
+        .parse()
+        .map_err(|error| Failure::because("the reference cannot be used", &error))
+}
+
 fn named_task(task: &Task) -> (String, String) {
     // The id of a draft names nothing.
     let id = task.id().as_str();
@@ -358,7 +399,11 @@ async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<cordon_store::Store
 /// # Errors
 /// What is wrong with the file, and what to do.
 pub(super) fn read_terraform(file: &Path) -> Result<TerraformPlan, Failure> {
-    TerraformPlan::read(&read_plan(file)?).map_err(|error| {
+    parse_terraform(file, &read_plan(file)?)
+}
+
+fn parse_terraform(file: &Path, bytes: &[u8]) -> Result<TerraformPlan, Failure> {
+    TerraformPlan::read(bytes).map_err(|error| {
         let named = file.display();
         Failure::because(format!("`{named}` could not be read as a plan"), &error)
             .help(error.help())
