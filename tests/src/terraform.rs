@@ -5,10 +5,12 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::AGENT_ROLE;
 use crate::client::{Environment, command};
 use crate::cloud::{BUCKET, Cloud, Kind, TABLE};
 use crate::process::{self, Ran};
 use crate::program::{Cordon, Way, task};
+use crate::signer::Call;
 use crate::story::{DESTROY, OUT_OF_SCOPE, listing, reference};
 use crate::{ACCOUNT, tool};
 
@@ -232,6 +234,64 @@ pub fn main_job(cloud: Kind, way: Way) {
         listing(&deletes)
     );
     cloud.check_log();
+    cordon.stop();
+}
+
+/// An instance that was there before, as a project of before wrote it down.
+const INSTANCE: &str = r#"
+provider "aws" {}
+
+resource "aws_instance" "web" {
+  ami           = "ami-0abc"
+  instance_type = "t3.micro"
+  tags          = { rounding = "TAG" }
+}
+"#;
+
+/// Plays how an instance of before is mended: replacing it is stopped at its end, a change in place
+/// passes. On moto, which knows all that the provider reads of an instance.
+///
+/// # Panics
+/// At the first thing that is not as it should be.
+pub fn mends_an_instance_in_place() {
+    let cloud = Cloud::start(Kind::Moto);
+    let cordon = Cordon::start(&cloud);
+    let body = "Action=RunInstances&Version=2016-11-15&ImageId=ami-0abc&MinCount=1&MaxCount=1\
+                &InstanceType=t3.micro";
+    let keys = cloud.keys_of(AGENT_ROLE);
+    let run = Call::query("ec2", body).send(cloud.address(), &keys);
+    let text = run.text();
+    let (_, rest) = text.split_once("<instanceId>").expect("an instance");
+    let id = rest.split('<').next().unwrap_or_default();
+
+    let project = Project::new(cordon.env(&task("environments"), Way::Connect));
+    project.write(&INSTANCE.replace("TAG", "even"));
+    let _ = project
+        .terraform(&["init", "-input=false"])
+        .succeeded("terraform init");
+    let _ = project
+        .terraform(&["import", "-input=false", "aws_instance.web", id])
+        .succeeded("terraform import");
+
+    let replace = [
+        "apply",
+        "-auto-approve",
+        "-input=false",
+        "-replace=aws_instance.web",
+    ];
+    let refused = project.terraform(&replace);
+    check_refusal(&cordon, &refused, "TerminateInstances", DESTROY);
+    let reached = |operation: &str| {
+        let calls = cloud.agent_calls();
+        calls.iter().filter(|call| call.names(operation)).count()
+    };
+    assert_eq!(reached("TerminateInstances"), 0);
+    assert_eq!(reached("RunInstances"), 0, "it comes to no second one");
+
+    project.write(&INSTANCE.replace("TAG", "half-up"));
+    let mended = project.terraform(&["apply", "-auto-approve", "-input=false"]);
+    assert_eq!(mended.code, Some(0), "{}\n{}", mended.text(), cordon.log());
+    assert!(reached("CreateTags") > 0);
     cordon.stop();
 }
 

@@ -10,7 +10,7 @@ use cordon_tests::program::{Cordon, Way, task};
 use cordon_tests::signer::Call;
 use cordon_tests::story::main_job;
 use cordon_tests::wire::Message;
-use cordon_tests::{ACCOUNT, REGION};
+use cordon_tests::{ACCOUNT, AGENT_ROLE, REGION};
 use serde_json::json;
 
 #[test]
@@ -58,7 +58,8 @@ fn an_instance_that_the_task_started_is_its_own_after_a_restart_too() {
     let cloud = Cloud::start(Kind::Moto);
     let mut cordon = Cordon::start(&cloud);
     let run = query(RUN);
-    let older = Call::query("ec2", &run).send(cloud.address(), cloud.base());
+    let keys = cloud.keys_of(AGENT_ROLE);
+    let older = Call::query("ec2", &run).send(cloud.address(), &keys);
     let older = id(&older);
 
     let agent = Agent::on(&cordon, &task("environments"));

@@ -2,7 +2,7 @@
 
 use cordon_tests::cloud::Kind;
 use cordon_tests::program::Way;
-use cordon_tests::terraform::{from_plan, main_job};
+use cordon_tests::terraform::{from_plan, main_job, mends_an_instance_in_place};
 
 #[test]
 #[ignore = "drives Terraform: cargo xtask test --lane terraform"]
@@ -32,4 +32,10 @@ fn works_on_its_task_with_lab_by_the_endpoint() {
 #[ignore = "drives Terraform: cargo xtask test --lane terraform"]
 fn a_task_from_a_plan_allows_its_apply_and_nothing_more() {
     from_plan();
+}
+
+#[test]
+#[ignore = "drives Terraform: cargo xtask test --lane terraform"]
+fn replacing_an_instance_of_before_is_stopped_at_its_end() {
+    mends_an_instance_in_place();
 }
