@@ -170,6 +170,7 @@ impl Look {
                 None => (Subject::Behind, behind::template(call)?),
             },
             "cloudcontrol" => (Subject::Behind, behind::resource(call)?),
+            "eks" | "secretsmanager" => (Subject::Behind, behind::unnamed(call)?),
             "elasticbeanstalk" => first(Subject::Environment, environment::begin(call)?),
             "autoscaling" | "rds" | "docdb" | "neptune" => {
                 first(Subject::Members, members::begin(call)?)

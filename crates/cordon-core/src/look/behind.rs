@@ -60,6 +60,25 @@ pub(super) fn resource(call: &Call) -> Option<Progress> {
     Some(progress)
 }
 
+/// What a call makes whose action IAM knows on no resource, so that its access is on `*`.
+pub(super) fn unnamed(call: &Call) -> Option<Progress> {
+    let text = |name: &str| call.parameters().get(name)?.as_str();
+    let (service, resource) = match call.operation().name() {
+        "CreateCluster" => ("eks", format!("cluster/{}", text("name")?)),
+        // AWS adds a hyphen and six characters.
+        "CreateSecret" => ("secretsmanager", format!("secret:{}-*", text("Name")?)),
+        _ => return None,
+    };
+    let mut progress = Progress::default();
+    progress.seen.makes = vec![format!(
+        "arn:{}:{service}:{}:{}:{resource}",
+        call.partition().as_str(),
+        call.region().as_str(),
+        call.account().map_or("", |account| account.as_str()),
+    )];
+    Some(progress)
+}
+
 /// Holds the call to the resource that it is on, where that has an ARN.
 fn aim(seen: &mut Seen, arn: &str, itself: Option<Class>) {
     if arn != "*" {

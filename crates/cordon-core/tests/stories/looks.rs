@@ -1,7 +1,7 @@
 //! Looks: what AWS tells of a call before it is decided. The cloud of these stories answers what it
 //! is given; what it is not asked for, or does not know, is not seen.
 
-use crate::harness::{Sent, json, judge, now, query, session, told};
+use crate::harness::{Sent, json, judge, now, query, rest, session, told};
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Protocol;
 use cordon_core::decide::Outcome;
@@ -636,6 +636,44 @@ fn what_was_destroyed_is_not_made_again_behind_another_call() {
         assert_eq!(created.facts.contains(&Fact::RecreatesDeleted), again);
         let outcome = if again { Outcome::Deny } else { Outcome::Allow };
         check(&mut judge, &[], stack(name), outcome);
+    }
+}
+
+#[test]
+fn what_is_made_by_a_call_that_names_no_resource_is_known_again() {
+    let secret = |operation: &str, body: &str| {
+        let target = format!("secretsmanager.{operation}");
+        json("secretsmanager", REGION, &target, body)
+    };
+    let cluster =
+        |method: http::Method, path: &str, body: &str| rest(method, "eks", REGION, path, body);
+    let create_secret = |name: &str| secret("CreateSecret", &format!(r#"{{"Name":"{name}"}}"#));
+    let create_cluster = |name: &str| {
+        let body = format!(
+            r#"{{"name":"{name}","roleArn":"arn:aws:iam::111122223333:role/eks","resourcesVpcConfig":{{}}}}"#
+        );
+        cluster(http::Method::POST, "/clusters", &body)
+    };
+    let again = |judge: &mut Judge<'_>, sent: Sent| {
+        ask(judge, &[], sent)
+            .facts
+            .contains(&Fact::RecreatesDeleted)
+    };
+    for gone in ["secret:db-AbCdEf", "secret:db"] {
+        let mut judge = naming(&[]);
+        let mut ledger = Ledger::default();
+        let destroyed = [
+            arn(&format!("secretsmanager {gone}")),
+            arn("eks cluster/web"),
+        ];
+        ledger
+            .destroyed
+            .extend(destroyed.map(|arn| arn.parse().unwrap()));
+        judge.set_ledger(ledger);
+        assert!(again(&mut judge, create_secret("db")), "{gone}");
+        assert!(!again(&mut judge, create_secret("db2")));
+        assert!(again(&mut judge, create_cluster("web")));
+        assert!(!again(&mut judge, create_cluster("web2")));
     }
 }
 
