@@ -307,3 +307,21 @@ fn a_recording_is_learned_from_without_generalising_a_deletion() {
     let checked = Cordon::without_serving(&["task", "check", &draft]);
     let _ = checked.succeeded("cordon task check");
 }
+
+#[test]
+fn tasks_are_compared_by_what_they_mean() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let before = task("main-job");
+    let text = std::fs::read_to_string(&before).expect("the task");
+    let wider = text.replace("table/orders", "table/*");
+    let after = written(folder.path(), "after.toml", &wider)
+        .display()
+        .to_string();
+    let before = before.display().to_string();
+    let differs = Cordon::without_serving(&["task", "diff", &before, &after]);
+    assert_eq!(differs.code, Some(2), "{}", differs.text());
+    let added = format!("+ allow dynamodb:PutItem on arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*");
+    assert!(differs.out.contains(&added), "{}", differs.out);
+    let same = Cordon::without_serving(&["task", "diff", &before, &before]);
+    assert_eq!(same.code, Some(0), "{}", same.text());
+}

@@ -11,6 +11,7 @@
 //! the policies and the launch: the same three give the same task, digest included.
 
 mod ceiling;
+mod difference;
 mod explain;
 mod freeze;
 mod lock;
@@ -19,6 +20,7 @@ mod permits;
 mod reads;
 mod written;
 
+pub use difference::Difference;
 pub use written::Written;
 
 use crate::action::{ActionSet, Actions};

@@ -386,7 +386,14 @@ fn named_task(task: &Task) -> (String, String) {
     (id.to_owned(), task.title().to_owned())
 }
 
-async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<cordon_store::StoredTask, Failure> {
+/// The launched task of an id.
+///
+/// # Errors
+/// When there is none.
+pub(super) async fn find(
+    store: &Arc<dyn Store>,
+    id: &TaskId,
+) -> Result<cordon_store::StoredTask, Failure> {
     let task = store.task(id).await.map_err(wiring::store_failed)?;
     task.ok_or_else(|| {
         Failure::new(format!("there is no file and no task `{id}`"))

@@ -1,6 +1,6 @@
 //! `cordon task`: writing, checking and steering tasks.
 
-use super::task_draft::{FromPlan, Learn};
+use super::task_draft::{Diff, FromPlan, Learn};
 use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
 use crate::failure::{Failure, USAGE};
@@ -36,6 +36,8 @@ pub(crate) enum Task {
     FromPlan(FromPlan),
     /// Write the task that allows what a session or a recording called, and no more
     Learn(Learn),
+    /// Show what two tasks differ in
+    Diff(Diff),
     /// The tasks of this state folder
     List(List),
     /// One task: what it may do, and what it used up
@@ -128,6 +130,7 @@ impl Task {
             Self::Explain(explain) => explain.run(&config)?,
             Self::FromPlan(from_plan) => return from_plan.run(&config),
             Self::Learn(learn) => return learn.run(&config),
+            Self::Diff(diff) => return diff.run(&config),
             other => wiring::block_on(async {
                 let store = wiring::visit(&config).await?;
                 other.with_store(&config, &store).await?;
@@ -139,9 +142,12 @@ impl Task {
 
     async fn with_store(self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
         match self {
-            Self::Init | Self::Check(_) | Self::Explain(_) | Self::FromPlan(_) | Self::Learn(_) => {
-                Ok(())
-            }
+            Self::Init
+            | Self::Check(_)
+            | Self::Explain(_)
+            | Self::FromPlan(_)
+            | Self::Learn(_)
+            | Self::Diff(_) => Ok(()),
             Self::List(list) => list.run(store).await,
             Self::Show(show) => show.run(config, store).await,
             Self::Go(named) => go(config, store, &named.task).await,

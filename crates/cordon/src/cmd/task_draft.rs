@@ -1,7 +1,7 @@
 //! `cordon task from-plan` and `cordon task learn`: drafts of task files, for a person to read.
 
 use super::Reading;
-use super::preview::{called, each_record, read_terraform, recorded};
+use super::preview::{called, each_record, find, read_terraform, recorded};
 use crate::bundle::Bundle;
 use crate::config::Config;
 use crate::failure::{Failure, USAGE};
@@ -90,6 +90,53 @@ pub(crate) struct Learn {
     words: Words,
     #[command(flatten)]
     reading: Reading,
+}
+
+/// Show what two tasks differ in, most harm first.
+///
+/// `+` is what the later task may do and the earlier one may not. Exits with 0 where there is no
+/// difference and 2 where there is one.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The earlier task: a file, or the id of one that was launched
+    before: PathBuf,
+    /// The later task file
+    after: PathBuf,
+}
+
+impl Diff {
+    pub(crate) fn run(&self, config: &Config) -> Result<ExitCode, Failure> {
+        let policies = Bundle::of(config)?.load()?;
+        let launched = self
+            .before
+            .to_str()
+            .and_then(|text| text.parse::<TaskId>().ok());
+        let before = match launched {
+            Some(id) if !self.before.exists() => wiring::block_on(async {
+                let store = wiring::visit(config).await?;
+                let stored = find(&store, &id).await?;
+                launch::recompile(&stored, &policies)
+            })?,
+            _ => launch::draft("T-before", &self.before, &policies, None)?,
+        };
+        let after = launch::draft("T-after", &self.after, &policies, None)?;
+        let differences = before.differences(&after);
+        for difference in &differences {
+            let (style, sign) = match difference.added {
+                true => (output::WAIT, "+"),
+                false => (output::FAINT, "-"),
+            };
+            let text = output::inert(&difference.text, 400);
+            output::line(format_args!("{style}{sign}{style:#} {text}"));
+        }
+        match differences.is_empty() {
+            true => {
+                output::line(format_args!("both tasks mean the same"));
+                Ok(ExitCode::SUCCESS)
+            }
+            false => Ok(ExitCode::from(2)),
+        }
+    }
 }
 
 impl FromPlan {
