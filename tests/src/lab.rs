@@ -26,6 +26,36 @@ const EVERYTHING: &str =
 const ONLY_ASSUME: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Action":["sts:AssumeRole","sts:SetSourceIdentity","sts:TagSession"],"Resource":"*"}]}"#;
 
+/// The deploy role that `cdk bootstrap` makes, by its usual name.
+pub const CDK_ROLE: &str = "cdk-hnb659fds-deploy-role-111122223333-eu-central-1";
+
+/// A role that may read one table and nothing else.
+pub const READER_ROLE: &str = "orders-reader";
+
+/// A role that only [`CDK_ROLE`] may assume.
+pub const NEXT_ROLE: &str = "orders-next";
+
+/// Another account, with a role of the same name as [`READER_ROLE`] that asks for an external id.
+pub const OTHER_ACCOUNT: &str = "444455556666";
+
+/// The external id that it asks for.
+pub const EXTERNAL_ID: &str = "orders-1234";
+
+const ONLY_READ: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+    "Action":["dynamodb:GetItem","dynamodb:DescribeTable","dynamodb:ListTables"],"Resource":"*"}]}"#;
+
+/// A trust policy as `cdk bootstrap` writes it: sts:AssumeRole alone, and no source identity.
+fn trust_of(principal: &str, external_id: &str) -> String {
+    let condition = match external_id {
+        "" => String::new(),
+        id => format!(r#","Condition":{{"StringEquals":{{"sts:ExternalId":"{id}"}}}}"#),
+    };
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",
+        "Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:{principal}"}},"Action":"sts:AssumeRole"{condition}}}]}}"#
+    )
+}
+
 const FOR_LAMBDA: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
@@ -101,10 +131,19 @@ fn estate() -> Estate {
         secret_access_key: BASE_SECRET_ACCESS_KEY,
         policies: &[ONLY_ASSUME],
     };
+    let bootstrapped = trust_of("root", "");
+    let of_agent = trust_of(&format!("role/{AGENT_ROLE}"), "");
+    let of_cdk = trust_of(&format!("role/{CDK_ROLE}"), "");
+    let with_id = trust_of(&format!("role/{AGENT_ROLE}"), EXTERNAL_ID);
+    let other: AccountId = OTHER_ACCOUNT.parse().expect("an account");
     Estate::empty(&partition, &region, &account)
         .with_user(&user)
         .and_then(|estate| estate.with_role(&role(ADMIN_ROLE, &trust, &[EVERYTHING])))
         .and_then(|estate| estate.with_role(&role(AGENT_ROLE, &trust, &[EVERYTHING])))
         .and_then(|estate| estate.with_role(&role(FUNCTION_ROLE, FOR_LAMBDA, &[])))
+        .and_then(|estate| estate.with_role(&role(CDK_ROLE, &bootstrapped, &[EVERYTHING])))
+        .and_then(|estate| estate.with_role(&role(READER_ROLE, &of_agent, &[ONLY_READ])))
+        .and_then(|estate| estate.with_role(&role(NEXT_ROLE, &of_cdk, &[EVERYTHING])))
+        .and_then(|estate| estate.with_role_in(&other, &role(READER_ROLE, &with_id, &[ONLY_READ])))
         .expect("policies that follow the grammar")
 }

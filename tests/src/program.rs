@@ -108,6 +108,8 @@ impl Cordon {
             "env",
             "--task",
             &task,
+            "--account",
+            ACCOUNT,
             "--way",
             way.name(),
             "--format",

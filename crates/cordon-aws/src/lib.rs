@@ -20,6 +20,7 @@ pub mod emit;
 pub mod endpoint;
 pub mod error_shape;
 pub mod identify;
+pub mod lend;
 pub mod made;
 mod parameter;
 pub mod protocol;

@@ -17,11 +17,12 @@ use aws_credential_types::provider::future;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{Region, SharedHttpClient};
+use aws_sdk_sts::config::{IdentityCache, Region, SharedHttpClient};
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use cordon_aws::sigv4::SecretKey;
 use cordon_core::session::is_placeholder;
+use cordon_core::sign::Minted;
 use jiff::Timestamp;
 
 /// The identity that assumes roles.
@@ -101,6 +102,33 @@ impl Sts {
         if let Some(rooted) = &self.rooted {
             config = config.http_client(rooted.clone());
         }
+        aws_sdk_sts::Client::from_conf(config.build())
+    }
+
+    /// The same client for whoever holds `minted`: a role from which another one is assumed.
+    pub(crate) fn client_as(
+        &self,
+        region: &str,
+        now: Timestamp,
+        minted: &Minted,
+    ) -> aws_sdk_sts::Client {
+        let credentials = Credentials::new(
+            minted.credentials.key_id().as_str(),
+            minted.credentials.keys().secret().expose(),
+            minted
+                .credentials
+                .token()
+                .map(|token| token.expose().to_owned()),
+            None,
+            "minted",
+        );
+        let config = self
+            .client(region, now)
+            .config()
+            .to_builder()
+            .credentials_provider(credentials)
+            // The shared cache keeps what it once had for as long as it lives.
+            .identity_cache(IdentityCache::no_cache());
         aws_sdk_sts::Client::from_conf(config.build())
     }
 }

@@ -36,6 +36,14 @@ pub enum MintError {
         /// STS's sentence.
         message: String,
     },
+    /// The role that an agent assumes does not let the one in from which it is assumed.
+    #[error("`{role}` may not be assumed from the role before it: {message}")]
+    RoleNotTrusted {
+        /// The role.
+        role: String,
+        /// STS's sentence.
+        message: String,
+    },
     /// The base identity has expired.
     #[error("the base identity has expired: {0}")]
     IdentityExpired(String),
@@ -93,6 +101,11 @@ impl MintError {
             Self::NotTrusted { .. } => {
                 "the role's trust policy must allow the base identity sts:AssumeRole, \
                  sts:SetSourceIdentity and sts:TagSession, and so must that identity's own policies"
+            }
+            Self::RoleNotTrusted { .. } => {
+                "the trust policy of the role that the task names must allow sts:AssumeRole to the \
+                 role of the account in cordon.toml, and the policies of that one sts:AssumeRole on \
+                 the role; both at once where they are in different accounts"
             }
             Self::IdentityExpired(_) => {
                 "renew the credentials that Cordon was started with, for example by `aws sso \

@@ -7,11 +7,14 @@
 //! ```text
 //! Permit ─► session policy ─► cache (one mint for many waiting calls) ─► STS ─► Minted
 //! ```
+//! For the session of a role that an agent assumed there are more steps: as the configured role the
+//! next one is assumed, under a session policy for that and nothing else, and so on to the last.
 
 mod base;
 mod error;
 mod mint;
 mod roles;
+mod way;
 
 pub use base::BaseIdentity;
 pub use error::MintError;

@@ -3,11 +3,15 @@
 use crate::base::{BaseIdentity, Sts};
 use crate::error::MintError;
 use crate::roles::Roles;
+use crate::way::{Step, Way};
+use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 use aws_sdk_sts::types::Credentials;
+use cordon_aws::lend::AssumedRoleUser;
 use cordon_aws::sigv4::{SecretKey, SigningCredentials};
 use cordon_core::decide::Permit;
-use cordon_core::names::TaskId;
-use cordon_core::session_policy::{SessionName, SessionPolicy, SourceIdentity};
+use cordon_core::loan::Loan;
+use cordon_core::names::{SessionId, TaskId};
+use cordon_core::session_policy::SessionPolicy;
 use cordon_core::sign::Minted;
 use jiff::{SignedDuration, Timestamp};
 use moka::future::Cache;
@@ -69,7 +73,7 @@ pub struct Broker {
 }
 
 /// What a session is kept under: the document with task, scope, policy version and account, which
-/// are in its key, and the role.
+/// are in its key, and the roles on the way to it.
 type Key = ([u8; 32], Box<str>);
 
 /// What became of asking. A fault is shared by the calls that wait for the same answer, and the
@@ -81,6 +85,13 @@ struct Kept {
     answer: Answer,
     /// When it is no longer begun with.
     until: Timestamp,
+}
+
+/// What STS is asked on behalf of, and by whom: the role of the step before, or the base identity.
+struct Ask<'p> {
+    permit: &'p Permit,
+    from: Option<Minted>,
+    now: Timestamp,
 }
 
 /// What STS makes of one session policy.
@@ -120,7 +131,10 @@ impl Broker {
         is_live: impl Fn() -> bool,
     ) -> Result<Minted, MintError> {
         let policy = SessionPolicy::of(permit).map_err(MintError::SessionPolicy)?;
-        let said = match &self.ask(permit, &policy, now, &is_live).await?.answer {
+        let way = Way::of(permit, self.configured(permit)?);
+        let (step, from) = self.follow(permit, way, now, &is_live).await?;
+        let ask = Ask { permit, from, now };
+        let said = match &self.ask(&ask, &step, &policy, &is_live).await?.answer {
             Answer::Session(minted) => return Ok(minted.clone()),
             Answer::TooLarge(said) => said.clone(),
         };
@@ -132,10 +146,74 @@ impl Broker {
             said,
             "the shared session policy is too large, the call's own is used"
         );
-        match &self.ask(permit, &narrowed, now, &is_live).await?.answer {
+        match &self.ask(&ask, &step, &narrowed, &is_live).await?.answer {
             Answer::Session(minted) => Ok(minted.clone()),
             Answer::TooLarge(said) => Err(MintError::TooLarge(said.clone())),
         }
+    }
+
+    /// Sees whether AWS lets the role be assumed that `permit` is for, by assuming it under a policy
+    /// that allows nothing, for `child`; gives how AWS names its sessions then. What came with it is
+    /// dropped: the child's calls are minted for one by one. Nothing where no role is assumed.
+    ///
+    /// # Errors
+    /// [`MintError`].
+    pub async fn lend(
+        &self,
+        permit: &Permit,
+        child: &SessionId,
+        now: Timestamp,
+        is_live: impl Fn() -> bool,
+    ) -> Result<Option<AssumedRoleUser>, MintError> {
+        let Some(role) = permit.loan().and_then(Loan::role) else {
+            return Ok(None);
+        };
+        let way = Way::to(permit, self.configured(permit)?, role, child);
+        let (step, from) = self.follow(permit, way, now, &is_live).await?;
+        let ask = Ask { permit, from, now };
+        let answer = self
+            .send(&ask, &step, &SessionPolicy::of_nothing(permit))
+            .await?;
+        if !is_live() {
+            return Err(MintError::Stopped);
+        }
+        let user = answer.assumed_role_user.ok_or(MintError::Nonsense)?;
+        Ok(Some(AssumedRoleUser {
+            arn: user.arn,
+            id: user.assumed_role_id,
+        }))
+    }
+
+    /// The role that is configured for a call.
+    fn configured(&self, permit: &Permit) -> Result<&str, MintError> {
+        let role = self.roles.of(permit).ok_or_else(|| {
+            let account = permit.assessed().call().account().map(ToString::to_string);
+            MintError::NoRole(account.unwrap_or_default())
+        })?;
+        Ok(role.arn.as_str())
+    }
+
+    /// Goes `way` up to its last step; gives that, and who takes it.
+    async fn follow<'p>(
+        &self,
+        permit: &Permit,
+        way: Way<'p>,
+        now: Timestamp,
+        is_live: &impl Fn() -> bool,
+    ) -> Result<(Step<'p>, Option<Minted>), MintError> {
+        let mut from = None;
+        for step in way.steps() {
+            let Some(next) = step.next else {
+                return Ok((step, from));
+            };
+            let policy = SessionPolicy::of_step(permit, next).map_err(MintError::SessionPolicy)?;
+            let ask = Ask { permit, from, now };
+            from = match &self.ask(&ask, &step, &policy, is_live).await?.answer {
+                Answer::Session(minted) => Some(minted.clone()),
+                Answer::TooLarge(said) => return Err(MintError::TooLarge(said.clone())),
+            };
+        }
+        Err(MintError::Nonsense)
     }
 
     /// Drops the sessions of a task that has ended, once none of its own sessions is live.
@@ -153,21 +231,16 @@ impl Broker {
         }
     }
 
-    /// What STS makes of `policy`, from the cache where it was asked before.
+    /// What STS makes of `policy` for a step, from the cache where it was asked before.
     async fn ask(
         &self,
-        permit: &Permit,
+        ask: &Ask<'_>,
+        step: &Step<'_>,
         policy: &SessionPolicy,
-        now: Timestamp,
         is_live: &impl Fn() -> bool,
     ) -> Asked {
-        let assessed = permit.assessed();
-        let role = self.roles.of(permit).ok_or_else(|| {
-            let account = assessed.call().account().map(ToString::to_string);
-            MintError::NoRole(account.unwrap_or_default())
-        })?;
-        let role = role.arn.as_str();
-        let key: Key = (*policy.cache_key(), role.into());
+        let now = ask.now;
+        let key: Key = (*policy.cache_key(), step.key.clone());
         let is_over = |asked: &Asked| asked.as_ref().map_or(true, |kept| kept.until <= now);
         let kept = self.sessions.get(&key).await;
         let asked = match kept.filter(|asked| !is_over(asked)) {
@@ -176,7 +249,7 @@ impl Broker {
             // also where one is there that has ended: only to insert after the look above would
             // let two ask. Boxed, since hardly any call comes here and asking is large.
             None => {
-                let assuming = Box::pin(self.assume(permit, policy, role, now));
+                let assuming = Box::pin(self.assume(ask, step, policy));
                 self.sessions
                     .entry_by_ref(&key)
                     .or_insert_with_if(assuming, is_over)
@@ -194,49 +267,62 @@ impl Broker {
         asked
     }
 
-    async fn assume(
-        &self,
-        permit: &Permit,
-        policy: &SessionPolicy,
-        role: &str,
-        now: Timestamp,
-    ) -> Asked {
-        let assessed = permit.assessed();
-        let region = assessed.call().region().as_str();
-        let answered = self
-            .sts
-            .client(region, now)
-            .assume_role()
-            .role_arn(role)
-            .role_session_name(SessionName::of(permit).as_str())
-            .source_identity(SourceIdentity::of(permit).as_str())
-            .duration_seconds(LIFE)
-            .policy(policy.text())
-            .send()
-            .await;
-        let task = &assessed.session().task;
-        let answer = match answered.map_err(|error| MintError::of_answer(role, &error)) {
+    async fn assume(&self, ask: &Ask<'_>, step: &Step<'_>, policy: &SessionPolicy) -> Asked {
+        let now = ask.now;
+        let answer = match self.send(ask, step, policy).await {
             Ok(answer) => {
                 Answer::Session(minted(answer.credentials.ok_or(MintError::Nonsense)?, now)?)
             }
             Err(MintError::TooLarge(said)) => Answer::TooLarge(said),
             Err(error) => return Err(error),
         };
-        tracing::debug!(
-            role,
-            length = policy.length(),
-            "STS was asked for a session"
-        );
-        let life = match assessed.call().mutates() {
+        let assessed = ask.permit.assessed();
+        let life = match assessed.call().mutates() && step.next.is_none() {
             true => CHANGE_LIFE,
             false => SignedDuration::from_secs(LIFE.into()) - MARGIN,
         };
-        let until = later(now, life).min(answer.end()).min(task.expires_at());
+        let session = assessed.session();
+        let until = later(now, life).min(answer.end()).min(session.ends());
         Ok(Arc::new(Kept {
-            task: task.id().clone(),
+            task: session.task.id().clone(),
             answer,
             until,
         }))
+    }
+
+    /// Asks STS for a session of a step's role.
+    async fn send(
+        &self,
+        ask: &Ask<'_>,
+        step: &Step<'_>,
+        policy: &SessionPolicy,
+    ) -> Result<AssumeRoleOutput, MintError> {
+        let region = ask.permit.assessed().call().region().as_str();
+        let client = match &ask.from {
+            None => self.sts.client(region, ask.now),
+            Some(minted) => self.sts.client_as(region, ask.now, minted),
+        };
+        let source_identity = step.source_identity();
+        let answered = client
+            .assume_role()
+            .role_arn(step.role)
+            .role_session_name(step.name().as_str())
+            .set_source_identity(source_identity.map(|it| it.as_str().to_owned()))
+            .set_external_id(step.external_id.map(str::to_owned))
+            .duration_seconds(LIFE)
+            .policy(policy.text())
+            .send()
+            .await;
+        let (role, length) = (step.role, policy.length());
+        tracing::debug!(role, length, "STS was asked for a session");
+        answered.map_err(
+            |error| match (MintError::of_answer(role, &error), &ask.from) {
+                (MintError::NotTrusted { role, message }, Some(_)) => {
+                    MintError::RoleNotTrusted { role, message }
+                }
+                (error, _) => error,
+            },
+        )
     }
 }
 

@@ -36,10 +36,15 @@ impl Roles {
             .map_or("us-east-1", |known| known.global_region())
     }
 
-    /// The role for a permitted call.
+    /// The role for a permitted call; for one of the session of another role, the role from which
+    /// that one is assumed, which is one of the account that the task was launched in.
     pub(crate) fn of(&self, permit: &Permit) -> Option<&Role> {
         let assessed = permit.assessed();
-        let account = assessed.call().account()?;
+        let account = match &assessed.session().descent {
+            Some(descent) => descent.home(),
+            None if permit.loan().is_some() => &assessed.session().account,
+            None => assessed.call().account()?,
+        };
         let everywhere = |environment: &Environment| {
             assessed
                 .accesses()

@@ -95,6 +95,7 @@ static SESSIONS: LazyLock<Sessions> = LazyLock::new(|| {
         agent: "kiro".into(),
         started: now(),
         state: SessionState::Live,
+        descent: None,
     })])
 });
 

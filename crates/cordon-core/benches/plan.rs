@@ -93,6 +93,7 @@ fn judge() -> Judge<'static> {
         agent: "kiro".into(),
         started: now(),
         state: SessionState::Live,
+        descent: None,
     };
     let catalog = Catalog::embedded();
     let mut judge = Judge::new(catalog, &POLICIES, Arc::new(session), Signatures::Assumed);

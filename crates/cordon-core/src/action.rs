@@ -6,6 +6,7 @@
 use crate::glob;
 use cordon_aws::call::{Access, AccessLevel, Class};
 use cordon_aws::catalog::Catalog;
+use cordon_aws::lend::Lending;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -231,10 +232,15 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// The groups of an action by itself.
+    /// The groups of an action by itself. What Cordon answers itself, with placeholder keys, is
+    /// what it is through Cordon: nothing changes and nobody is given more than the task.
     #[must_use]
     pub fn of_rule(rule: &KnownAction) -> Self {
-        Self::new(rule.class, rule.level, rule.class)
+        let class = match Lending::is_action(rule.action) {
+            true => Class::Data,
+            false => rule.class,
+        };
+        Self::new(class, rule.level, rule.class)
     }
 
     /// The groups of an access, given what its action does by itself.

@@ -9,6 +9,7 @@ use crate::fact::Fact;
 use crate::guard::{GUARDS, Sight};
 use crate::identify::{Identified, Origin};
 use crate::ledger::{Changes, Ledger, Used};
+use crate::loan::{Loan, LoanError};
 use crate::look::Seen;
 use crate::names::{Environment, Reference};
 use crate::session::Session;
@@ -46,6 +47,8 @@ pub struct Assessed {
     pub(crate) blast: Blast,
     pub(crate) used: Used,
     pub(crate) last_minute: u32,
+    /// For what Cordon answers itself: what it lends, or why it lends nothing.
+    pub(crate) loan: Option<Result<Loan, LoanError>>,
 }
 
 /// One access with what is known of its resource.
@@ -131,6 +134,12 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         identified.asked = Some(std::mem::replace(&mut identified.call, told));
         own_accesses = own;
     }
+    let loan = Loan::of(&identified.call, &identified.session);
+    if loan.is_some() {
+        // Cordon answers it: nothing changes, and nothing is handed out that is good for more than
+        // what is decided later, call by call.
+        identified.call = identified.call.seen(Some(Class::Data), []);
+    }
     let call = &identified.call;
     let session = &identified.session;
     let made_by_own = |number: usize| {
@@ -184,6 +193,7 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         blast,
         used: knowledge.ledger.used,
         last_minute: knowledge.last_minute,
+        loan,
         identified,
     }
 }

@@ -2,10 +2,10 @@
 //! [`Authenticated`], the proof that a session's placeholder key signed these bytes.
 
 use crate::names::Reference;
-use crate::session::{Session, Sessions};
+use crate::session::{Session, Sessions, is_lent};
 use cordon_aws::request::Request;
 use cordon_aws::sigv4::{
-    Claim, ClaimError, DEFAULT_SKEW, SigningKeys, Verified, VerifyError, verify,
+    Claim, ClaimError, DEFAULT_SKEW, SecretKey, SigningKeys, Verified, VerifyError, verify,
 };
 use jiff::Timestamp;
 use std::sync::{Arc, LazyLock};
@@ -121,16 +121,32 @@ fn prove(
     now: Timestamp,
 ) -> Result<(Arc<Session>, Verified), AuthenticateError> {
     let claim = Claim::of(request).map_err(AuthenticateError::Claim)?;
-    // A placeholder key has no session token; one that comes along belongs to other credentials.
-    if claim.token().is_some() {
-        return Err(AuthenticateError::Token);
-    }
     let session = sessions.find(claim.key_id());
     let keys = session.map_or(&*NOBODY, |session| &session.keys);
-    let verified = verify(request, claim, keys, now, DEFAULT_SKEW)?;
+    let token = claim.token().cloned();
+    let was_lent = is_lent(claim.key_id().as_str());
+    let verified = verify(request, claim, keys, now, DEFAULT_SKEW);
+    if session.is_none() && was_lent {
+        return Err(AuthenticateError::Ended);
+    }
+    if !is_token_of(session, token.as_ref()) {
+        return Err(AuthenticateError::Token);
+    }
+    let verified = verified?;
     match session {
+        Some(session) if session.is_over(now) => Err(AuthenticateError::Ended),
         Some(session) => Ok((Arc::clone(session), verified)),
         None => Err(AuthenticateError::Signature(VerifyError::UnknownKey)),
+    }
+}
+
+/// Whether a session token is the one that belongs to the key: none to that of a launched session
+/// and to one that nobody holds, its own to that of a child.
+fn is_token_of(session: Option<&Arc<Session>>, token: Option<&SecretKey>) -> bool {
+    match (session.and_then(|session| session.token()), token) {
+        (None, None) => true,
+        (Some(own), Some(token)) => own.matches(token),
+        (None, Some(_)) | (Some(_), None) => false,
     }
 }
 
@@ -140,9 +156,12 @@ pub enum AuthenticateError {
     /// It makes no claim that could be checked.
     #[error("the request has no signature that could be checked")]
     Claim(#[source] ClaimError),
-    /// It carries the session token of other credentials.
-    #[error("the request carries a session token, which this session's key does not have")]
+    /// It carries the session token of other credentials, or none where the key comes with one.
+    #[error("the session token is not the one that belongs to the key")]
     Token,
+    /// The child session that its key belongs to has ended: it is over, or not served any more.
+    #[error("the session of the assumed role has ended")]
+    Ended,
     /// The signature does not hold.
     #[error("the signature does not hold")]
     Signature(#[from] VerifyError),
@@ -156,6 +175,7 @@ impl AuthenticateError {
             Self::Claim(error) if error.is_missing() => "unsigned",
             Self::Claim(_) => "malformed-signature",
             Self::Token => "foreign-token",
+            Self::Ended => "session-ended",
             Self::Signature(VerifyError::UnknownKey) => "unknown-key",
             Self::Signature(
                 VerifyError::TooOld | VerifyError::FromTheFuture | VerifyError::Expired,

@@ -8,6 +8,7 @@ use crate::cedar::{self, Asked, Asker, Circumstance};
 use crate::hold::PATIENCE;
 use crate::identify::Identified;
 use crate::ledger::Changes;
+use crate::loan::Loan;
 use crate::names::{ApproverGroup, PolicyId};
 use crate::policy::{About, BASE, Policies, Verb, evaluate};
 use crate::session::SessionState;
@@ -122,6 +123,10 @@ pub enum DenyReason {
     Paused,
     /// No reference names the IAM action that the operation needs.
     UnknownAction,
+    /// The session policy that its agent asked for when it assumed the role leaves it out.
+    Narrowed,
+    /// It asks for virtual credentials that are not lent.
+    NotLent,
 }
 
 impl Posture {
@@ -193,6 +198,12 @@ impl Permit {
     #[must_use]
     pub fn posture(&self) -> Posture {
         self.posture
+    }
+
+    /// What the call lends, where Cordon answers it itself. Such a call never leaves.
+    #[must_use]
+    pub fn loan(&self) -> Option<&Loan> {
+        self.assessed.loan.as_ref()?.as_ref().ok()
     }
 
     /// What the call does to its task's ledger: to be reserved before it leaves.
@@ -292,6 +303,7 @@ fn verdict(policies: &Policies, assessed: &Assessed, circumstances: &Circumstanc
                 circumstances.now,
             )
         })
+        .chain(beside_policies(assessed))
         .reduce(Finding::and)
         .unwrap_or_else(|| Finding::denied(DenyReason::Evaluation));
     let missing = session
@@ -302,6 +314,27 @@ fn verdict(policies: &Policies, assessed: &Assessed, circumstances: &Circumstanc
         true => finding.awaiting(missing).verdict(policies),
         false => finding.verdict(policies),
     }
+}
+
+/// What denies a call whatever policies say: that its session was asked to be narrower, and that
+/// what it asks for is not lent.
+fn beside_policies(assessed: &Assessed) -> Option<Finding> {
+    let descent = assessed.session().descent.as_ref();
+    let narrowed = descent.is_some_and(|descent| {
+        !assessed
+            .accesses
+            .iter()
+            .all(|AssessedAccess { access, .. }| {
+                descent.allows(&access.action, &access.resource.arn)
+            })
+    });
+    let unlent = matches!(assessed.loan, Some(Err(_)));
+    let reason = match (narrowed, unlent) {
+        (true, _) => DenyReason::Narrowed,
+        (false, true) => DenyReason::NotLent,
+        (false, false) => return None,
+    };
+    Some(Finding::denied(reason))
 }
 
 fn weigh_access(
@@ -604,12 +637,14 @@ impl Outcome {
 impl DenyReason {
     fn rank(self) -> u8 {
         match self {
-            Self::AboveCeiling => 0,
-            Self::OutOfScope => 1,
-            Self::Guardrail => 2,
-            Self::Paused => 3,
-            Self::Evaluation => 4,
-            Self::UnknownAction => 5,
+            Self::NotLent => 0,
+            Self::Narrowed => 1,
+            Self::AboveCeiling => 2,
+            Self::OutOfScope => 3,
+            Self::Guardrail => 4,
+            Self::Paused => 5,
+            Self::Evaluation => 6,
+            Self::UnknownAction => 7,
         }
     }
 
@@ -623,6 +658,8 @@ impl DenyReason {
             Self::Evaluation => "evaluation",
             Self::Paused => "paused",
             Self::UnknownAction => "unknown-action",
+            Self::Narrowed => "narrowed",
+            Self::NotLent => "not-lent",
         }
     }
 }

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod action;
+pub mod asked_policy;
 pub mod assess;
 pub mod authenticate;
 mod cedar;
@@ -25,6 +26,7 @@ pub mod hold;
 pub mod identify;
 pub mod judge;
 pub mod ledger;
+pub mod loan;
 pub mod look;
 pub mod names;
 pub mod people;

@@ -14,8 +14,10 @@ mod hold;
 
 pub use hold::HeldAnswer;
 
+use crate::assess::Assessed;
 use crate::authenticate::AuthenticateError;
 use crate::decide::{DenyReason, Outcome, Refused};
+use crate::loan::Loan;
 use crate::names::{ApproverGroup, Reference};
 use crate::session_policy::SessionPolicyError;
 use cordon_aws::error_shape::ErrorShape;
@@ -66,13 +68,17 @@ pub enum Failure {
     Overloaded,
     /// The session ended, or was paused, while the call was on its way.
     SessionOver,
+    /// The role that the agent assumes does not let Cordon in.
+    RoleNotTrusted,
+    /// The task has too many sessions of roles.
+    TooManySessions,
     /// The process is shutting down.
     ShuttingDown,
 }
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::NotRecorded,
         Self::NoCredentials,
         Self::IdentityExpired,
@@ -87,6 +93,8 @@ impl Failure {
         Self::Replayed,
         Self::Overloaded,
         Self::SessionOver,
+        Self::RoleNotTrusted,
+        Self::TooManySessions,
         Self::ShuttingDown,
     ];
 
@@ -108,6 +116,8 @@ impl Failure {
             Self::Replayed => "replayed",
             Self::Overloaded => "overloaded",
             Self::SessionOver => "session-over",
+            Self::RoleNotTrusted => "role-not-trusted",
+            Self::TooManySessions => "too-many-sessions",
             Self::ShuttingDown => "shutting-down",
         }
     }
@@ -155,6 +165,24 @@ impl Refusal {
                 verdict: "paused",
                 status: None,
             },
+            (_, Some(DenyReason::OutOfScope)) if assessed.loan.is_some() => {
+                Self::denied(unnamed_role(assessed))
+            }
+            (_, Some(DenyReason::Narrowed)) => Self::denied(format!(
+                "The session policy that was asked for when this role was assumed does not allow \
+                 this, so the request was not sent to AWS. {IS_POLICY} Use the keys that the role \
+                 was assumed with, or assume it again with a policy that holds what you need. Do \
+                 not retry. Ref {reference}."
+            )),
+            (_, Some(DenyReason::NotLent)) => {
+                let why = assessed.loan.as_ref().and_then(|loan| loan.as_ref().err());
+                let why = why.map(ToString::to_string).unwrap_or_default();
+                Self::denied(format!(
+                    "The task may have these credentials, but not in this form: {why}. Nothing was \
+                     sent to AWS. {IS_POLICY} Change the request as said, or report to your \
+                     sponsor why the task needs it so. Ref {reference}."
+                ))
+            }
             (_, Some(DenyReason::OutOfScope)) => Self::denied(format!(
                 "This action on this resource is not part of task {task}, so the request was not \
                  sent to AWS. {IS_POLICY} Read what the task allows before planning further. If \
@@ -338,6 +366,20 @@ impl Refusal {
                 400,
                 "Cordon has too much in flight. Nothing was sent to AWS. Wait and try again.",
             ),
+            Failure::RoleNotTrusted => (
+                "AccessDenied",
+                403,
+                "The task names this role, but its trust policy does not let Cordon's own role \
+                 assume it, so the request was not sent and there are no credentials. Do not change the trust policy and \
+                 do not look for other credentials. Ask your sponsor to have Cordon's role trusted \
+                 with sts:AssumeRole.",
+            ),
+            Failure::TooManySessions => (
+                "AccessDenied",
+                403,
+                "The task has as many sessions of roles as Cordon keeps for one task, so the request was not sent. Use the \
+                 credentials of one that you have, or wait until one of them ends.",
+            ),
             Failure::SessionOver => (
                 "CordonSessionOver",
                 403,
@@ -366,6 +408,27 @@ fn guardrail(policy: &str, hint: &str, task: &str, reference: &Reference) -> Str
         "Denied by policy {policy} for task {task}: {hint} The request was not sent to AWS. \
          {IS_POLICY} {NO_WAY_ROUND} Next: find a change that keeps within the task, or ask your \
          sponsor to change the task. If neither fits, stop and report this. Ref {reference}."
+    )
+}
+
+/// A role that the task does not name, with the smallest change that would name it. The ARN is
+/// repeated only where it is one that could stand in a task file.
+fn unnamed_role(assessed: &Assessed) -> String {
+    let task = assessed.session().task.id();
+    let reference = assessed.reference();
+    let access = assessed.accesses().first();
+    let action = access.map_or("sts:AssumeRole", |access| &*access.access.action);
+    let role = assessed
+        .loan
+        .as_ref()
+        .and_then(|loan| loan.as_ref().ok())
+        .and_then(Loan::role);
+    let resource = role.map_or("*", |role| role.arn.as_str());
+    format!(
+        "Task {task} does not name {action} on this resource, so there are no credentials for it and \
+         nothing was sent to AWS. {IS_POLICY} {NO_WAY_ROUND} If the task needs it, ask your sponsor \
+         for this smallest change of the task: [[allow]] do = [\"{action}\"] on = [\"{resource}\"]. \
+         Do not retry. Ref {reference}."
     )
 }
 

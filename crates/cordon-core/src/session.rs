@@ -1,22 +1,23 @@
 //! Sessions: one agent at work on one task, known by its placeholder access key.
+//!
+//! A session may begin another one, by assuming a role through Cordon. Such a child works on the
+//! task of its parent, in its ledger and under its budget; what it may do is what the parent may
+//! do, as the role, for no longer. [`descent`] says how.
+
+mod descent;
+mod placeholder;
+
+pub use descent::{AssumedRole, Descent, DescentError, Terms};
+pub(crate) use placeholder::is_lent;
+pub use placeholder::{Placeholder, PlaceholderKind, is_placeholder};
 
 use crate::names::SessionId;
 use crate::task::Task;
 use cordon_aws::arn::AccountId;
-use cordon_aws::sigv4::{AccessKeyId, SigningKeys};
+use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// How the access key ids begin that Cordon gives to agents, so that Cordon knows its own.
-pub const PLACEHOLDER: &str = "AKIACRDN";
-
-/// Whether an access key id is one that Cordon gives to agents. No identity of AWS is behind it: a
-/// Cordon that found it in its environment, as one that an agent starts does, would call itself.
-#[must_use]
-pub fn is_placeholder(key_id: &str) -> bool {
-    key_id.starts_with(PLACEHOLDER)
-}
 
 /// One agent's run. The placeholder secret signs nothing anywhere but here.
 #[derive(Debug)]
@@ -37,10 +38,38 @@ pub struct Session {
     pub started: Timestamp,
     /// Whether its calls are taken.
     pub state: SessionState,
+    /// Where another session began it: from which one, as which role, until when.
+    pub descent: Option<Descent>,
 }
 
-/// Whether a session's calls are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl Session {
+    /// When its calls stop.
+    #[must_use]
+    pub fn ends(&self) -> Timestamp {
+        let of_task = self.task.expires_at();
+        match &self.descent {
+            Some(descent) => descent.ends().min(of_task),
+            None => of_task,
+        }
+    }
+
+    /// Whether it is a child that has ended. That a task has ended is for the decision to tell.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.descent
+            .as_ref()
+            .is_some_and(|descent| descent.ends() <= now)
+    }
+
+    /// The session token that comes with its key, which that of a child has.
+    #[must_use]
+    pub fn token(&self) -> Option<&SecretKey> {
+        self.descent.as_ref().map(Descent::token)
+    }
+}
+
+/// Whether a session's calls are taken, the least strict first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SessionState {
     /// They are.
     Live,
@@ -55,13 +84,18 @@ pub enum SessionState {
 pub struct Sessions(HashMap<AccessKeyId, Arc<Session>>);
 
 impl Sessions {
-    /// A snapshot of `sessions`.
+    /// A snapshot of `sessions`. A child whose parent is not among them, or is stopped, or is held
+    /// to more than the child, is left out: it never outlives or exceeds its parent.
     #[must_use]
     pub fn new(sessions: impl IntoIterator<Item = Arc<Session>>) -> Self {
+        let sessions: Vec<Arc<Session>> = sessions.into_iter().collect();
+        let by_id: HashMap<&SessionId, &Arc<Session>> = sessions
+            .iter()
+            .map(|session| (&session.id, session))
+            .collect();
+        let kept = sessions.iter().filter(|session| descends(session, &by_id));
         Self(
-            sessions
-                .into_iter()
-                .map(|session| (session.key_id.clone(), session))
+            kept.map(|session| (session.key_id.clone(), Arc::clone(session)))
                 .collect(),
         )
     }
@@ -78,4 +112,25 @@ impl Sessions {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.0.values()
     }
+}
+
+/// Whether a session is nobody's child, or all that it descends from is there and no less free.
+fn descends(session: &Session, by_id: &HashMap<&SessionId, &Arc<Session>>) -> bool {
+    let mut session = session;
+    // A chain is short, and one that leads in a circle is none.
+    for _ in 0..=descent::LONGEST_CHAIN {
+        let Some(descent) = &session.descent else {
+            return true;
+        };
+        let parent = by_id.get(descent.parent()).filter(|parent| {
+            parent.state != SessionState::Stopped
+                && parent.state <= session.state
+                && parent.task.id() == session.task.id()
+        });
+        match parent {
+            Some(parent) => session = parent,
+            None => return false,
+        }
+    }
+    false
 }

@@ -15,6 +15,8 @@
 use crate::action::{ActionSet, Actions, prefix_of};
 use crate::assess::AssessedAccess;
 use crate::decide::Permit;
+use crate::names::SessionId;
+use crate::session::{AssumedRole, Descent};
 use crate::task::{ReadGrant, Task};
 use cordon_aws::call::Class;
 use sha2::{Digest as _, Sha256};
@@ -66,12 +68,33 @@ impl SessionPolicy {
         let pairs = pairs(permit);
         let only_reads = assessed.call().class() == Class::Observe;
         let task = &assessed.session().task;
-        let shared = only_reads.then(|| shared(task, &pairs)).flatten();
+        // What an agent narrowed its session by is held to call by call.
+        let narrowed = assessed.session().descent.as_ref();
+        let may_share = only_reads && !narrowed.is_some_and(Descent::is_narrowed);
+        let shared = may_share.then(|| shared(task, &pairs)).flatten();
         let text = match shared {
             Some(text) => text,
             None => exact(&pairs)?.into(),
         };
         Ok(Self::keyed(permit, text))
+    }
+
+    /// The policy for a step on the way to the role that the session of `permit` acts as: to assume
+    /// the next role, and nothing else.
+    ///
+    /// # Errors
+    /// [`SessionPolicyError::TooLong`].
+    pub fn of_step(permit: &Permit, next: &AssumedRole) -> Result<Self, SessionPolicyError> {
+        let text = exact(&[("sts:AssumeRole", next.arn.as_str())])?;
+        Ok(Self::keyed(permit, text.into()))
+    }
+
+    /// The policy for a session that is good for nothing, by which a role is seen to trust.
+    #[must_use]
+    pub fn of_nothing(permit: &Permit) -> Self {
+        const NOTHING: &str = "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Deny\",\
+             \"Action\":\"*\",\"Resource\":\"*\"}}";
+        Self::keyed(permit, NOTHING.into())
     }
 
     /// The policy for exactly the call of `permit`, for when STS has no room for this one;
@@ -331,8 +354,15 @@ impl SessionName {
     /// The name for the session that `permit` belongs to: `T-1042.S-...`, at most 64 characters.
     #[must_use]
     pub fn of(permit: &Permit) -> Self {
-        let session = permit.assessed().session();
-        Self(bounded(&format!("{}.{}", session.task.id(), session.id)))
+        Self::of_child(permit, &permit.assessed().session().id)
+    }
+
+    /// The name for a session that `permit` begins. Not the one that the agent asked for: it would
+    /// let an agent write the name of another task into the records of AWS.
+    #[must_use]
+    pub fn of_child(permit: &Permit, child: &SessionId) -> Self {
+        let task = permit.assessed().session().task.id();
+        Self(bounded(&format!("{task}.{child}")))
     }
 
     /// The text.

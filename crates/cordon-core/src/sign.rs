@@ -79,6 +79,9 @@ pub enum SignError {
     /// The permit is not for a request that a session signed.
     #[error("the call was judged without a signature and cannot leave")]
     Unsigned,
+    /// The permit is for a call that Cordon answers itself.
+    #[error("the call is answered with placeholder keys and never leaves")]
+    Lent,
     /// A body streams, and its length is not known.
     #[error("the length of the body is not known; send `x-amz-decoded-content-length`")]
     Length,
@@ -97,6 +100,9 @@ pub fn sign(
     upstream: &Upstream<'_>,
     now: Timestamp,
 ) -> Result<Outbound, SignError> {
+    if permit.assessed.loan.is_some() {
+        return Err(SignError::Lent);
+    }
     let identified = permit.assessed.identified;
     let call = &identified.call;
     let verified = match &identified.origin {

@@ -138,7 +138,21 @@ impl Estate {
     /// # Errors
     ///
     /// When a policy does not follow the grammar.
-    pub fn with_role(mut self, seed: &RoleSeed<'_>) -> Result<Self, SeedError> {
+    pub fn with_role(self, seed: &RoleSeed<'_>) -> Result<Self, SeedError> {
+        let account = self.account.clone();
+        self.with_role_of(&account, seed)
+    }
+
+    /// Adds a role of another account, in which it acts.
+    ///
+    /// # Errors
+    ///
+    /// When a policy does not follow the grammar.
+    pub fn with_role_in(self, account: &AccountId, seed: &RoleSeed<'_>) -> Result<Self, SeedError> {
+        self.with_role_of(account.as_str(), seed)
+    }
+
+    fn with_role_of(mut self, account: &str, seed: &RoleSeed<'_>) -> Result<Self, SeedError> {
         let inline = read_all(seed.name, seed.policies)?
             .into_iter()
             .enumerate()
@@ -146,10 +160,7 @@ impl Estate {
             .collect();
         let trust = read(seed.name, seed.trust, Kind::Trust)?;
         let role = Role {
-            arn: format!(
-                "arn:{}:iam::{}:role/{}",
-                self.partition, self.account, seed.name
-            ),
+            arn: format!("arn:{}:iam::{account}:role/{}", self.partition, seed.name),
             path: "/".to_owned(),
             id: format!("AROA{}", letters(17)),
             created: Timestamp::UNIX_EPOCH,
@@ -161,7 +172,7 @@ impl Estate {
         };
         self.identity
             .roles
-            .insert((self.account.clone(), seed.name.to_owned()), role);
+            .insert((account.to_owned(), seed.name.to_owned()), role);
         Ok(self)
     }
 

@@ -4,6 +4,7 @@
 //! read ─► authenticate ─► identify ─► gather (look) ─► assess ─► decide ─► record ─► mint ─► sign
 //!      ─► forward ─► close (the outcome is recorded)
 //! ```
+//! A call for virtual credentials turns off after record: [`lend`] answers it.
 //! Each stage takes what only the one before it makes, so none can be left out. What stops a
 //! request is recorded and told in one place, [`stop`], and answered by [`crate::rescue`]. From
 //! gathering to recording a call goes in [`hold`], because one that people must decide about goes
@@ -13,6 +14,7 @@
 
 mod depart;
 mod hold;
+mod lend;
 mod look;
 mod outcome;
 mod pause;
@@ -42,9 +44,18 @@ pub(crate) async fn run(line: &Line, client: &mut Connection, received: Received
     let carried = carry(line, client, received).await;
     line.meter.in_flight.decrement(1);
     match carried {
-        Ok(answered) => reply(answered, &method).await,
+        Ok(Carried::Answered(answered)) => reply(answered, &method).await,
+        Ok(Carried::Lent(reply)) => reply.for_method(&method),
         Err(stopped) => rescue::answer(&stopped.refusal, stopped.shape, &stopped.reference),
     }
+}
+
+/// What became of a request that was not stopped.
+enum Carried {
+    /// AWS answered.
+    Answered(Answered),
+    /// Cordon answered, with credentials of its own.
+    Lent(Reply),
 }
 
 /// The line itself.
@@ -52,7 +63,7 @@ async fn carry(
     line: &Line,
     client: &mut Connection,
     mut received: Received,
-) -> Result<Answered, Stopped> {
+) -> Result<Carried, Stopped> {
     let began = Instant::now();
     let snapshot = line.live.snapshot();
     let now = line.clock.now();
@@ -87,8 +98,16 @@ async fn carry(
         decided,
     } = passage.pass(identified, snapshot).await?;
     let departure = depart::Departure::of(line, &permit, shape, decided);
+    if permit.loan().is_some() {
+        let lent = Box::pin(lend::lend(line, &permit, &departure)).await;
+        return lend::close(line, recorded, &departure, lent)
+            .await
+            .map(Carried::Lent);
+    }
     let outcome = depart::depart(line, client, permit, &recorded, &departure).await;
-    depart::close(line, recorded, departure, outcome).await
+    depart::close(line, recorded, departure, outcome)
+        .await
+        .map(Carried::Answered)
 }
 
 /// What the agent gets of an answer.

@@ -46,7 +46,7 @@ pub(crate) enum Need {
 pub(crate) enum Fallen {
     #[error("the session was stopped while its call was under way")]
     Stopped,
-    #[error("the task ended while its call was under way")]
+    #[error("the task, or the session of a role, ended while its call was under way")]
     Expired,
     #[error("the session was paused while its change was under way")]
     Paused,
@@ -91,7 +91,7 @@ impl Standing {
     fn left(&self, need: Need) -> Result<Duration, Fallen> {
         let now = self.live.snapshot();
         let session = self.session(&now).ok_or(Fallen::Stopped)?;
-        let left = session.task.expires_at().duration_since(self.clock.now());
+        let left = session.ends().duration_since(self.clock.now());
         if left.is_negative() || left.is_zero() {
             return Err(Fallen::Expired);
         }

@@ -5,7 +5,7 @@
 use cordon_aws::arn::AccountId;
 use cordon_aws::sigv4::{AccessKeyId, SecretKey};
 use cordon_core::names::{SessionId, TaskId};
-use cordon_core::session::SessionState;
+use cordon_core::session::{SessionState, Terms};
 use jiff::Timestamp;
 
 /// One agent's run on a task.
@@ -27,6 +27,8 @@ pub struct StoredSession {
     pub started: Timestamp,
     /// Whether its calls are taken.
     pub state: SessionState,
+    /// Where another session of the task began it: on which terms.
+    pub child: Option<Terms>,
 }
 
 /// `live`, `paused`, `stopped`.

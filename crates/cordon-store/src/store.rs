@@ -63,11 +63,13 @@ pub trait Store: Debug + Send + Sync {
     /// [`StoreError::Unknown`] if there is no such task.
     fn extend_task<'a>(&'a self, id: &'a TaskId, expires: Timestamp) -> Answer<'a, ()>;
 
-    /// Keeps a new session.
+    /// Keeps a new session. A child is kept only where its parent is a session of the same task,
+    /// and neither that nor the task is stopped; children of the task that have ended by the time
+    /// that it starts are stopped with it.
     ///
     /// # Errors
     /// [`StoreError::Exists`] if its id or its key id is taken, [`StoreError::Unknown`] if there
-    /// is no such task.
+    /// is no such task, or no such parent.
     fn put_session(&self, session: StoredSession) -> Answer<'_, ()>;
 
     /// One session, whatever its state.
@@ -76,7 +78,8 @@ pub trait Store: Debug + Send + Sync {
     /// The sessions that are not stopped, oldest first.
     fn live_sessions(&self) -> Answer<'_, Vec<StoredSession>>;
 
-    /// Changes whether the calls of a session are taken.
+    /// Changes whether the calls of a session are taken. Stopping one stops all that descend from
+    /// it, in one step.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such session.

@@ -10,17 +10,18 @@
 use crate::bundle::Bundle;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::launch::{begun, recompile};
+use crate::launch::{begun, descended, recompile};
 use crate::people;
 use crate::wiring::store_failed;
 use cordon_broker::Broker;
 use cordon_core::names::{SessionId, TaskId};
 use cordon_core::people::People;
 use cordon_core::policy::Policies;
-use cordon_core::session::{Session, SessionState, Sessions};
+use cordon_core::session::{Session, SessionState, Sessions, Terms};
 use cordon_core::task::Task;
 use cordon_proxy::{Live, Snapshot};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
+use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -207,8 +208,13 @@ async fn sessions(
         .filter(|task| tasks.get(task.id()).is_some_and(|now| unchanged(task, now)))
         .map(|task| (task.id().clone(), Some(Arc::clone(task))))
         .collect();
-    let mut live = Vec::new();
+    let mut live: Vec<Arc<Session>> = Vec::new();
+    let mut children = Vec::new();
     for session in store.live_sessions().await.map_err(store_failed)? {
+        if let Some(terms) = session.child.clone() {
+            children.push((session, terms));
+            continue;
+        }
         let Some(stored) = tasks
             .get(&session.task)
             .filter(|task| task.state != TaskState::Stopped)
@@ -231,7 +237,51 @@ async fn sessions(
         };
         live.push(session);
     }
+    let now = Timestamp::now();
+    children.retain(|(_, terms)| terms.ends > now);
+    descend(&mut live, children, &known);
     Ok(Sessions::new(live))
+}
+
+/// Adds to `live` the sessions that descend from those in it, generation by generation. What its
+/// parent does not have any more no child has, so one whose parent is not served is not either.
+fn descend(
+    live: &mut Vec<Arc<Session>>,
+    mut children: Vec<(StoredSession, Terms)>,
+    known: &HashMap<&SessionId, &Arc<Session>>,
+) {
+    let mut begins = 0;
+    while begins < live.len() {
+        let ends = live.len();
+        for place in begins..ends {
+            let Some(parent) = live.get(place).map(Arc::clone) else {
+                continue;
+            };
+            for (stored, terms) in children.extract_if(.., |(_, terms)| terms.parent == parent.id) {
+                let state = stored.state.max(parent.state);
+                let unchanged = known
+                    .get(&stored.id)
+                    .filter(|known| known.state == state && Arc::ptr_eq(&known.task, &parent.task));
+                match unchanged {
+                    Some(unchanged) => live.push(Arc::clone(unchanged)),
+                    None => live.extend(child(stored, terms, &parent)),
+                }
+            }
+        }
+        begins = ends;
+    }
+}
+
+/// A child that no longer is one of its parent is not served; its calls are refused.
+fn child(stored: StoredSession, terms: Terms, parent: &Session) -> Option<Arc<Session>> {
+    let id = stored.id.clone();
+    match descended(stored, terms, parent) {
+        Ok(child) => Some(Arc::new(child)),
+        Err(error) => {
+            tracing::error!(session = %id, %error, "a session of a role is not served");
+            None
+        }
+    }
 }
 
 /// The tasks that had a session before and have none now: stopped, or no longer what was launched.
@@ -285,6 +335,7 @@ mod tests {
     use super::*;
     use crate::launch::{LaunchOptions, launch};
     use cordon_broker::BrokerConfig;
+    use cordon_core::session::{AssumedRole, Placeholder, PlaceholderKind};
     use cordon_core::task::Mode;
     use cordon_store::{SqliteOptions, open_sqlite};
 
@@ -352,6 +403,109 @@ mod tests {
         assert!(stage.refreshed().await.is_none());
     }
 
+    impl Stage {
+        /// Keeps a session that `parent` began as a role of the task's account.
+        async fn begin(&self, seed: u8, parent: &SessionId, ends: Timestamp) -> SessionId {
+            let random = [seed; Placeholder::RANDOM];
+            let keys = Placeholder::of(PlaceholderKind::Lent, &random);
+            let child = StoredSession {
+                id: keys.session.clone(),
+                task: self.task.clone(),
+                key_id: keys.key_id,
+                secret: keys.secret,
+                agent: "tester".into(),
+                account: "111122223333".parse().unwrap(),
+                started: Timestamp::now(),
+                state: SessionState::Live,
+                child: Some(Terms {
+                    parent: parent.clone(),
+                    ends,
+                    role: Some(AssumedRole {
+                        arn: "arn:aws:iam::111122223333:role/deploy".parse().unwrap(),
+                        external_id: None,
+                    }),
+                    policy: None,
+                }),
+            };
+            self.current.store.put_session(child).await.unwrap();
+            keys.session
+        }
+
+        /// The states of these sessions, of those that are served.
+        fn states(&self, ids: &[&SessionId]) -> Vec<Option<SessionState>> {
+            let sessions = &self.current.live.snapshot().sessions;
+            let state = |id: &&SessionId| {
+                let mut found = sessions.iter().filter(|session| session.id == **id);
+                found.next().map(|session| session.state)
+            };
+            ids.iter().map(state).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn children_are_served_as_their_parents_are_and_after_a_restart() {
+        use SessionState::{Live, Paused, Stopped};
+        let stage = stage().await;
+        let later = Timestamp::now() + jiff::SignedDuration::from_mins(30);
+        let child = stage.begin(1, &stage.session, later).await;
+        let grandchild = stage.begin(2, &child, later).await;
+        let ended = stage.begin(3, &stage.session, Timestamp::now()).await;
+        let launched = stage.session.clone();
+        let all = [&launched, &child, &grandchild, &ended];
+        let before = stage.refreshed().await.unwrap();
+        assert_eq!(
+            stage.states(&all),
+            [Some(Live), Some(Live), Some(Live), None]
+        );
+
+        let store = Arc::clone(&stage.current.store);
+        let broker = Arc::clone(&stage.current.broker);
+        let again = Current::read(store, stage.current.policies(), Arc::default(), broker).await;
+        let again = Stage {
+            current: again.unwrap(),
+            ..stage
+        };
+        assert_eq!(
+            again.states(&all),
+            [Some(Live), Some(Live), Some(Live), None]
+        );
+        let sessions = Arc::clone(&again.current.live.snapshot().sessions);
+        let restored = sessions
+            .iter()
+            .find(|session| session.id == grandchild)
+            .unwrap();
+        let descent = restored.descent.as_ref().unwrap();
+        assert_eq!(descent.roles().len(), 2);
+        assert!(restored.ends() <= later && restored.ends() <= before.ends());
+
+        let store = &again.current.store;
+        store
+            .set_task_state(&again.task, TaskState::Paused)
+            .await
+            .unwrap();
+        again.current.refresh().await.unwrap();
+        assert_eq!(
+            again.states(&all),
+            [Some(Paused), Some(Paused), Some(Paused), None]
+        );
+        store
+            .set_task_state(&again.task, TaskState::Active)
+            .await
+            .unwrap();
+        store.set_session_state(&child, Paused).await.unwrap();
+        again.current.refresh().await.unwrap();
+        assert_eq!(
+            again.states(&all),
+            [Some(Live), Some(Paused), Some(Paused), None]
+        );
+        store
+            .set_session_state(&again.session, Stopped)
+            .await
+            .unwrap();
+        again.current.refresh().await.unwrap();
+        assert_eq!(again.states(&all), [None; 4]);
+    }
+
     #[tokio::test]
     async fn a_task_has_ended_when_its_last_session_is_gone() {
         let stage = stage().await;
@@ -363,8 +517,9 @@ mod tests {
             secret: cordon_aws::sigv4::SecretKey::new("placeholder".to_owned()),
             agent: "tester".into(),
             account: "111122223333".parse().unwrap(),
-            started: jiff::Timestamp::UNIX_EPOCH,
+            started: Timestamp::UNIX_EPOCH,
             state: SessionState::Live,
+            child: None,
         };
         let task = Arc::clone(&stage.session().unwrap().task);
         other.state = SessionState::Paused;

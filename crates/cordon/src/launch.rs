@@ -4,10 +4,12 @@
 use crate::failure::{Failure, USAGE};
 use crate::wiring::store_failed;
 use clap::Args;
-use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
-use cordon_core::names::{SessionId, Sponsor, TaskId};
+use cordon_aws::sigv4::SigningKeys;
+use cordon_core::names::{Sponsor, TaskId};
 use cordon_core::policy::Policies;
-use cordon_core::session::{PLACEHOLDER, Session, SessionState};
+use cordon_core::session::{
+    DescentError, Placeholder, PlaceholderKind, Session, SessionState, Terms,
+};
 use cordon_core::task::{Launch, Mode, Task};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
 use jiff::Timestamp;
@@ -72,7 +74,25 @@ pub(crate) fn begun(stored: StoredSession, task: Arc<Task>) -> Session {
         account: stored.account,
         started: stored.started,
         state: stored.state,
+        descent: None,
     }
+}
+
+/// A stored session that another one began, at work on the terms that it was begun on.
+///
+/// # Errors
+/// [`DescentError`] where it is no child of `parent`.
+pub(crate) fn descended(
+    stored: StoredSession,
+    terms: Terms,
+    parent: &Session,
+) -> Result<Session, DescentError> {
+    let placeholder = Placeholder {
+        session: stored.id,
+        key_id: stored.key_id,
+        secret: stored.secret,
+    };
+    Session::child(parent, placeholder, terms, stored.started, stored.state)
 }
 
 /// Freezes a new task from its file.
@@ -284,16 +304,24 @@ fn session(task: &Task, options: &LaunchOptions) -> Result<StoredSession, Failur
                 .code(USAGE));
         }
     };
+    let mut random = [0; Placeholder::RANDOM];
+    getrandom::fill(&mut random).map_err(no_randomness)?;
+    let placeholder = Placeholder::of(PlaceholderKind::Launched, &random);
     Ok(StoredSession {
-        id: name_for::<SessionId>("S-", 10)?,
+        id: placeholder.session,
         task: task.id().clone(),
-        key_id: name_for::<AccessKeyId>(PLACEHOLDER, 12)?,
-        secret: SecretKey::new(random(40)?),
+        key_id: placeholder.key_id,
+        secret: placeholder.secret,
         agent: agent.into(),
         account,
         started: now(),
         state: SessionState::Live,
+        child: None,
     })
+}
+
+fn no_randomness(error: getrandom::Error) -> Failure {
+    Failure::new(format!("the system gave no randomness: {error}"))
 }
 
 /// A fresh name: `prefix` and `length` random letters and digits.
@@ -307,8 +335,7 @@ fn name_for<T: std::str::FromStr>(prefix: &str, length: usize) -> Result<T, Fail
 /// Random characters of [`READABLE`], five bits each.
 fn random(length: usize) -> Result<String, Failure> {
     let mut bytes = vec![0; length];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::new(format!("the system gave no randomness: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(no_randomness)?;
     let letter = |byte: &u8| {
         READABLE
             .get(usize::from(byte % 32))

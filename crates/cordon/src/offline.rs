@@ -42,6 +42,7 @@ pub(crate) fn session(
         keys: SigningKeys::new(secret),
         account,
         state: SessionState::Live,
+        descent: None,
     })
 }
 

@@ -69,6 +69,14 @@ impl SecretKey {
         &self.0
     }
 
+    /// Another secret that whoever has this one can make again, and from which this one cannot be
+    /// had: a session token that need not be kept beside its key.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> Self {
+        let keyed = keyed(self.expose().as_bytes()).chain_update(purpose);
+        Self::new(hex::encode(keyed.finalize().into_bytes()))
+    }
+
     /// Whether both are the same secret; takes the same time whatever the first difference is.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {

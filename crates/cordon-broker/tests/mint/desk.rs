@@ -54,6 +54,10 @@ on = [
   "arn:aws:dynamodb:eu-central-1:111122223333:table/returns",
 ]
 
+[[allow]]
+do = ["sts:AssumeRole"]
+on = ["arn:aws:iam::111122223333:role/deploy", "arn:aws:iam::111122223333:role/next"]
+
 [budget]
 mutations = 50
 creates   = 50
@@ -113,6 +117,7 @@ impl Desk {
             account: ACCOUNT.parse().unwrap(),
             started: now,
             state: SessionState::Live,
+            descent: None,
         })
     }
 
@@ -124,13 +129,24 @@ impl Desk {
         table: &str,
         now: Timestamp,
     ) -> Permit {
+        let request = signed(&credentials(session), operation, table, now);
+        self.decided(&[Arc::clone(session)], request, now)
+    }
+
+    /// The permit for a request, which must be allowed, of one of `sessions`.
+    pub(crate) fn decided(
+        &self,
+        sessions: &[Arc<Session>],
+        request: Request,
+        now: Timestamp,
+    ) -> Permit {
         let received = Received {
-            request: signed(session, operation, table, now),
+            request,
             reference: "REF1".parse().unwrap(),
             ingress: Ingress::Endpoint,
             arrived: now,
         };
-        let sessions = Sessions::new([Arc::clone(session)]);
+        let sessions = Sessions::new(sessions.iter().map(Arc::clone));
         let authenticated =
             authenticate(received, &sessions, now).unwrap_or_else(|(_, error)| panic!("{error:?}"));
         let identified = identify(authenticated, Catalog::embedded())
@@ -154,20 +170,30 @@ impl Desk {
             &circumstances,
         ) {
             Decision::Allow(permit) => permit,
-            other => panic!("{operation} on {table}: {:?}", other.verdict()),
+            other => panic!("{:?}", other.verdict()),
         }
     }
 }
 
-/// A request as an SDK signs it with the session's placeholder key.
-fn signed(session: &Session, operation: &str, table: &str, now: Timestamp) -> Request {
+/// The credentials of a session's agent.
+pub(crate) fn credentials(session: &Session) -> SigningCredentials {
+    let secret = session.keys.secret().clone();
+    SigningCredentials::new(session.key_id.clone(), secret, session.token().cloned())
+}
+
+/// A call of DynamoDB as an SDK signs it with placeholder keys.
+pub(crate) fn signed(
+    credentials: &SigningCredentials,
+    operation: &str,
+    table: &str,
+    now: Timestamp,
+) -> Request {
     let body = match operation {
         "PutItem" => format!(r#"{{"TableName":"{table}","Item":{{"id":{{"S":"1"}}}}}}"#),
         "UpdateItem" => format!(r#"{{"TableName":"{table}","Key":{{"id":{{"S":"1"}}}}}}"#),
         "ListTables" => "{}".to_owned(),
         _ => format!(r#"{{"TableName":"{table}"}}"#),
     };
-    let body = Bytes::from(body);
     let target = HeaderValue::from_str(&format!("DynamoDB_20120810.{operation}"));
     let headers = HeaderMap::from_iter([
         (
@@ -179,6 +205,18 @@ fn signed(session: &Session, operation: &str, table: &str, now: Timestamp) -> Re
             target.unwrap(),
         ),
     ]);
+    request(credentials, "dynamodb", headers, body, now)
+}
+
+/// A request of the endpoint, signed with placeholder keys.
+pub(crate) fn request(
+    credentials: &SigningCredentials,
+    service: &str,
+    headers: HeaderMap,
+    body: String,
+    now: Timestamp,
+) -> Request {
+    let body = Bytes::from(body);
     let mut emission = Emission {
         method: Method::POST,
         path: "/".into(),
@@ -187,15 +225,13 @@ fn signed(session: &Session, operation: &str, table: &str, now: Timestamp) -> Re
         host: String::new(),
         body: EmittedBody::Whole(body.clone()),
     };
-    let secret = SecretKey::new(SECRET.to_owned());
     let target = SigningTarget {
         authority: "127.0.0.1:8800",
-        service: "dynamodb",
+        service,
         region: &REGION.parse().unwrap(),
         transport: Transport::Plain,
     };
-    let credentials = SigningCredentials::new(session.key_id.clone(), secret, None);
-    sign(&mut emission, &target, &credentials, None, now).unwrap();
+    sign(&mut emission, &target, credentials, None, now).unwrap();
     Request {
         method: emission.method,
         path: emission.path,

@@ -9,6 +9,7 @@
     reason = "a story stops at once, and reads the bundle from the disk"
 )]
 
+mod children;
 mod desk;
 mod faults;
 mod hostile;
@@ -141,6 +142,8 @@ fn estate() -> Estate {
     let partition = Partition::of_region(&region);
     let trust = Estate::trust_of_account(&partition, &account);
     let stranger = trust.replace(ACCOUNT, "999988887777");
+    let deploy = trust_of("cordon-agent", "1234");
+    let next = trust_of("deploy", "");
     let role = |name, trust| RoleSeed {
         name,
         trust,
@@ -157,7 +160,23 @@ fn estate() -> Estate {
         .and_then(|estate| estate.with_role(&role("cordon-agent", &trust)))
         .and_then(|estate| estate.with_role(&role("cordon-other", &trust)))
         .and_then(|estate| estate.with_role(&role("cordon-stranger", &stranger)))
+        .and_then(|estate| estate.with_role(&role("deploy", &deploy)))
+        .and_then(|estate| estate.with_role(&role("next", &next)))
         .unwrap()
+}
+
+/// A trust policy for one role and sts:AssumeRole alone, as those of CDK are; with an external id,
+/// if one is given.
+fn trust_of(role: &str, external_id: &str) -> String {
+    let condition = match external_id {
+        "" => String::new(),
+        id => format!(r#","Condition":{{"StringEquals":{{"sts:ExternalId":"{id}"}}}}"#),
+    };
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",
+        "Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:role/{role}"}},
+        "Action":"sts:AssumeRole"{condition}}}]}}"#
+    )
 }
 
 /// A parameter of a form, as it was before its encoding.

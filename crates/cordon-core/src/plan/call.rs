@@ -144,5 +144,7 @@ fn why(reason: DenyReason) -> &'static str {
         DenyReason::Evaluation => "it could not be evaluated",
         DenyReason::Paused => "the task is paused",
         DenyReason::UnknownAction => "no reference names its IAM action",
+        DenyReason::Narrowed => "the session policy that was asked for leaves it out",
+        DenyReason::NotLent => "such credentials are not lent",
     }
 }

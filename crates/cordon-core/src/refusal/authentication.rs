@@ -30,6 +30,8 @@ enum Kind {
     UnknownKey,
     /// The session token is not one of ours.
     Token,
+    /// The session of a role has ended.
+    Ended,
     /// It was signed for another time.
     Clock,
     /// It was signed over something else, or with another secret.
@@ -50,9 +52,15 @@ impl Fault {
             ),
             AuthenticateError::Token => (
                 Kind::Token,
-                "The request carries a session token of other credentials.",
+                "The session token is not that of the access key.",
                 "Use the access key that Cordon gave to this session, and leave \
-                 AWS_SESSION_TOKEN empty.",
+                 AWS_SESSION_TOKEN empty; or, for a role that was assumed through Cordon, all \
+                 three parts of its credentials.",
+            ),
+            AuthenticateError::Ended => (
+                Kind::Ended,
+                "The access key belongs to no live session: that of the assumed role has ended.",
+                "Assume the role again with the access key that Cordon gave to this session.",
             ),
             AuthenticateError::Signature(VerifyError::UnknownKey) => (
                 Kind::UnknownKey,
@@ -108,6 +116,7 @@ impl Kind {
             Self::Incomplete => ("AuthorizationHeaderMalformed", 400),
             Self::UnknownKey => ("InvalidAccessKeyId", 403),
             Self::Token => ("InvalidToken", 400),
+            Self::Ended => ("ExpiredToken", 400),
             Self::Clock => ("RequestTimeTooSkewed", 403),
             Self::Mismatch => ("SignatureDoesNotMatch", 403),
         }
@@ -118,13 +127,14 @@ impl Kind {
             Self::Missing => ("MissingAuthenticationToken", 403),
             Self::Incomplete => ("IncompleteSignature", 400),
             Self::UnknownKey | Self::Token => ("InvalidClientTokenId", 403),
+            Self::Ended => ("ExpiredToken", 403),
             Self::Clock | Self::Mismatch => ("SignatureDoesNotMatch", 403),
         }
     }
 
     fn of_ec2(self) -> (&'static str, u16) {
         match self {
-            Self::Clock => ("RequestExpired", 400),
+            Self::Clock | Self::Ended => ("RequestExpired", 400),
             Self::Missing | Self::Incomplete | Self::UnknownKey | Self::Token | Self::Mismatch => {
                 ("AuthFailure", 401)
             }
@@ -136,6 +146,7 @@ impl Kind {
             Self::Missing => "MissingAuthenticationTokenException",
             Self::Incomplete => "IncompleteSignatureException",
             Self::UnknownKey | Self::Token => "UnrecognizedClientException",
+            Self::Ended => "ExpiredTokenException",
             Self::Clock | Self::Mismatch => "InvalidSignatureException",
         }
     }

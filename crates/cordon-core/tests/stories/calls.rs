@@ -274,9 +274,15 @@ fn another_account_or_region_is_not_reached_by_an_arn() {
 #[test]
 fn credentials_are_not_handed_out() {
     let mut judge = demo();
-    let role = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=x\
-                &RoleArn=arn%3Aaws-cn%3Aiam%3A%3A111122223333%3Arole%2Fadmin";
-    for form in [role, "Action=GetSessionToken&Version=2011-06-15"] {
+    let forms = [
+        "Action=GetFederationToken&Version=2011-06-15&Name=somebody",
+        "Action=AssumeRoot&Version=2011-06-15&TargetPrincipal=111122223333\
+         &TaskPolicyArn.arn=arn%3Aaws-cn%3Aiam%3A%3Aaws%3Apolicy%2Froot-task%2FIAMAuditRootUserCredentials",
+        "Action=AssumeRoleWithSAML&Version=2011-06-15&SAMLAssertion=abcd\
+         &RoleArn=arn%3Aaws-cn%3Aiam%3A%3A111122223333%3Arole%2Fadmin\
+         &PrincipalArn=arn%3Aaws-cn%3Aiam%3A%3A111122223333%3Asaml-provider%2Fidp",
+    ];
+    for form in forms {
         check(
             &mut judge,
             query("sts", CN, form),

@@ -94,6 +94,7 @@ pub(crate) fn session_of(task: Task) -> Session {
         agent: "kiro".into(),
         started: now(),
         state: SessionState::Live,
+        descent: None,
     }
 }
 
@@ -194,6 +195,11 @@ impl Sent {
 
     /// The request, signed with a key.
     pub(crate) fn signed_by(self, key_id: &str, secret: &str) -> Received {
+        self.signed_with(&credentials(key_id, secret))
+    }
+
+    /// The request, signed with credentials that may have a session token.
+    pub(crate) fn signed_with(self, credentials: &SigningCredentials) -> Received {
         let headers = self.headers.iter().map(|(name, value)| {
             let value = HeaderValue::from_str(value).unwrap();
             (HeaderName::from_static(name), value)
@@ -212,8 +218,7 @@ impl Sent {
             region: &self.region.parse().unwrap(),
             transport: Transport::Tls,
         };
-        let credentials = credentials(key_id, secret);
-        cordon_aws::sigv4::sign(&mut emission, &target, &credentials, None, now()).unwrap();
+        cordon_aws::sigv4::sign(&mut emission, &target, credentials, None, now()).unwrap();
         self.with_headers(emission.headers)
     }
 

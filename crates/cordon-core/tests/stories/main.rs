@@ -16,5 +16,6 @@ mod calls;
 mod golden;
 mod harness;
 mod line;
+mod loans;
 mod looks;
 mod scenarios;

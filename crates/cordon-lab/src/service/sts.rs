@@ -103,15 +103,20 @@ impl<'a> AssumeRole<'a> {
         })
     }
 
-    /// The actions that caller and role must both allow.
-    fn actions(&self) -> Vec<&'static str> {
+    /// The actions that caller and role must both allow. A source identity goes along a chain of
+    /// roles, and each of them must allow that it does.
+    fn actions(&self, caller: &Principal) -> Vec<&'static str> {
         let mut actions = vec!["sts:AssumeRole"];
-        actions.extend(self.source_identity.map(|_| "sts:SetSourceIdentity"));
+        let inherited = caller
+            .session()
+            .and_then(|session| session.source_identity.as_deref());
+        let source_identity = self.source_identity.or(inherited);
+        actions.extend(source_identity.map(|_| "sts:SetSourceIdentity"));
         actions.extend((!self.tags.is_empty()).then_some("sts:TagSession"));
         actions
     }
 
-    fn accesses(&self) -> Vec<Access> {
+    fn accesses(&self, caller: &Principal) -> Vec<Access> {
         let access = |action: &'static str| {
             let mut access =
                 Access::new(action, self.role_arn).key("sts:RoleSessionName", self.session_name);
@@ -123,12 +128,12 @@ impl<'a> AssumeRole<'a> {
             }
             access
         };
-        self.actions().into_iter().map(access).collect()
+        self.actions(caller).into_iter().map(access).collect()
     }
 }
 
 fn assume_role_accesses(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
-    Ok(AssumeRole::read(call)?.accesses())
+    Ok(AssumeRole::read(call)?.accesses(call.caller))
 }
 
 fn assume_role(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
@@ -147,7 +152,7 @@ fn assume_role(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
             request.role_arn,
         )));
     }
-    for access in request.accesses() {
+    for access in request.accesses(call.caller) {
         check_trust(call, &role.trust, &access).map_err(|()| not_trusted(&access))?;
     }
     check_duration(call, &request, role.max_session_seconds)?;

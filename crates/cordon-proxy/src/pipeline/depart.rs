@@ -1,5 +1,6 @@
 //! The way out: mint, sign, forward, and what became of it.
 
+use super::lend::LendError;
 use super::outcome::{Head, Open, ToldBy};
 use super::stop::Stopped;
 use crate::forward::{Answered, Effect, ForwardError, Keeper, UploadFault};
@@ -25,16 +26,16 @@ use std::time::Instant;
 /// What is known of a call that leaves.
 #[derive(Debug)]
 pub(super) struct Departure {
-    reference: Reference,
+    pub(super) reference: Reference,
     shape: ErrorShape,
     effect: Effect,
     protocol: Protocol,
-    service: &'static str,
+    pub(super) service: &'static str,
     operation: &'static str,
     /// Reads what the call makes, where its answer names that.
     maker: Option<Maker>,
-    decided: Instant,
-    standing: Standing,
+    pub(super) decided: Instant,
+    pub(super) standing: Standing,
 }
 
 /// Why there is no answer.
@@ -46,6 +47,8 @@ pub(super) enum DepartError {
     Sign(#[source] SignError),
     #[error("the call was not answered")]
     Forward(#[source] ForwardError),
+    #[error("there are no virtual credentials for the call")]
+    Lend(#[source] LendError),
 }
 
 impl Departure {
@@ -144,7 +147,7 @@ pub(super) async fn close(
     }
 }
 
-fn unanswered(departure: &Departure, error: &DepartError) -> Stopped {
+pub(super) fn unanswered(departure: &Departure, error: &DepartError) -> Stopped {
     let Departure {
         reference,
         service,
@@ -168,6 +171,7 @@ impl DepartError {
         match self {
             Self::Mint(_) => "mint",
             Self::Sign(_) => "sign",
+            Self::Lend(error) => error.kind(),
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) => "unreachable",
                 ForwardError::Fallen(_) => "session-over",
@@ -185,19 +189,19 @@ impl DepartError {
     fn help(&self) -> Option<&'static str> {
         match self {
             Self::Mint(error) => Some(error.help()),
-            Self::Sign(_) | Self::Forward(_) => None,
+            Self::Lend(_) | Self::Sign(_) | Self::Forward(_) => None,
         }
     }
 
     /// Whether the call may have taken effect.
-    fn result(&self) -> CallResult {
+    pub(super) fn result(&self) -> CallResult {
         let why = match self.help() {
             Some(help) => format!("{}; {help}", chain(self)),
             None => chain(self).to_string(),
         };
         let why = why.into();
         match self {
-            Self::Mint(_) | Self::Sign(_) => CallResult::NotSent { why },
+            Self::Mint(_) | Self::Sign(_) | Self::Lend(_) => CallResult::NotSent { why },
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_)
                 | ForwardError::Fallen(_)
@@ -220,6 +224,7 @@ impl DepartError {
             }
             Self::Mint(error) => of_mint(error),
             Self::Sign(_) => Failure::NotWritten,
+            Self::Lend(error) => error.failure(),
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) | ForwardError::NotSent(_) => Failure::Unreachable,
                 ForwardError::Fallen(_) => Failure::SessionOver,
@@ -242,6 +247,7 @@ fn of_mint(error: &MintError) -> Failure {
         MintError::Stopped => Failure::SessionOver,
         MintError::IdentityExpired(_) => Failure::IdentityExpired,
         MintError::Unavailable(_) | MintError::Nonsense => Failure::StsUnavailable,
+        MintError::RoleNotTrusted { .. } => Failure::RoleNotTrusted,
         MintError::NoRole(_)
         | MintError::NotTrusted { .. }
         | MintError::IdentityUnknown { .. }
@@ -277,6 +283,10 @@ mod tests {
             MintError::TooLarge(text()),
             MintError::Stopped,
             MintError::NotTrusted {
+                role: text(),
+                message: text(),
+            },
+            MintError::RoleNotTrusted {
                 role: text(),
                 message: text(),
             },

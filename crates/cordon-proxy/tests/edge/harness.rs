@@ -302,6 +302,7 @@ fn session(policies: &Policies, task: &str) -> Session {
         account: ACCOUNT.parse().unwrap(),
         started: now,
         state: SessionState::Live,
+        descent: None,
     }
 }
 

@@ -294,6 +294,7 @@ fn session(state: SessionState, set: &Set) -> Arc<Session> {
         account: account(),
         started: Timestamp::now(),
         state,
+        descent: None,
     })
 }
 

@@ -3,8 +3,9 @@
 use super::hold;
 use super::job::Change;
 use crate::error::StoreError;
-use crate::session::state_word;
+use crate::session::{StoredSession, state_word};
 use crate::task::TaskState;
+use cordon_core::session::SessionState;
 use sqlx::SqliteConnection;
 use std::path::Path;
 
@@ -27,6 +28,10 @@ pub(super) async fn apply(
         Ok(done) if done.rows_affected() == 0 => return Ok(Err(unknown(what, id))),
         Ok(_) => {}
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            let (what, id) = match change {
+                Change::PutSession(session) => ("session", session.id.as_str()),
+                _ => (what, id),
+            };
             let id = id.to_owned();
             return Ok(Err(StoreError::Exists { what, id }));
         }
@@ -39,17 +44,39 @@ pub(super) async fn apply(
         }
         Err(error) => return Err(StoreError::of(path, error)),
     }
+    if let Some(follows) = what_follows(change) {
+        let done = follows.execute(&mut *connection).await;
+        done.map_err(|error| StoreError::of(path, error))?;
+    }
     if let Change::TaskState(task, TaskState::Stopped) = change {
-        sqlx::query("UPDATE session SET state = 'stopped' WHERE task = ?")
-            .bind(task.as_str())
-            .execute(&mut *connection)
-            .await
-            .map_err(|error| StoreError::of(path, error))?;
         hold::withdraw(connection, task)
             .await
             .map_err(|error| StoreError::of(path, error))?;
     }
     Ok(Ok(()))
+}
+
+/// The sessions that a change stops beside what it says.
+fn what_follows(change: &Change) -> Option<Statement<'_>> {
+    match change {
+        Change::TaskState(task, TaskState::Stopped) => Some(
+            sqlx::query("UPDATE session SET state = 'stopped' WHERE task = ?").bind(task.as_str()),
+        ),
+        Change::SessionState(id, SessionState::Stopped) => Some(
+            sqlx::query(
+                "WITH RECURSIVE below (id) AS (SELECT id FROM session WHERE parent = ? \
+                 UNION SELECT session.id FROM session JOIN below ON session.parent = below.id) \
+                 UPDATE session SET state = 'stopped' WHERE id IN (SELECT id FROM below)",
+            )
+            .bind(id.as_str()),
+        ),
+        Change::PutSession(session) if session.child.is_some() => Some(
+            sqlx::query("UPDATE session SET state = 'stopped' WHERE task = ? AND ends <= ?")
+                .bind(session.task.as_str())
+                .bind(session.started.as_microsecond()),
+        ),
+        _ => None,
+    }
 }
 
 fn subject(change: &Change) -> (&'static str, &str) {
@@ -58,10 +85,39 @@ fn subject(change: &Change) -> (&'static str, &str) {
         Change::TaskMode(id, _) | Change::TaskState(id, _) | Change::TaskExpires(id, _) => {
             ("task", id.as_str())
         }
-        Change::PutSession(session) => ("session", session.id.as_str()),
+        Change::PutSession(session) => match &session.child {
+            None => ("session", session.id.as_str()),
+            Some(terms) => ("parent session", terms.parent.as_str()),
+        },
         Change::SessionState(id, _) => ("session", id.as_str()),
         Change::Posture(_) => ("posture", ""),
     }
+}
+
+fn put_session(session: &StoredSession) -> Statement<'_> {
+    let child = session.child.as_ref();
+    let role = child.and_then(|terms| terms.role.as_ref());
+    sqlx::query(
+        "INSERT INTO session (id, task, key_id, secret, agent, account, started, state, \
+         parent, ends, role, external_id, policy) \
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+         WHERE ?9 IS NULL OR EXISTS (SELECT 1 FROM session JOIN task ON task.id = session.task \
+         WHERE session.id = ?9 AND task.id = ?2 \
+         AND session.state <> 'stopped' AND task.state <> 'stopped')",
+    )
+    .bind(session.id.as_str())
+    .bind(session.task.as_str())
+    .bind(session.key_id.as_str())
+    .bind(session.secret.expose())
+    .bind(&*session.agent)
+    .bind(session.account.as_str())
+    .bind(session.started.as_microsecond())
+    .bind(state_word(session.state))
+    .bind(child.map(|terms| terms.parent.as_str()))
+    .bind(child.map(|terms| terms.ends.as_microsecond()))
+    .bind(role.map(|role| role.arn.as_str()))
+    .bind(role.and_then(|role| role.external_id.as_deref()))
+    .bind(child.and_then(|terms| terms.policy.as_deref()))
 }
 
 type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
@@ -89,18 +145,7 @@ fn statement(change: &Change) -> Statement<'_> {
         Change::TaskExpires(id, expires) => sqlx::query("UPDATE task SET expires = ? WHERE id = ?")
             .bind(expires.as_microsecond())
             .bind(id.as_str()),
-        Change::PutSession(session) => sqlx::query(
-            "INSERT INTO session (id, task, key_id, secret, agent, account, started, state) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(session.id.as_str())
-        .bind(session.task.as_str())
-        .bind(session.key_id.as_str())
-        .bind(session.secret.expose())
-        .bind(&*session.agent)
-        .bind(session.account.as_str())
-        .bind(session.started.as_microsecond())
-        .bind(state_word(session.state)),
+        Change::PutSession(session) => put_session(session),
         Change::SessionState(id, state) => sqlx::query("UPDATE session SET state = ? WHERE id = ?")
             .bind(state_word(*state))
             .bind(id.as_str()),

@@ -13,6 +13,7 @@ use cordon_core::decide::Posture;
 use cordon_core::ledger::{Ledger, Used};
 use cordon_core::names::{Reference, SessionId, TaskId};
 use cordon_core::record::RecordedOutcome;
+use cordon_core::session::{AssumedRole, Terms};
 use cordon_core::task::Mode;
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection, SqlitePool};
@@ -83,7 +84,8 @@ pub(super) async fn sessions(
 ) -> Result<Vec<StoredSession>, StoreError> {
     let failed = |error| StoreError::of(&store.path, error);
     let mut query = QueryBuilder::<Database>::new(
-        "SELECT id, task, key_id, secret, agent, account, started, state FROM session WHERE ",
+        "SELECT id, task, key_id, secret, agent, account, started, state, \
+         parent, ends, role, external_id, policy FROM session WHERE ",
     );
     match id {
         Some(id) => query.push("id = ").push_bind(id.as_str()),
@@ -120,6 +122,7 @@ fn session(row: &sqlx::sqlite::SqliteRow) -> Result<Option<StoredSession>, sqlx:
         text("state")?,
     );
     let started = row.try_get("started")?;
+    let child = child(row)?;
     Ok((|| {
         Some(StoredSession {
             id: id.parse().ok()?,
@@ -130,7 +133,33 @@ fn session(row: &sqlx::sqlite::SqliteRow) -> Result<Option<StoredSession>, sqlx:
             account: account.parse().ok()?,
             started: microseconds(started)?,
             state: state_named(&state)?,
+            child: child?,
         })
+    })())
+}
+
+/// The terms of a child, nothing for a launched session; nothing at all where they cannot be read.
+fn child(row: &sqlx::sqlite::SqliteRow) -> Result<Option<Option<Terms>>, sqlx::Error> {
+    let text = |name: &str| row.try_get::<Option<String>, _>(name);
+    let Some(parent) = text("parent")? else {
+        return Ok(Some(None));
+    };
+    let ends = row.try_get::<Option<i64>, _>("ends")?;
+    let (role, external_id, policy) = (text("role")?, text("external_id")?, text("policy")?);
+    Ok((|| {
+        let role = match role {
+            None => None,
+            Some(arn) => Some(AssumedRole {
+                arn: arn.parse().ok()?,
+                external_id: external_id.map(Box::from),
+            }),
+        };
+        Some(Some(Terms {
+            parent: parent.parse().ok()?,
+            ends: microseconds(ends?)?,
+            role,
+            policy: policy.map(Box::from),
+        }))
     })())
 }
 
