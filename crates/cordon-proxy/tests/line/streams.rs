@@ -74,7 +74,7 @@ async fn an_upload_of_a_task_that_ends_is_cut() {
         ..Set::default()
     })
     .await;
-    check_upload_is_cut(&stage, |_| {}, "the task ended").await;
+    check_upload_is_cut(&stage, |_| {}, "the task, or the session of a role, ended").await;
 }
 
 /// A download of which the half has come down when its session ends.
@@ -122,7 +122,7 @@ async fn a_download_of_a_task_that_ends_is_cut() {
         ..Set::default()
     })
     .await;
-    check_download_is_cut(&stage, |_| {}, "the task ended").await;
+    check_download_is_cut(&stage, |_| {}, "the task, or the session of a role, ended").await;
 }
 
 #[tokio::test]
