@@ -9,36 +9,33 @@
     reason = "a benchmark reads the bundle from the disk, and stops at once"
 )]
 
+mod shared;
+
 use bytes::Bytes;
 use cordon_aws::catalog::Catalog;
 use cordon_aws::emit::{Emission, EmittedBody, HostStyle};
 use cordon_aws::endpoint::{Destination, OwnHosts};
 use cordon_aws::request::{Body, Request};
-use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningKeys, SigningTarget, Transport};
-use cordon_core::action::Actions;
+use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningTarget, Transport};
 use cordon_core::assess::{Assessed, Knowledge, assess};
 use cordon_core::authenticate::{Authenticated, Ingress, Received, authenticate};
 use cordon_core::decide::{Circumstances, Decision, Permit, Posture, decide};
 use cordon_core::identify::{Identified, identify};
 use cordon_core::ledger::Ledger;
-use cordon_core::policy::{BundleFile, Policies};
 use cordon_core::record::CallRecord;
-use cordon_core::session::{Session, SessionState, Sessions};
+use cordon_core::session::Sessions;
 use cordon_core::session_policy::SessionPolicy;
 use cordon_core::sign::{Minted, Outbound, Upstream, sign};
-use cordon_core::task::{Launch, Task, Written};
 use divan::Bencher;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use jiff::Timestamp;
+use shared::{KEY_ID, POLICIES, now, session};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 fn main() {
     divan::main();
 }
 
-const KEY_ID: &str = "AKIACORDONEXAMPLE001";
 const SECRET: &str = "a placeholder that signs nothing anywhere else";
 const TASK: &str = r#"
 schema = "cordon.task/v1"
@@ -61,43 +58,8 @@ mutations = 100
 creates = 100
 "#;
 
-static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| {
-        let path = entry.unwrap().path();
-        BundleFile {
-            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-            text: std::fs::read_to_string(path).unwrap(),
-        }
-    });
-    let files: Vec<_> = files.collect();
-    let actions = Arc::new(Actions::of(Catalog::embedded()));
-    Policies::load("policies", &files, actions).unwrap_or_else(|faults| panic!("{faults}"))
-});
-
-static SESSIONS: LazyLock<Sessions> = LazyLock::new(|| {
-    let launch = Launch {
-        id: "T-1042".parse().unwrap(),
-        sponsor: "mei".parse().unwrap(),
-        at: now(),
-        mode: None,
-        expires: None,
-    };
-    let task = Written::parse("task.toml", TASK)
-        .and_then(|written| Task::compile(&written, &POLICIES, launch))
-        .unwrap_or_else(|faults| panic!("{faults}"));
-    Sessions::new([Arc::new(Session {
-        id: "S-01K3".parse().unwrap(),
-        account: task.accounts()[0].clone(),
-        task: Arc::new(task),
-        key_id: KEY_ID.parse().unwrap(),
-        keys: SigningKeys::new(SecretKey::new(SECRET.to_owned())),
-        agent: "kiro".into(),
-        started: now(),
-        state: SessionState::Live,
-        descent: None,
-    })])
-});
+static SESSIONS: LazyLock<Sessions> =
+    LazyLock::new(|| Sessions::new([Arc::new(session(TASK, None, SECRET))]));
 
 static NOTHING_DONE: LazyLock<Ledger> = LazyLock::new(Ledger::default);
 
@@ -116,10 +78,6 @@ enum Kind {
 }
 
 const KINDS: [Kind; 2] = [Kind::Read, Kind::Change];
-
-fn now() -> Timestamp {
-    "2026-08-24T09:00:00Z".parse().unwrap()
-}
 
 fn credentials(key_id: &str, token: Option<String>) -> SigningCredentials {
     let secret = SecretKey::new(SECRET.to_owned());

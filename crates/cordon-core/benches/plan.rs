@@ -9,25 +9,22 @@
     reason = "a benchmark reads the bundle from the disk, and stops at once"
 )]
 
+mod shared;
+
 use bytes::Bytes;
 use cordon_aws::catalog::Catalog;
 use cordon_aws::endpoint::{Destination, OwnHosts};
 use cordon_aws::request::{Body, Request};
-use cordon_aws::sigv4::{SecretKey, SigningKeys};
-use cordon_core::action::Actions;
 use cordon_core::authenticate::{Ingress, Received};
 use cordon_core::judge::{Judge, Pace, Signatures};
 use cordon_core::plan::terraform::{Place, TerraformPlan};
 use cordon_core::plan::{Plan, PlannedCall};
-use cordon_core::policy::{BundleFile, Policies};
-use cordon_core::session::{Session, SessionState};
-use cordon_core::task::{Launch, Mode, Task};
+use cordon_core::task::Mode;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use jiff::Timestamp;
-use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use shared::{KEY_ID, POLICIES, now, session};
+use std::sync::Arc;
 
 fn main() {
     divan::main();
@@ -56,45 +53,8 @@ mutations = 10
 creates = 10
 "#;
 
-static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| {
-        let path = entry.unwrap().path();
-        BundleFile {
-            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-            text: std::fs::read_to_string(path).unwrap(),
-        }
-    });
-    let files: Vec<_> = files.collect();
-    let actions = Arc::new(Actions::of(Catalog::embedded()));
-    Policies::load("policies", &files, actions).unwrap_or_else(|faults| panic!("{faults}"))
-});
-
-fn now() -> Timestamp {
-    "2026-08-24T09:00:00Z".parse().unwrap()
-}
-
 fn judge() -> Judge<'static> {
-    let launch = Launch {
-        id: "T-1042".parse().unwrap(),
-        sponsor: "mei".parse().unwrap(),
-        at: now(),
-        mode: Some(Mode::Live),
-        expires: None,
-    };
-    let task = Task::read("task.toml", TASK, &POLICIES, launch);
-    let task = task.unwrap_or_else(|faults| panic!("{faults}"));
-    let session = Session {
-        id: "S-01K3".parse().unwrap(),
-        account: task.accounts().first().unwrap().clone(),
-        task: Arc::new(task),
-        key_id: "AKIACORDONEXAMPLE001".parse().unwrap(),
-        keys: SigningKeys::new(SecretKey::new("signs nothing".to_owned())),
-        agent: "kiro".into(),
-        started: now(),
-        state: SessionState::Live,
-        descent: None,
-    };
+    let session = session(TASK, Some(Mode::Live), "signs nothing");
     let catalog = Catalog::embedded();
     let mut judge = Judge::new(catalog, &POLICIES, Arc::new(session), Signatures::Assumed);
     judge.set_pace(Pace::Unknown);
@@ -105,7 +65,7 @@ fn judge() -> Judge<'static> {
 fn received(operation: &str) -> Received {
     let host = "dynamodb.eu-central-1.amazonaws.com";
     let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential=AKIACORDONEXAMPLE001/20260824/eu-central-1/dynamodb/aws4_request, \
+        "AWS4-HMAC-SHA256 Credential={KEY_ID}/20260824/eu-central-1/dynamodb/aws4_request, \
          SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={}",
         "0".repeat(64)
     );

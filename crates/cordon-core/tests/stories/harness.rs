@@ -7,14 +7,18 @@ use cordon_aws::endpoint::{Destination, OwnHosts};
 use cordon_aws::request::{Body, Request};
 use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningKeys, SigningTarget, Transport};
 use cordon_core::action::Actions;
-use cordon_core::authenticate::{Ingress, Received};
-use cordon_core::decide::Outcome;
+use cordon_core::assess::{Knowledge, assess};
+use cordon_core::authenticate::{Authenticated, Ingress, Received};
+use cordon_core::decide::{Circumstances, Decision, Outcome, Permit, Posture, decide};
+use cordon_core::identify::identify;
 use cordon_core::judge::{Judge, Judgement, Signatures};
+use cordon_core::ledger::Ledger;
 use cordon_core::policy::{BundleFile, Policies};
 use cordon_core::session::{Session, SessionState};
 use cordon_core::task::{Launch, Task, Written};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -253,4 +257,26 @@ pub(crate) fn told(judgement: &Judgement) -> (Outcome, String) {
     let first = verdict.policies.first().map(|policy| policy.id.to_string());
     let reason = verdict.reason.map(|reason| reason.as_str().to_owned());
     (verdict.outcome, first.or(reason).unwrap_or_default())
+}
+
+/// The permit of a call that the baseline lets go, with nothing done before, in ordinary times.
+pub(crate) fn permit(authenticated: Authenticated) -> Permit {
+    let identified = identify(authenticated, Catalog::embedded()).unwrap();
+    let knowledge = Knowledge {
+        environments: POLICIES.environments(),
+        policy_version: POLICIES.version(),
+        ledger: &Ledger::default(),
+        last_minute: 0,
+        unverified: BTreeSet::new(),
+        seen: None,
+    };
+    let circumstances = Circumstances {
+        approvals: BTreeSet::new(),
+        posture: Posture::Normal,
+        now: now(),
+    };
+    match decide(&POLICIES, assess(identified, &knowledge), &circumstances) {
+        Decision::Allow(permit) => permit,
+        other => panic!("{:#?}", other.verdict()),
+    }
 }

@@ -1,24 +1,17 @@
 //! The stages one after the other, with real signatures: what only the next stage can take, and
 //! what leaves in the end.
 
-use crate::harness::{
-    KEY_ID, POLICIES, SECRET, Sent, credentials, now, query, read, rest, session,
-};
+use crate::harness::{KEY_ID, SECRET, Sent, credentials, now, permit, query, read, rest, session};
 use bytes::Bytes;
-use cordon_aws::catalog::Catalog;
 use cordon_aws::emit::{EmittedBody, HostStyle};
 use cordon_aws::request::{Body, Request};
 use cordon_aws::sigv4::{Claim, DEFAULT_SKEW, SecretKey, SigningKeys, Transport, verify};
-use cordon_core::assess::{Knowledge, assess};
-use cordon_core::authenticate::{AuthenticateError, Authenticated, Received, authenticate};
-use cordon_core::decide::{Circumstances, Decision, Permit, Posture, decide};
-use cordon_core::identify::identify;
-use cordon_core::ledger::Ledger;
+use cordon_core::authenticate::{AuthenticateError, Received, authenticate};
+use cordon_core::decide::Permit;
 use cordon_core::session::{Session, SessionState, Sessions};
 use cordon_core::session_policy::{SessionName, SessionPolicy, SourceIdentity};
 use cordon_core::sign::{Minted, Upstream, sign};
 use http::Method;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const CN: &str = "cn-north-1";
@@ -42,27 +35,6 @@ fn list() -> Sent {
         CN,
         "Action=DescribeEnvironments&Version=2010-12-01",
     )
-}
-
-fn permit(authenticated: Authenticated) -> Permit {
-    let identified = identify(authenticated, Catalog::embedded()).unwrap();
-    let knowledge = Knowledge {
-        environments: POLICIES.environments(),
-        policy_version: POLICIES.version(),
-        ledger: &Ledger::default(),
-        last_minute: 0,
-        unverified: BTreeSet::new(),
-        seen: None,
-    };
-    let circumstances = Circumstances {
-        approvals: BTreeSet::new(),
-        posture: Posture::Normal,
-        now: now(),
-    };
-    match decide(&POLICIES, assess(identified, &knowledge), &circumstances) {
-        Decision::Allow(permit) => permit,
-        other => panic!("{:#?}", other.verdict()),
-    }
 }
 
 fn permitted(sent: Sent) -> Permit {

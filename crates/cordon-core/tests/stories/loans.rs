@@ -2,24 +2,19 @@
 //! what it came from.
 
 use crate::harness::{
-    KEY_ID, POLICIES, SECRET, Sent, ask, compile, judge, judge_with, now, query, session,
+    self, KEY_ID, POLICIES, SECRET, Sent, ask, compile, judge, judge_with, now, query, session,
 };
-use cordon_aws::catalog::Catalog;
 use cordon_aws::emit::HostStyle;
 use cordon_aws::sigv4::{SecretKey, SigningCredentials, Transport};
-use cordon_core::assess::{Knowledge, assess};
 use cordon_core::authenticate::authenticate;
-use cordon_core::decide::{Circumstances, Decision, Outcome, Permit, Posture, decide};
-use cordon_core::identify::identify;
+use cordon_core::decide::{Outcome, Permit};
 use cordon_core::judge::{Judge, Judgement};
-use cordon_core::ledger::Ledger;
 use cordon_core::session::{
     AssumedRole, DescentError, Placeholder, PlaceholderKind, Session, SessionState, Sessions, Terms,
 };
 use cordon_core::session_policy::SessionPolicy;
 use cordon_core::sign::{Minted, SignError, Upstream, sign};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const REGION: &str = "eu-west-1";
@@ -91,13 +86,13 @@ fn orders(operation: &str) -> Sent {
         "GetItem" => r#"{"TableName":"orders","Key":{"id":{"S":"1"}}}"#,
         _ => body,
     };
-    crate::harness::json("dynamodb", REGION, &target, body)
+    harness::json("dynamodb", REGION, &target, body)
 }
 
 /// Outcome, and the first policy or else the reason.
 fn check(judge: &mut Judge<'_>, sent: Sent, outcome: Outcome, by: &str) -> Judgement {
     let judgement = ask(judge, sent);
-    let (found, mut first) = crate::harness::told(&judgement);
+    let (found, mut first) = harness::told(&judgement);
     if let Some(reason) = judgement.verdict.reason
         && judgement.verdict.policies.is_empty()
     {
@@ -145,30 +140,13 @@ fn parent() -> Session {
 fn permit(sent: Sent) -> Permit {
     let sessions = Sessions::new([Arc::new(parent())]);
     let authenticated = authenticate(sent.signed(), &sessions, now()).unwrap();
-    let identified = identify(authenticated, Catalog::embedded()).unwrap();
-    let knowledge = Knowledge {
-        environments: POLICIES.environments(),
-        policy_version: POLICIES.version(),
-        ledger: &Ledger::default(),
-        last_minute: 0,
-        unverified: BTreeSet::new(),
-        seen: None,
-    };
-    let circumstances = Circumstances {
-        approvals: BTreeSet::new(),
-        posture: Posture::Normal,
-        now: now(),
-    };
-    match decide(&POLICIES, assess(identified, &knowledge), &circumstances) {
-        Decision::Allow(permit) => permit,
-        other => panic!("{:#?}", other.verdict()),
-    }
+    harness::permit(authenticated)
 }
 
 #[test]
 fn a_permitted_role_never_leaves_as_a_request() {
     let minted = Minted {
-        credentials: crate::harness::credentials("ASIAMINTEDFORONECALL", "minted secret"),
+        credentials: harness::credentials("ASIAMINTEDFORONECALL", "minted secret"),
         expires: now(),
     };
     let upstream = Upstream {
@@ -209,11 +187,11 @@ fn a_role_is_named_by_no_class_and_by_no_wildcard_over_actions() {
     for item in ["data", "sts:data", "sts:*", "sts:Assume*", "sts:create"] {
         let text = task("").replace("\"sts:AssumeRole\"", &format!("\"{item}\""));
         let written = cordon_core::task::Written::parse("task.toml", &text).unwrap();
-        let launch = crate::harness::launch();
+        let launch = harness::launch();
         let Ok(task) = cordon_core::task::Task::restore(&written, &POLICIES, launch) else {
             continue;
         };
-        let mut judge = judge(crate::harness::session_of(task));
+        let mut judge = judge(harness::session_of(task));
         check(
             &mut judge,
             assume(DEPLOY, &[]),
@@ -447,11 +425,11 @@ fn a_parent_of_the_same_name_on_another_task_is_no_parent() {
     let launched = parent();
     let child = child_of(&launched, 1, terms(&launched, Some(DEPLOY), None)).unwrap();
     let key = child.key_id.clone();
-    let mut launch = crate::harness::launch();
+    let mut launch = harness::launch();
     launch.id = "T-2".parse().unwrap();
     let written = cordon_core::task::Written::parse("task.toml", &task("")).unwrap();
     let other = cordon_core::task::Task::compile(&written, &POLICIES, launch).unwrap();
-    let other = crate::harness::session_of(other);
+    let other = harness::session_of(other);
     assert!(
         Sessions::new([other, child].map(Arc::new))
             .find(&key)
