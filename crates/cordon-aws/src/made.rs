@@ -36,12 +36,13 @@ struct Rule {
     arn: &'static str,
 }
 
-static RULES: LazyLock<BTreeMap<&'static str, Rule>> = LazyLock::new(|| {
+/// By service and operation.
+static RULES: LazyLock<BTreeMap<(&'static str, &'static str), Rule>> = LazyLock::new(|| {
     let rows = TABLE.lines().filter(|line| !line.starts_with('#')).skip(1);
     rows.filter_map(rule).collect()
 });
 
-fn rule(row: &'static str) -> Option<(&'static str, Rule)> {
+fn rule(row: &'static str) -> Option<((&'static str, &'static str), Rule)> {
     let mut columns = row.split('\t');
     let (operation, id, made_at, arn) = (
         columns.next()?,
@@ -61,7 +62,7 @@ fn rule(row: &'static str) -> Option<(&'static str, Rule)> {
         made_at,
         arn,
     };
-    Some((operation, rule))
+    Some((operation.split_once(':')?, rule))
 }
 
 /// Reads what one call made.
@@ -81,9 +82,9 @@ impl Maker {
     #[must_use]
     pub fn of(call: &Call, since: Timestamp) -> Option<Self> {
         let operation = call.operation();
-        let name = format!("{}:{}", operation.service().name(), operation.name());
+        let name = (operation.service().name(), operation.name());
         Some(Self {
-            rule: *RULES.get(&*name)?,
+            rule: *RULES.get(&name)?,
             protocol: call.protocol(),
             partition: call.partition().as_str().to_owned(),
             region: call.region().as_str().to_owned(),
@@ -158,7 +159,7 @@ mod tests {
 
     fn maker(operation: &str, protocol: Protocol) -> Maker {
         Maker {
-            rule: RULES[operation],
+            rule: RULES[&operation.split_once(':').unwrap()],
             protocol,
             partition: "aws".to_owned(),
             region: "eu-west-1".to_owned(),
@@ -595,7 +596,10 @@ mod tests {
         let mut names: Vec<&str> = REMOVALS.iter().map(|[create, ..]| *create).collect();
         names.extend(UNNAMED.map(|(create, _)| create));
         names.sort_unstable();
-        assert_eq!(names, RULES.keys().copied().collect::<Vec<_>>());
+        let rows = RULES
+            .keys()
+            .map(|(service, name)| format!("{service}:{name}"));
+        assert_eq!(names, rows.collect::<Vec<_>>());
         let catalog = Catalog::embedded();
         let account = "111122223333".parse().unwrap();
         let region: Region = "eu-west-1".parse().unwrap();
@@ -604,7 +608,7 @@ mod tests {
             let service = catalog.service(create.split(':').next().unwrap()).unwrap();
             let operation = service.operation(removal).unwrap();
             let form = match arn {
-                "" => RULES[create].arn,
+                "" => RULES[&create.split_once(':').unwrap()].arn,
                 arn => arn,
             };
             let expected = form

@@ -14,6 +14,7 @@
 //! ```
 
 use super::look;
+use super::pause::pause;
 use super::record::record;
 use super::stop::{Stopped, stop};
 use crate::gather::gather;
@@ -30,10 +31,10 @@ use cordon_core::decide::{Circumstances, Decision, Outcome, Permit, Refused, dec
 use cordon_core::digest::Content;
 use cordon_core::hold::{Closing, Hold, Reason, SILENCE, Standing};
 use cordon_core::identify::Identified;
-use cordon_core::names::{ApproverGroup, HoldId, TaskId};
+use cordon_core::names::{ApproverGroup, HoldId};
 use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
 use cordon_core::refusal::{HeldAnswer, Refusal};
-use cordon_store::{HoldBounds, Recorded, StoreError, TaskState};
+use cordon_store::{HoldBounds, Recorded, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,8 +50,6 @@ pub(super) struct Passage<'p> {
     client: &'p mut Connection,
     signature: &'p Signature,
     shape: ErrorShape,
-    /// Holds in which this request was counted.
-    counted: BTreeSet<HoldId>,
     began: Instant,
     /// Until when its client waits.
     until: Deadline,
@@ -115,9 +114,8 @@ impl<'p> Passage<'p> {
             client,
             signature,
             shape,
-            counted: BTreeSet::new(),
             began,
-            until: Deadline::now() + line.bounds.deadlines.park,
+            until: Deadline::from_std(began) + line.bounds.deadlines.park,
         }
     }
 }
@@ -181,7 +179,8 @@ impl Passage<'_> {
         under: &Circumstances,
         told: Option<Told>,
     ) -> Result<Held, Stopped> {
-        let (refused, hold, missing) = match self.next(refused, snapshot, under).await {
+        let waited = told.as_ref().map(|told| &told.hold);
+        let (refused, hold, missing) = match self.next(refused, waited, snapshot, under).await {
             Next::Decided(decision, approval) => {
                 return Ok(Held::Decided(Box::new(decision), approval));
             }
@@ -207,7 +206,14 @@ impl Passage<'_> {
     }
 
     /// Finds how the hold of a held call stands, and opens one where there is none that serves.
-    async fn next(&self, refused: Refused, now: &Snapshot, under: &Circumstances) -> Next {
+    /// `waited` is the one that this request waited under before, and so was counted in.
+    async fn next(
+        &self,
+        refused: Refused,
+        waited: Option<&HoldId>,
+        now: &Snapshot,
+        under: &Circumstances,
+    ) -> Next {
         if refused.assessed().content() == Content::Open {
             return Next::Refused(refused, No::Open);
         }
@@ -219,14 +225,15 @@ impl Passage<'_> {
             let follows = match found {
                 None => None,
                 Some(hold) => match stands(hold, &refused, now, under.now) {
-                    Stands::Waits(hold, missing) => {
-                        if let Err(error) = self.join(&hold, &refused).await {
-                            match error {
-                                StoreError::Outdated { .. } => continue,
-                                error => return Next::Refused(refused, No::Failed(error)),
-                            }
-                        }
+                    Stands::Waits(hold, missing) if waited == Some(&hold.id) => {
                         return Next::Waits(refused, hold, missing);
+                    }
+                    Stands::Waits(hold, missing) => {
+                        match self.line.store.join_hold(&hold.id).await {
+                            Ok(()) => return Next::Waits(refused, hold, missing),
+                            Err(StoreError::Outdated { .. }) => continue,
+                            Err(error) => return Next::Refused(refused, No::Failed(error)),
+                        }
                     }
                     Stands::Approved(hold, groups) => {
                         return approved(refused, *hold, groups, now, under);
@@ -273,22 +280,13 @@ impl Passage<'_> {
         self.line.store.latest_hold(task, &digest).await
     }
 
-    /// Counts this request, unless it is the one that waits already.
-    async fn join(&self, hold: &Hold, refused: &Refused) -> Result<(), StoreError> {
-        if self.counted.contains(&hold.id) || hold.reference == *refused.assessed().reference() {
-            return Ok(());
-        }
-        self.line.store.join_hold(&hold.id).await
-    }
-
     /// Records that the call waits; gives what its agent is told in the end.
     async fn tell(
-        &mut self,
+        &self,
         refused: &Refused,
         hold: &Hold,
         missing: &BTreeSet<ApproverGroup>,
     ) -> Told {
-        self.counted.insert(hold.id.clone());
         let answer = HeldAnswer::Waiting { hold, missing };
         Told {
             hold: hold.id.clone(),
@@ -306,7 +304,10 @@ impl Passage<'_> {
             No::Failed(_) => (HeldAnswer::Failed, None),
         };
         match &no {
-            No::Full => self.pause(task).await,
+            No::Full => {
+                let why = "more of its calls wait than people can look at";
+                pause(self.line, task, why).await;
+            }
             No::Failed(error) => tracing::error!(
                 reference = %refused.assessed().reference(),
                 error = %chain(error),
@@ -336,29 +337,6 @@ impl Passage<'_> {
             record.outcome = RecordedOutcome::Decided(Outcome::Deny);
         }
         stop(self.line, record, refusal, reference, self.shape).await
-    }
-
-    /// A task whose agent asks people more than they can look at changes nothing any more.
-    async fn pause(&self, task: &TaskId) {
-        let store = &self.line.store;
-        let paused = match store.task(task).await {
-            Ok(Some(stored)) if stored.state == TaskState::Active => {
-                store.set_task_state(task, TaskState::Paused).await
-            }
-            Ok(_) => return,
-            Err(error) => Err(error),
-        };
-        match paused {
-            Ok(()) => tracing::warn!(
-                %task,
-                "the task is paused to reads: more of its calls wait than people can look at"
-            ),
-            Err(error) => tracing::error!(
-                %task,
-                error = %chain(&error),
-                "a task that was to be paused could not be"
-            ),
-        }
     }
 
     /// Waits until something was said of the hold; false where the client is to be answered as

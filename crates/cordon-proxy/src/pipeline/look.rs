@@ -51,15 +51,15 @@ pub(super) async fn look(
     snapshot: &Snapshot,
     gathered: &mut Gathered,
 ) {
+    let Some(look) = Look::of(identified.call()) else {
+        return;
+    };
     // What the task speaks of nowhere is refused, whatever would be seen.
     let task = &identified.session().task;
     let mut accesses = identified.call().accesses().iter();
     if !accesses.all(|access| task.speaks_of(&access.action)) {
         return;
     }
-    let Some(look) = Look::of(identified.call()) else {
-        return;
-    };
     match see(line, client, identified, snapshot, gathered, look).await {
         Ok(seen) => gathered.seen = Some(seen),
         Err(error) => {

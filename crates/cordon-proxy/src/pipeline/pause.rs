@@ -1,4 +1,4 @@
-//! Pausing a task whose agent keeps asking for what it was refused.
+//! Pausing a task whose agent keeps asking for what it was refused, or asks people too much.
 //!
 //! Takes the record of a denied call that was kept. The third denial of a destroying call within
 //! ten minutes pauses the task to reads, whatever each call looked like: an agent that reasons its
@@ -57,18 +57,13 @@ impl Denied {
     /// Pauses the task if this denial was one too many. A failure is told and changes nothing: the
     /// next denial comes to the same.
     pub(super) async fn weigh(self, line: &Line) {
-        match self.pause(line).await {
-            Ok(false) => {}
-            Ok(true) => tracing::warn!(
-                task = %self.task,
-                denials = DENIALS,
-                "the task is paused to reads: its agent asked again and again for what is refused"
-            ),
-            Err(error) => tracing::error!(
-                task = %self.task,
-                error = %chain(&error),
-                "a task that was to be paused could not be"
-            ),
+        match self.earlier(line).await {
+            Ok(earlier) if earlier.len() < usize::try_from(DENIALS).unwrap_or(usize::MAX) => {}
+            Ok(_) => {
+                let why = "its agent asked again and again for what is refused";
+                pause(line, &self.task, why).await;
+            }
+            Err(error) => unpaused(&self.task, &error),
         }
     }
 
@@ -84,23 +79,34 @@ impl Denied {
         };
         line.store.search(&filter).await
     }
+}
 
-    async fn pause(&self, line: &Line) -> Result<bool, StoreError> {
-        let denials = self.earlier(line).await?.len();
-        if denials < usize::try_from(DENIALS).unwrap_or(usize::MAX) {
-            return Ok(false);
-        }
-        // Whoever stopped it, or paused it, meanwhile was quicker.
-        match line.store.task(&self.task).await? {
-            Some(task) if task.state == TaskState::Active => {
-                line.store
-                    .set_task_state(&self.task, TaskState::Paused)
-                    .await?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
+/// Pauses a task to reads, and tells why; a failure is told as well, and changes nothing.
+pub(super) async fn pause(line: &Line, task: &TaskId, why: &'static str) {
+    match pause_active(line, task).await {
+        Ok(false) => {}
+        Ok(true) => tracing::warn!(%task, "the task is paused to reads: {why}"),
+        Err(error) => unpaused(task, &error),
     }
+}
+
+async fn pause_active(line: &Line, task: &TaskId) -> Result<bool, StoreError> {
+    // Whoever stopped it, or paused it, meanwhile was quicker.
+    match line.store.task(task).await? {
+        Some(stored) if stored.state == TaskState::Active => {
+            line.store.set_task_state(task, TaskState::Paused).await?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn unpaused(task: &TaskId, error: &StoreError) {
+    tracing::error!(
+        %task,
+        error = %chain(error),
+        "a task that was to be paused could not be"
+    );
 }
 
 fn targets(record: &CallRecord) -> BTreeSet<Box<str>> {
