@@ -146,6 +146,16 @@ pub enum LookError {
     NotReady(String),
 }
 
+/// The ARN of a resource where the call itself acts.
+fn arn_beside(call: &Call, service: &str, resource: &str) -> String {
+    format!(
+        "arn:{}:{service}:{}:{}:{resource}",
+        call.partition().as_str(),
+        call.region().as_str(),
+        call.account().map_or("", |account| account.as_str()),
+    )
+}
+
 /// Whether the call takes others along that no look lists.
 pub(crate) fn is_unlisted(call: &Call) -> bool {
     let name = (call.service().name(), call.operation().name());

@@ -128,11 +128,8 @@ impl People {
         let Some(person) = name::<Person>(document, &written) else {
             return;
         };
-        for (name, offset) in [(Some(&person), written.offset)]
-            .into_iter()
-            .chain(email.as_ref().map(|(name, offset)| (Some(name), *offset)))
-        {
-            let Some(name) = name else { continue };
+        let email = email.as_ref().map(|(name, offset)| (name, *offset));
+        for (name, offset) in [(&person, written.offset)].into_iter().chain(email) {
             if self.find(name.as_str()).is_some() {
                 let message = format!("`{name}` is the name of another person too");
                 document.fault(
@@ -151,8 +148,8 @@ impl People {
     pub fn find(&self, name: &str) -> Option<(&Person, &Membership)> {
         self.0.iter().find(|(person, membership)| {
             let own = Some(*person).into_iter().chain(&membership.email);
-            own.into_iter()
-                .any(|own| own.as_str().eq_ignore_ascii_case(name))
+            own.map(Person::as_str)
+                .any(|own| own.eq_ignore_ascii_case(name))
         })
     }
 

@@ -9,7 +9,7 @@ mod placeholder;
 
 pub use descent::{AssumedRole, Descent, DescentError, Terms};
 pub(crate) use placeholder::is_lent;
-pub use placeholder::{Placeholder, PlaceholderKind, is_placeholder};
+pub use placeholder::{Placeholder, PlaceholderKind, is_placeholder, readable};
 
 use crate::names::SessionId;
 use crate::task::Task;

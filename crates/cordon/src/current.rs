@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
+use tokio::time::Interval;
 
 /// How often the bundle's folder is looked at.
 const BEAT: Duration = Duration::from_millis(500);
@@ -129,15 +130,9 @@ impl Current {
         let Some(folder) = config.policies.clone() else {
             return;
         };
-        let mut seen = stamp(&folder);
-        let mut beat = tokio::time::interval(BEAT);
+        let mut changes = Changes::of(|| files_of(&folder));
         loop {
-            beat.tick().await;
-            let now = stamp(&folder);
-            if now == seen {
-                continue;
-            }
-            seen = now;
+            changes.next().await;
             let loaded = Bundle::of(&config).and_then(|bundle| bundle.load());
             let policies = match loaded {
                 Ok(policies) => Arc::new(policies),
@@ -161,15 +156,9 @@ impl Current {
         let Some(file) = config.people.clone() else {
             return;
         };
-        let mut seen = stamp_of(&file);
-        let mut beat = tokio::time::interval(BEAT);
+        let mut changes = Changes::of(|| vec![file.clone()]);
         loop {
-            beat.tick().await;
-            let now = stamp_of(&file);
-            if now == seen {
-                continue;
-            }
-            seen = now;
+            changes.next().await;
             match people::read(&config) {
                 Ok(people) => {
                     people::compare(&self.policies(), &people);
@@ -179,6 +168,38 @@ impl Current {
                 Err(failure) => tracing::error!(
                     "the changed file of people is not used, who counted before goes on to count: {failure}"
                 ),
+            }
+        }
+    }
+}
+
+/// Files that are looked at beat by beat: those that `files` names at each.
+struct Changes<F> {
+    files: F,
+    seen: Stamp,
+    beat: Interval,
+}
+
+/// Size and time of each file, as itself and as what it links to; nothing where it cannot be read.
+type Stamp = Vec<(PathBuf, [Option<(u64, Option<SystemTime>)>; 2])>;
+
+impl<F: Fn() -> Vec<PathBuf>> Changes<F> {
+    fn of(files: F) -> Self {
+        Self {
+            seen: stamp(files()),
+            beat: tokio::time::interval(BEAT),
+            files,
+        }
+    }
+
+    /// Waits until one of them is not what it was.
+    async fn next(&mut self) {
+        loop {
+            self.beat.tick().await;
+            let now = stamp((self.files)());
+            if now != self.seen {
+                self.seen = now;
+                return;
             }
         }
     }
@@ -310,23 +331,23 @@ fn compiled_task(stored: &StoredTask, policies: &Policies) -> Option<Arc<Task>> 
     }
 }
 
-/// Size and time of a file; nothing where it cannot be read.
-fn stamp_of(file: &Path) -> Option<(u64, Option<SystemTime>)> {
-    let details = file.metadata().ok()?;
-    Some((details.len(), details.modified().ok()))
+fn stamp(files: Vec<PathBuf>) -> Stamp {
+    let stamps = files.into_iter().map(|file| {
+        let details = [file.symlink_metadata(), file.metadata()].map(|details| {
+            let details = details.ok()?;
+            Some((details.len(), details.modified().ok()))
+        });
+        (file, details)
+    });
+    let mut stamps: Stamp = stamps.collect();
+    stamps.sort();
+    stamps
 }
 
-/// Names, sizes and times of the folder's files; nothing where it cannot be read.
-fn stamp(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+/// What is in a folder; nothing where it cannot be read.
+fn files_of(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries
-        .filter_map(|entry| {
-            let details = entry.metadata().ok()?;
-            Some((entry.path(), details.len(), details.modified().ok()))
-        })
-        .collect();
-    files.sort();
-    files
+    entries.map(|entry| entry.path()).collect()
 }
 
 #[cfg(test)]

@@ -8,16 +8,13 @@ use cordon_aws::sigv4::SigningKeys;
 use cordon_core::names::{Sponsor, TaskId};
 use cordon_core::policy::Policies;
 use cordon_core::session::{
-    DescentError, Placeholder, PlaceholderKind, Session, SessionState, Terms,
+    DescentError, Placeholder, PlaceholderKind, Session, SessionState, Terms, readable,
 };
 use cordon_core::task::{Launch, Mode, Task};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Letters and digits that cannot be mistaken for each other: ids are read aloud.
-const READABLE: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 /// How a task is launched; shared by `run` and `env`.
 #[derive(Debug, Args)]
@@ -103,7 +100,7 @@ async fn begin(
 ) -> Result<Task, Failure> {
     let (name, text) = read(&options.task)?;
     let launch = Launch {
-        id: name_for("T-", 6)?,
+        id: task_id()?,
         sponsor: sponsor(options.sponsor.as_deref())?,
         at: now(),
         mode: None,
@@ -324,24 +321,14 @@ fn no_randomness(error: getrandom::Error) -> Failure {
     Failure::new(format!("the system gave no randomness: {error}"))
 }
 
-/// A fresh name: `prefix` and `length` random letters and digits.
-fn name_for<T: std::str::FromStr>(prefix: &str, length: usize) -> Result<T, Failure> {
-    let name = format!("{prefix}{}", random(length)?);
+/// The id of a new task: six random letters and digits.
+fn task_id() -> Result<TaskId, Failure> {
+    let mut bytes = [0; 6];
+    getrandom::fill(&mut bytes).map_err(no_randomness)?;
+    let name = format!("T-{}", readable(&bytes).collect::<String>());
     name.parse().map_err(|_| {
         Failure::new(format!("`{name}` was refused as a name")).help("this is a fault in Cordon")
     })
-}
-
-/// Random characters of [`READABLE`], five bits each.
-fn random(length: usize) -> Result<String, Failure> {
-    let mut bytes = vec![0; length];
-    getrandom::fill(&mut bytes).map_err(no_randomness)?;
-    let letter = |byte: &u8| {
-        READABLE
-            .get(usize::from(byte % 32))
-            .map(|letter| char::from(*letter))
-    };
-    Ok(bytes.iter().filter_map(letter).collect())
 }
 
 #[cfg(test)]

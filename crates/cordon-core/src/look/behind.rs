@@ -7,7 +7,7 @@
 //! off or shorten the life of data, each type has for itself. Cloud Control never replaces: it
 //! refuses a patch of a property that only a creation sets (`NotUpdatableException`).
 
-use super::{End, Progress, Seen, stack};
+use super::{End, Progress, Seen, arn_beside, stack};
 use cordon_aws::call::{Call, Class};
 use cordon_aws::classify::template;
 use std::collections::BTreeSet;
@@ -70,12 +70,7 @@ pub(super) fn unnamed(call: &Call) -> Option<Progress> {
         _ => return None,
     };
     let mut progress = Progress::default();
-    progress.seen.makes = vec![format!(
-        "arn:{}:{service}:{}:{}:{resource}",
-        call.partition().as_str(),
-        call.region().as_str(),
-        call.account().map_or("", |account| account.as_str()),
-    )];
+    progress.seen.makes = vec![arn_beside(call, service, &resource)];
     Some(progress)
 }
 

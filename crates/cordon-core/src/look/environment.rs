@@ -8,7 +8,7 @@
 //! Sources: the API reference of `DescribeEnvironments` and `DescribeEnvironmentResources`, and the
 //! options of the namespace `aws:rds:dbinstance`.
 
-use super::{Asked, End, Implied, LookError, Progress, Read};
+use super::{Asked, End, Implied, LookError, Progress, Read, arn_beside};
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Call;
 
@@ -211,14 +211,8 @@ fn settings(asked: Asked<'_>, answer: &Answer, progress: &mut Progress) -> Resul
 
 impl Found<'_> {
     fn arn(&self, call: &Call) -> String {
-        format!(
-            "arn:{}:elasticbeanstalk:{}:{}:environment/{}/{}",
-            call.partition().as_str(),
-            call.region().as_str(),
-            call.account().map_or("", |account| account.as_str()),
-            self.application,
-            self.name
-        )
+        let resource = format!("environment/{}/{}", self.application, self.name);
+        arn_beside(call, "elasticbeanstalk", &resource)
     }
 
     fn settings(&self) -> Read {

@@ -2,7 +2,7 @@
 //! group that is deleted by force, which may have been attached to it, and those of a database
 //! cluster.
 
-use super::{Asked, End, Implied, LookError, Progress, Read};
+use super::{Asked, End, Implied, LookError, Progress, Read, arn_beside};
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Call;
 
@@ -64,8 +64,8 @@ pub(super) fn learn(
     };
     for id in ids {
         let arn = match action {
-            "ec2:TerminateInstances" => arn(asked.call, "ec2", &format!("instance/{id}")),
-            _ => arn(asked.call, "rds", &format!("db:{id}")),
+            "ec2:TerminateInstances" => arn_beside(asked.call, "ec2", &format!("instance/{id}")),
+            _ => arn_beside(asked.call, "rds", &format!("db:{id}")),
         };
         progress.seen.implied.push(Implied {
             own: false,
@@ -97,13 +97,4 @@ fn ids(members: Vec<&Answer>, name: &str) -> Result<Vec<String>, LookError> {
     let id = |member: &&Answer| member.text(name).map(str::to_owned);
     let ids: Option<Vec<String>> = members.iter().map(id).collect();
     ids.ok_or(LookError::Silent("which members it has"))
-}
-
-fn arn(call: &Call, service: &str, resource: &str) -> String {
-    format!(
-        "arn:{}:{service}:{}:{}:{resource}",
-        call.partition().as_str(),
-        call.region().as_str(),
-        call.account().map_or("", |account| account.as_str()),
-    )
 }

@@ -12,6 +12,14 @@ const READABLE: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 /// Letters of a session's id, of its key's id and of its secret, five random bits each.
 const LENGTHS: [usize; 3] = [10, 12, 40];
 
+/// Letters made of `random`: five bits of each byte.
+pub fn readable(random: &[u8]) -> impl Iterator<Item = char> {
+    random.iter().filter_map(|byte| {
+        let letter = READABLE.get(usize::from(byte % 32))?;
+        Some(char::from(*letter))
+    })
+}
+
 /// Whether an access key id is one that Cordon gives to agents. No identity of AWS is behind it: a
 /// Cordon that found it in its environment, as one that an agent starts does, would call itself.
 #[must_use]
@@ -59,10 +67,7 @@ impl Placeholder {
             PlaceholderKind::Launched => BEGIN[0],
             PlaceholderKind::Lent => BEGIN[1],
         };
-        let mut letters = random.iter().filter_map(|byte| {
-            let letter = READABLE.get(usize::from(byte % 32))?;
-            Some(char::from(*letter))
-        });
+        let mut letters = readable(random);
         let mut next = |length| letters.by_ref().take(length).collect::<String>();
         let [session, key_id, secret] = LENGTHS.map(&mut next);
         Self {

@@ -37,6 +37,19 @@ pub(super) struct Committed {
     pub(super) version: Option<u64>,
 }
 
+impl Committed {
+    /// Notes what came of the change at `place`. The number of the new state is given once all are
+    /// applied.
+    fn note(&mut self, place: usize, applied: Result<(), StoreError>) {
+        match applied {
+            Ok(()) => self.version = Some(0),
+            Err(refusal) => {
+                self.refused.insert(place, refusal);
+            }
+        }
+    }
+}
+
 /// Writes everything that `plan` holds, or nothing.
 pub(super) async fn commit(
     path: &Path,
@@ -63,21 +76,11 @@ pub(super) async fn commit(
     ledger(connection, plan, accounts).await.map_err(failed)?;
     for (place, change) in &plan.changes {
         let applied = change::apply(path, connection, change).await;
-        match applied.map_err(Fault::Store)? {
-            Ok(()) => committed.version = Some(0),
-            Err(refusal) => {
-                committed.refused.insert(*place, refusal);
-            }
-        }
+        committed.note(*place, applied.map_err(Fault::Store)?);
     }
     for (place, change) in &plan.holds {
         let applied = hold::apply(path, connection, change).await;
-        match applied.map_err(Fault::Store)? {
-            Ok(()) => committed.version = Some(0),
-            Err(refusal) => {
-                committed.refused.insert(*place, refusal);
-            }
-        }
+        committed.note(*place, applied.map_err(Fault::Store)?);
     }
     let used = plan.calls.iter().any(|(_, call)| call.uses_approval());
     if used || committed.version.is_some() {

@@ -68,6 +68,9 @@ pub(crate) struct Preview {
 /// The largest plan that is read, in bytes.
 const LARGEST_PLAN: u64 = 256 << 20;
 
+/// The id of a task that was not launched.
+const DRAFT: &str = "T-preview";
+
 impl Preview {
     pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
         let config = Config::load(flags)?;
@@ -90,16 +93,7 @@ impl Preview {
         let Some(named) = &self.task else {
             return Ok(None);
         };
-        let id = named.to_str().and_then(|text| text.parse::<TaskId>().ok());
-        match id {
-            Some(id) if !named.exists() => wiring::block_on(async {
-                let store = wiring::visit(config).await?;
-                let mut stored = find(&store, &id).await?;
-                stored.mode = Mode::Live;
-                launch::recompile(&stored, policies).map(Some)
-            }),
-            _ => launch::draft("T-preview", named, policies, Some(Mode::Live)).map(Some),
-        }
+        task_named(config, policies, named, DRAFT, Some(Mode::Live)).map(Some)
     }
 
     fn of_plan(&self, config: &Config, policies: &Policies, file: &Path) -> Result<Shown, Failure> {
@@ -121,12 +115,8 @@ impl Preview {
         }
         let mut progress = Progress::of(terraform.len());
         let named_task = task.as_ref().map(named_task);
-        let reference = reference()?;
-        let mut judge = task.map(|task| self.judge(task, policies)).transpose()?;
-        let judge = judge
-            .as_mut()
-            .map(|judge| (judge, &reference, Timestamp::now()));
-        let plan = terraform.preview(&place, judge, |done| progress.show(done));
+        let mut judging = self.judging(task, policies)?;
+        let plan = terraform.preview(&place, judging.by(), |done| progress.show(done));
         progress.end();
         Ok(Shown {
             plan,
@@ -152,13 +142,9 @@ impl Preview {
     ) -> Result<Shown, Failure> {
         let task = self.task(config, policies)?;
         let named_task = task.as_ref().map(named_task);
-        let reference = reference()?;
-        let mut judge = task.map(|task| self.judge(task, policies)).transpose()?;
-        let judge = judge
-            .as_mut()
-            .map(|judge| (judge, &reference, Timestamp::now()));
+        let mut judging = self.judging(task, policies)?;
         Ok(Shown {
-            plan: document.preview(judge),
+            plan: document.preview(judging.by()),
             source: Source {
                 kind: match document.kind() {
                     Kind::ChangeSet => "change-set",
@@ -266,6 +252,19 @@ impl Preview {
         })
     }
 
+    fn judging<'p>(
+        &self,
+        task: Option<Task>,
+        policies: &'p Policies,
+    ) -> Result<Judging<'p>, Failure> {
+        Ok(Judging {
+            judge: task.map(|task| self.judge(task, policies)).transpose()?,
+            reference: "PLAN"
+                .parse()
+                .map_err(|error| Failure::because("the reference cannot be used", &error))?,
+        })
+    }
+
     fn judge<'p>(&self, task: Task, policies: &'p Policies) -> Result<Judge<'p>, Failure> {
         let (key_id, secret) = offline::keys()?;
         let session = offline::session(task, self.reading.account.as_ref(), key_id, secret)?;
@@ -289,6 +288,20 @@ impl Preview {
             _ => None,
         };
         self.region.clone().or_else(own)
+    }
+}
+
+/// What planned calls are decided by, where there is a task.
+struct Judging<'p> {
+    judge: Option<Judge<'p>>,
+    /// What stands for the reference of a call that nobody made.
+    reference: Reference,
+}
+
+impl<'p> Judging<'p> {
+    fn by(&mut self) -> Option<(&mut Judge<'p>, &Reference, Timestamp)> {
+        let judge = self.judge.as_mut()?;
+        Some((judge, &self.reference, Timestamp::now()))
     }
 }
 
@@ -372,28 +385,41 @@ pub(super) fn called(
     }
 }
 
-/// What stands for the reference of a call that nobody made.
-fn reference() -> Result<Reference, Failure> {
-    "PLAN"
-        .parse()
-        .map_err(|error| Failure::because("the reference cannot be used", &error))
-}
-
 fn named_task(task: &Task) -> (String, String) {
     // The id of a draft names nothing.
     let id = task.id().as_str();
-    let id = if id == "T-preview" { "" } else { id };
+    let id = if id == DRAFT { "" } else { id };
     (id.to_owned(), task.title().to_owned())
+}
+
+/// The task of a file, or the launched one of an id, in `mode` where one is given; `draft` is the id
+/// that a file's task gets.
+///
+/// # Errors
+/// Every fault of the file; an id that no task has.
+pub(super) fn task_named(
+    config: &Config,
+    policies: &Policies,
+    named: &Path,
+    draft: &str,
+    mode: Option<Mode>,
+) -> Result<Task, Failure> {
+    match named.to_str().and_then(|text| text.parse::<TaskId>().ok()) {
+        Some(id) if !named.exists() => wiring::block_on(async {
+            let store = wiring::visit(config).await?;
+            let mut stored = find(&store, &id).await?;
+            stored.mode = mode.unwrap_or(stored.mode);
+            launch::recompile(&stored, policies)
+        }),
+        _ => launch::draft(draft, named, policies, mode),
+    }
 }
 
 /// The launched task of an id.
 ///
 /// # Errors
 /// When there is none.
-pub(super) async fn find(
-    store: &Arc<dyn Store>,
-    id: &TaskId,
-) -> Result<cordon_store::StoredTask, Failure> {
+async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<cordon_store::StoredTask, Failure> {
     let task = store.task(id).await.map_err(wiring::store_failed)?;
     task.ok_or_else(|| {
         Failure::new(format!("there is no file and no task `{id}`"))

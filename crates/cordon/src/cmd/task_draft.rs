@@ -1,7 +1,7 @@
 //! `cordon task from-plan` and `cordon task learn`: drafts of task files, for a person to read.
 
 use super::Reading;
-use super::preview::{called, each_record, find, read_terraform, recorded};
+use super::preview::{called, each_record, read_terraform, recorded, task_named};
 use crate::bundle::Bundle;
 use crate::config::Config;
 use crate::failure::{Failure, USAGE};
@@ -107,18 +107,7 @@ pub(crate) struct Diff {
 impl Diff {
     pub(crate) fn run(&self, config: &Config) -> Result<ExitCode, Failure> {
         let policies = Bundle::of(config)?.load()?;
-        let launched = self
-            .before
-            .to_str()
-            .and_then(|text| text.parse::<TaskId>().ok());
-        let before = match launched {
-            Some(id) if !self.before.exists() => wiring::block_on(async {
-                let store = wiring::visit(config).await?;
-                let stored = find(&store, &id).await?;
-                launch::recompile(&stored, &policies)
-            })?,
-            _ => launch::draft("T-before", &self.before, &policies, None)?,
-        };
+        let before = task_named(config, &policies, &self.before, "T-before", None)?;
         let after = launch::draft("T-after", &self.after, &policies, None)?;
         let differences = before.differences(&after);
         for difference in &differences {
