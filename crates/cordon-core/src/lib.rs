@@ -14,6 +14,7 @@ pub mod asked_policy;
 pub mod assess;
 pub mod authenticate;
 mod cedar;
+pub mod control;
 pub mod decide;
 pub mod digest;
 pub mod document;

@@ -31,6 +31,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(crate) use lint::of_diagnostic;
 pub(crate) use schema::suggest_action;
 pub(crate) use slice::{BASE, Kind};
 use slice::{Layer, Mentioned};

@@ -4,6 +4,7 @@ use crate::config::{Config, EnvironmentRule};
 use crate::failure::{Failure, USAGE};
 use cordon_aws::catalog::Catalog;
 use cordon_core::action::Actions;
+use cordon_core::control::ControlPolicies;
 use cordon_core::policy::{BundleFile, Policies};
 use include_dir::{Dir, include_dir};
 use std::fmt::Write as _;
@@ -22,11 +23,16 @@ const LARGEST: u64 = 4 << 20;
 pub(crate) static ACTIONS: LazyLock<Arc<Actions>> =
     LazyLock::new(|| Arc::new(Actions::of(Catalog::embedded())));
 
+/// The folder within a bundle's that says who may decide, stop and change the posture.
+const CONTROL: &str = "control";
+
 /// A bundle's files and the folder's name for messages.
 #[derive(Debug, Clone)]
 pub(crate) struct Bundle {
     pub(crate) folder: String,
     pub(crate) files: Vec<BundleFile>,
+    /// Those of its folder `control`; those that are built in where it has none.
+    pub(crate) control: Vec<BundleFile>,
 }
 
 impl Bundle {
@@ -53,56 +59,42 @@ impl Bundle {
 
     /// The bundle that is built in.
     pub(crate) fn baseline() -> Self {
-        let text = |file: &include_dir::File<'_>| {
-            let name = file.path().display().to_string();
-            Some(BundleFile {
-                name,
-                text: file.contents_utf8()?.to_owned(),
-            })
-        };
         Self {
             folder: BASELINE_NAME.to_owned(),
-            files: BASELINE.files().filter_map(text).collect(),
+            files: embedded(&BASELINE),
+            control: BASELINE.get_dir(CONTROL).map(embedded).unwrap_or_default(),
         }
     }
 
-    /// The files of a folder; folders below it and hidden files are no part of a bundle.
+    /// The files of a folder, and of the one below it for the control plane; other folders and
+    /// hidden files are no part of a bundle.
     ///
     /// # Errors
     /// When the folder or a file cannot be read.
     pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
-        let shown = folder.display().to_string();
-        let unreadable = |what: &Path, error: &std::io::Error| {
-            Failure::because(format!("`{}` could not be read", what.display()), error)
-                .help("name a policy bundle's folder; `policies/` of the source tree is one")
-                .code(USAGE)
-        };
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
-            let path = entry.map_err(|error| unreadable(folder, &error))?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let details = path.metadata().map_err(|error| unreadable(&path, &error))?;
-            if details.is_dir() || name.starts_with('.') {
-                continue;
-            }
-            if details.len() > LARGEST {
-                return Err(Failure::new(format!(
-                    "`{}` is larger than a policy file may be",
-                    path.display()
-                ))
-                .code(USAGE));
-            }
-            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-            files.push(BundleFile { name, text });
-        }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let control = folder.join(CONTROL);
         Ok(Self {
-            folder: shown,
-            files,
+            folder: folder.display().to_string(),
+            files: files_of(folder)?,
+            control: match control.is_dir() {
+                true => files_of(&control)?,
+                false => Self::baseline().control,
+            },
+        })
+    }
+
+    /// Validates the policies of the control plane.
+    ///
+    /// # Errors
+    /// Every finding.
+    pub(crate) fn load_control(&self) -> Result<ControlPolicies, Failure> {
+        let folder = format!("{}/{CONTROL}", self.folder.trim_end_matches('/'));
+        ControlPolicies::load(&folder, &self.control).map_err(|faults| {
+            Failure::new(format!(
+                "the policies of the control plane do not validate\n{faults}"
+            ))
+            .help("correct these places, or take the folder away to use those that are built in")
+            .code(USAGE)
         })
     }
 
@@ -117,6 +109,49 @@ impl Bundle {
             )
         })
     }
+}
+
+/// The files of a folder that is built in.
+fn embedded(folder: &Dir<'_>) -> Vec<BundleFile> {
+    let file = |file: &include_dir::File<'_>| {
+        Some(BundleFile {
+            name: file.path().file_name()?.to_str()?.to_owned(),
+            text: file.contents_utf8()?.to_owned(),
+        })
+    };
+    folder.files().filter_map(file).collect()
+}
+
+fn files_of(folder: &Path) -> Result<Vec<BundleFile>, Failure> {
+    let unreadable = |what: &Path, error: &std::io::Error| {
+        Failure::because(format!("`{}` could not be read", what.display()), error)
+            .help("name a policy bundle's folder; `policies/` of the source tree is one")
+            .code(USAGE)
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let details = path.metadata().map_err(|error| unreadable(&path, &error))?;
+        if details.is_dir() || name.starts_with('.') {
+            continue;
+        }
+        if details.len() > LARGEST {
+            return Err(Failure::new(format!(
+                "`{}` is larger than a policy file may be",
+                path.display()
+            ))
+            .code(USAGE));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        files.push(BundleFile { name, text });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
 }
 
 /// The environment map that the configuration's rules write.

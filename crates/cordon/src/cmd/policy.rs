@@ -45,6 +45,7 @@ impl Policy {
 
 fn check(bundle: &Bundle, format: Format) -> Result<ExitCode, Failure> {
     let policies = bundle.load()?;
+    bundle.load_control()?;
     let (guardrails, ceiling) = policies.counts();
     match format {
         Format::Json => output::json(&json!({
