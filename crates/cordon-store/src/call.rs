@@ -108,6 +108,8 @@ pub struct CallFilter {
     pub text: Option<Box<str>>,
     /// Decided at this time or later.
     pub since: Option<Timestamp>,
+    /// Recorded before the one with this number.
+    pub before: Option<u64>,
     /// At most this many; nothing means 100. Never more than 10,000.
     pub limit: Option<u32>,
 }

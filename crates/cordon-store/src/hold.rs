@@ -1,6 +1,6 @@
 //! Holds as the store keeps them: which are looked for, how many may be under way.
 
-use cordon_core::names::TaskId;
+use cordon_core::names::{HoldId, TaskId};
 
 /// Which holds are looked for.
 #[derive(Debug, Clone, Default)]
@@ -9,6 +9,8 @@ pub struct HoldFilter {
     pub task: Option<TaskId>,
     /// Only those that did not end.
     pub under_way: bool,
+    /// Opened before this one.
+    pub before: Option<HoldId>,
     /// At most this many; nothing means 100. Never more than 10,000.
     pub limit: Option<u32>,
 }

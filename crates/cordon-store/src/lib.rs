@@ -1,5 +1,6 @@
 //! What is remembered: tasks, sessions, calls with their decisions and outcomes, holds and what
-//! people said of them, the ledger and the budgets of each task, the posture.
+//! people said of them, how people prove themselves, the ledger and the budgets of each task, the
+//! posture.
 //!
 //! ```text
 //! decision ─► record ─► Recorded ─► (the call leaves) ─► close ─► the call with its outcome
@@ -12,6 +13,7 @@
 mod call;
 mod error;
 mod hold;
+mod pass;
 mod posture;
 mod row;
 mod session;
@@ -22,6 +24,7 @@ mod task;
 pub use call::{Budget, CallFilter, Closed, Limit, Recorded, StoredCall};
 pub use error::{RecordError, StoreError};
 pub use hold::{HoldBounds, HoldFilter};
+pub use pass::{NewPass, Pass, PassKind, SecretHash, SignInLink};
 pub use posture::StandingPosture;
 pub use session::StoredSession;
 pub use sqlite::{Purpose, Sqlite, SqliteOptions, open_sqlite};

@@ -14,6 +14,19 @@ pub struct StandingPosture {
     pub by: Box<str>,
     /// When it was set.
     pub since: Timestamp,
+    /// When it goes back to normal by itself.
+    pub until: Option<Timestamp>,
+}
+
+impl StandingPosture {
+    /// How careful everyone is at `now`.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Posture {
+        match self.until {
+            Some(until) if until <= now => Posture::Normal,
+            _ => self.posture,
+        }
+    }
 }
 
 impl Default for StandingPosture {
@@ -23,6 +36,7 @@ impl Default for StandingPosture {
             message: "".into(),
             by: "".into(),
             since: Timestamp::UNIX_EPOCH,
+            until: None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod commit;
 mod hold;
 mod job;
 mod open;
+mod pass;
 mod plan;
 mod queue;
 mod read;
@@ -22,6 +23,7 @@ mod writer;
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
+use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
 use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
@@ -29,7 +31,7 @@ use crate::store::{Answer, Store};
 use crate::task::{StoredTask, TaskState};
 use cordon_core::hold::{Ended, Hold, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{HoldId, Reference, SessionId, TaskId};
+use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
@@ -321,6 +323,38 @@ impl Store for Sqlite {
 
     fn set_posture(&self, posture: StandingPosture) -> Answer<'_, ()> {
         self.change(Change::Posture(posture))
+    }
+
+    fn put_sign_in_link(&self, link: SignInLink) -> Answer<'_, ()> {
+        self.change(Change::PutLink(link))
+    }
+
+    fn sign_in<'a>(&'a self, link: &'a SecretHash, pass: NewPass) -> Answer<'a, Pass> {
+        Box::pin(async move {
+            let secret = pass.secret.clone();
+            self.change(Change::SignIn(link.clone(), pass)).await?;
+            let signed_in = pass::find(self, &secret).await?;
+            signed_in.ok_or_else(|| StoreError::Unknown {
+                what: "pass",
+                id: secret.id().to_owned(),
+            })
+        })
+    }
+
+    fn put_pass(&self, pass: Pass) -> Answer<'_, ()> {
+        self.change(Change::PutPass(pass))
+    }
+
+    fn pass<'a>(&'a self, secret: &'a SecretHash) -> Answer<'a, Option<Pass>> {
+        Box::pin(pass::find(self, secret))
+    }
+
+    fn passes<'a>(&'a self, person: &'a Person) -> Answer<'a, Vec<Pass>> {
+        Box::pin(pass::of(self, person))
+    }
+
+    fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {
+        self.change(Change::RevokePass(id.into(), at))
     }
 
     fn check(&self) -> Answer<'_, ()> {

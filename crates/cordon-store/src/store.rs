@@ -5,12 +5,13 @@
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
+use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
 use crate::posture::StandingPosture;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
 use cordon_core::hold::{Ended, Hold, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{HoldId, Reference, SessionId, TaskId};
+use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
@@ -28,7 +29,7 @@ pub type Answer<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E
 
 /// What is remembered.
 ///
-/// What changes tasks, sessions, holds and the posture, and [`Store::record`] of anything but an allowed
+/// What changes tasks, sessions, holds, passes and the posture, and [`Store::record`] of anything but an allowed
 /// read, is durable when it answers: it survives `kill -9` and loss of power. A method that
 /// fails leaves the store as it was, and the next call works as soon as the cause is gone.
 pub trait Store: Debug + Send + Sync {
@@ -167,6 +168,37 @@ pub trait Store: Debug + Send + Sync {
 
     /// Sets how careful everyone is.
     fn set_posture(&self, posture: StandingPosture) -> Answer<'_, ()>;
+
+    /// Keeps a link that signs a person in, and lets go of what expired long ago.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if its secret is taken.
+    fn put_sign_in_link(&self, link: SignInLink) -> Answer<'_, ()>;
+
+    /// Uses up the link with this secret, for a pass of the person that it is for. Of two who come
+    /// with the same link one signs in.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such link, or it was used, or its time is over.
+    fn sign_in<'a>(&'a self, link: &'a SecretHash, pass: NewPass) -> Answer<'a, Pass>;
+
+    /// Keeps a pass that nobody signed in for.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if its secret is taken.
+    fn put_pass(&self, pass: Pass) -> Answer<'_, ()>;
+
+    /// The pass with this secret, whether or not it is still good.
+    fn pass<'a>(&'a self, secret: &'a SecretHash) -> Answer<'a, Option<Pass>>;
+
+    /// The passes of a person, newest sign-in first.
+    fn passes<'a>(&'a self, person: &'a Person) -> Answer<'a, Vec<Pass>>;
+
+    /// Takes a pass back, by the [`SecretHash::id`] of its secret. A second time changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such pass.
+    fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()>;
 
     /// Looks whether what is kept is whole. Reads everything: for `cordon doctor`.
     ///

@@ -9,6 +9,7 @@
 
 mod fixture;
 mod holds;
+mod passes;
 
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::ledger::Used;
@@ -21,6 +22,7 @@ use cordon_store::{
 };
 use fixture::*;
 use holds::*;
+use passes::*;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -79,6 +81,12 @@ conformance! {
     a_call_that_uses_no_approval_is_not_held_up_by_one_that_may_not
     people_are_not_asked_more_than_they_can_look_at
     a_stopped_task_takes_back_its_holds
+    holds_and_calls_are_read_page_by_page
+    a_link_signs_its_person_in_once
+    of_many_with_one_link_one_signs_in
+    a_link_is_for_its_time
+    a_pass_comes_back_as_it_was_given
+    a_pass_that_was_taken_back_stays_so
 }
 
 pub(crate) async fn ledger(store: &dyn Store, task: &str) -> cordon_core::ledger::Ledger {
@@ -772,9 +780,11 @@ async fn the_posture_is_normal_until_it_is_set(store: Arc<dyn Store>) {
             message: "Release at noon".into(),
             by: "mia@example.com".into(),
             since: at(5),
+            until: (posture == Posture::Freeze).then(|| at(65)),
         };
         store.set_posture(standing.clone()).await.unwrap();
         assert_eq!(store.posture().await.unwrap(), standing);
+        assert_eq!(standing.at(at(64)), posture);
     }
 }
 

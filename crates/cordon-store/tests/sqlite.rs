@@ -11,8 +11,8 @@ mod fixture;
 
 use cordon_core::record::CallResult;
 use cordon_store::{
-    CallFilter, Purpose, RecordError, Sqlite, SqliteOptions, Store, StoreError, StoredCall,
-    open_sqlite,
+    CallFilter, NewPass, PassKind, Purpose, RecordError, SecretHash, SignInLink, Sqlite,
+    SqliteOptions, Store, StoreError, StoredCall, open_sqlite,
 };
 use fixture::*;
 use std::collections::BTreeSet;
@@ -349,6 +349,37 @@ async fn the_state_is_for_its_owner_alone() {
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o770)).unwrap();
     let refused = refusal(&folder).await;
     assert!(matches!(refused, StoreError::Exposed(_)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn no_secret_of_a_person_is_in_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = serve(folder.path()).await;
+    let link = SignInLink {
+        secret: SecretHash::of("the-secret-of-the-link"),
+        person: "mei".parse().unwrap(),
+        made: at(0),
+        expires: at(600),
+    };
+    let pass = NewPass {
+        secret: SecretHash::of("the-secret-of-the-pass"),
+        kind: PassKind::Browser,
+        signed_in: at(10),
+        expires: at(600),
+    };
+    store.put_sign_in_link(link.clone()).await.unwrap();
+    store.sign_in(&link.secret, pass.clone()).await.unwrap();
+    let mut bytes = Vec::new();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    let holds = |text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    assert!(holds(pass.secret.as_str()) && holds(link.secret.as_str()));
+    assert!(!holds("the-secret-of"));
 }
 
 #[tokio::test]

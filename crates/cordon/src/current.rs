@@ -57,7 +57,11 @@ impl Current {
         let live = Arc::new(Live::new(Snapshot {
             sessions: Arc::new(sessions(&*store, &policies, &Sessions::default()).await?),
             policies,
-            posture: store.posture().await.map_err(store_failed)?.posture,
+            posture: store
+                .posture()
+                .await
+                .map_err(store_failed)?
+                .at(Timestamp::now()),
             people,
         }));
         Ok(Self {
@@ -114,13 +118,34 @@ impl Current {
     /// Reads sessions and posture again whenever the store changes.
     pub(crate) async fn follow_store(self: Arc<Self>) {
         let mut changes = self.store.changes();
-        while changes.changed().await.is_ok() {
-            if let Err(failure) = self.refresh().await {
-                tracing::error!("{failure}");
+        let mut until = self.take_posture().await;
+        loop {
+            tokio::select! {
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    if let Err(failure) = self.refresh().await {
+                        tracing::error!("{failure}");
+                    }
+                }
+                () = over(until) => tracing::warn!("the posture is normal again: its time is over"),
             }
-            match self.store.posture().await {
-                Ok(standing) => self.live.set_posture(standing.posture),
-                Err(error) => tracing::error!(%error, "the posture could not be read"),
+            until = self.take_posture().await;
+        }
+    }
+
+    /// Puts the posture in force; gives when it goes back to normal by itself.
+    async fn take_posture(&self) -> Option<Timestamp> {
+        match self.store.posture().await {
+            Ok(standing) => {
+                let now = Timestamp::now();
+                self.live.set_posture(standing.at(now));
+                standing.until.filter(|until| *until > now)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the posture could not be read");
+                None
             }
         }
     }
@@ -169,6 +194,21 @@ impl Current {
                     "the changed file of people is not used, who counted before goes on to count: {failure}"
                 ),
             }
+        }
+    }
+}
+
+/// Waits until `until`; for ever where there is no such moment. In short steps, because a machine
+/// may sleep and its clock may be set.
+async fn over(until: Option<Timestamp>) {
+    let Some(until) = until else {
+        return std::future::pending().await;
+    };
+    loop {
+        let left = until.duration_since(Timestamp::now());
+        match Duration::try_from(left) {
+            Ok(left) if !left.is_zero() => tokio::time::sleep(left.min(BEAT)).await,
+            _ => return,
         }
     }
 }
@@ -356,8 +396,10 @@ mod tests {
     use super::*;
     use crate::launch::{LaunchOptions, launch};
     use cordon_broker::BrokerConfig;
+    use cordon_core::decide::Posture;
     use cordon_core::session::{AssumedRole, Placeholder, PlaceholderKind};
     use cordon_core::task::Mode;
+    use cordon_store::StandingPosture;
     use cordon_store::{SqliteOptions, open_sqlite};
 
     /// A store with one session on the example's task, and what is in force over it.
@@ -573,6 +615,31 @@ mod tests {
         store.extend_task(&stage.task, end).await.unwrap();
         let longer = stage.refreshed().await.unwrap();
         assert_eq!(longer.task.expires_at(), end);
+    }
+
+    #[tokio::test]
+    async fn a_posture_ends_when_it_was_said_to() {
+        let stage = stage().await;
+        let freeze = |until| StandingPosture {
+            posture: Posture::Freeze,
+            until: Some(until),
+            ..StandingPosture::default()
+        };
+        let now = Timestamp::now();
+        let now = Timestamp::from_second(now.as_second()).unwrap();
+        let later = now + jiff::SignedDuration::from_hours(1);
+        stage
+            .current
+            .store
+            .set_posture(freeze(later))
+            .await
+            .unwrap();
+        assert_eq!(stage.current.take_posture().await, Some(later));
+        assert_eq!(stage.current.live.snapshot().posture, Posture::Freeze);
+        stage.current.store.set_posture(freeze(now)).await.unwrap();
+        assert_eq!(stage.current.take_posture().await, None);
+        assert_eq!(stage.current.live.snapshot().posture, Posture::Normal);
+        over(Some(now)).await;
     }
 
     #[tokio::test]

@@ -2,13 +2,14 @@
 
 use cordon_core::hold::{Ended, Hold, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{HoldId, Reference, SessionId, TaskId};
+use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Answer, Budget, CallFilter, HoldBounds, HoldFilter, RecordError, Recorded, StandingPosture,
-    Store, StoreError, StoredCall, StoredSession, StoredTask, TaskState,
+    Answer, Budget, CallFilter, HoldBounds, HoldFilter, NewPass, Pass, RecordError, Recorded,
+    SecretHash, SignInLink, StandingPosture, Store, StoreError, StoredCall, StoredSession,
+    StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -166,6 +167,30 @@ impl Store for Faulty {
 
     fn posture(&self) -> Answer<'_, StandingPosture> {
         self.inner.posture()
+    }
+
+    fn put_sign_in_link(&self, link: SignInLink) -> Answer<'_, ()> {
+        self.inner.put_sign_in_link(link)
+    }
+
+    fn sign_in<'a>(&'a self, link: &'a SecretHash, pass: NewPass) -> Answer<'a, Pass> {
+        self.inner.sign_in(link, pass)
+    }
+
+    fn put_pass(&self, pass: Pass) -> Answer<'_, ()> {
+        self.inner.put_pass(pass)
+    }
+
+    fn pass<'a>(&'a self, secret: &'a SecretHash) -> Answer<'a, Option<Pass>> {
+        self.inner.pass(secret)
+    }
+
+    fn passes<'a>(&'a self, person: &'a Person) -> Answer<'a, Vec<Pass>> {
+        self.inner.passes(person)
+    }
+
+    fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {
+        self.inner.revoke_pass(id, at)
     }
 
     fn set_posture(&self, posture: StandingPosture) -> Answer<'_, ()> {

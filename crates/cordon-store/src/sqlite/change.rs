@@ -1,7 +1,7 @@
-//! Changes of tasks, sessions and the posture, one statement each.
+//! Changes of tasks, sessions, the posture and passes, one statement each and what follows from it.
 
-use super::hold;
 use super::job::Change;
+use super::{hold, pass};
 use crate::error::StoreError;
 use crate::session::{StoredSession, state_word};
 use crate::task::TaskState;
@@ -44,7 +44,7 @@ pub(super) async fn apply(
         }
         Err(error) => return Err(StoreError::of(path, error)),
     }
-    if let Some(follows) = what_follows(change) {
+    for follows in what_follows(change) {
         let done = follows.execute(&mut *connection).await;
         done.map_err(|error| StoreError::of(path, error))?;
     }
@@ -56,26 +56,28 @@ pub(super) async fn apply(
     Ok(Ok(()))
 }
 
-/// The sessions that a change stops beside what it says.
-fn what_follows(change: &Change) -> Option<Statement<'_>> {
+/// What a change does beside what it says: the sessions that it stops, the pass of who signs in.
+fn what_follows(change: &Change) -> Vec<Statement<'_>> {
     match change {
-        Change::TaskState(task, TaskState::Stopped) => Some(
+        Change::TaskState(task, TaskState::Stopped) => vec![
             sqlx::query("UPDATE session SET state = 'stopped' WHERE task = ?").bind(task.as_str()),
-        ),
-        Change::SessionState(id, SessionState::Stopped) => Some(
+        ],
+        Change::SessionState(id, SessionState::Stopped) => vec![
             sqlx::query(
                 "WITH RECURSIVE below (id) AS (SELECT id FROM session WHERE parent = ? \
                  UNION SELECT session.id FROM session JOIN below ON session.parent = below.id) \
                  UPDATE session SET state = 'stopped' WHERE id IN (SELECT id FROM below)",
             )
             .bind(id.as_str()),
-        ),
-        Change::PutSession(session) if session.child.is_some() => Some(
+        ],
+        Change::PutSession(session) if session.child.is_some() => vec![
             sqlx::query("UPDATE session SET state = 'stopped' WHERE task = ? AND ends <= ?")
                 .bind(session.task.as_str())
                 .bind(session.started.as_microsecond()),
-        ),
-        _ => None,
+        ],
+        Change::PutLink(link) => pass::sweep(link).into(),
+        Change::SignIn(link, new) => vec![pass::sign_in(link, new)],
+        _ => Vec::new(),
     }
 }
 
@@ -91,6 +93,10 @@ fn subject(change: &Change) -> (&'static str, &str) {
         },
         Change::SessionState(id, _) => ("session", id.as_str()),
         Change::Posture(_) => ("posture", ""),
+        Change::PutLink(link) => ("sign-in link", link.secret.id()),
+        Change::SignIn(link, _) => ("sign-in link to be used", link.id()),
+        Change::PutPass(pass) => ("pass", pass.secret.id()),
+        Change::RevokePass(id, _) => ("pass", id),
     }
 }
 
@@ -120,7 +126,7 @@ fn put_session(session: &StoredSession) -> Statement<'_> {
     .bind(child.and_then(|terms| terms.policy.as_deref()))
 }
 
-type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 fn statement(change: &Change) -> Statement<'_> {
     match change {
@@ -150,12 +156,17 @@ fn statement(change: &Change) -> Statement<'_> {
             .bind(state_word(*state))
             .bind(id.as_str()),
         Change::Posture(standing) => sqlx::query(
-            "INSERT OR REPLACE INTO posture (one, posture, message, by, since) \
-             VALUES (1, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO posture (one, posture, message, by, since, until) \
+             VALUES (1, ?, ?, ?, ?, ?)",
         )
         .bind(standing.posture.as_str())
         .bind(&*standing.message)
         .bind(&*standing.by)
-        .bind(standing.since.as_microsecond()),
+        .bind(standing.since.as_microsecond())
+        .bind(standing.until.map(jiff::Timestamp::as_microsecond)),
+        Change::PutLink(link) => pass::put_link(link),
+        Change::SignIn(link, new) => pass::use_link(link, new),
+        Change::PutPass(new) => pass::put(new),
+        Change::RevokePass(id, at) => pass::revoke(id, *at),
     }
 }

@@ -240,6 +240,12 @@ pub(super) async fn search(store: &Sqlite, filter: &HoldFilter) -> Result<Vec<Ho
     if filter.under_way {
         query.push(" AND ended IS NULL");
     }
+    if let Some(before) = &filter.before {
+        query
+            .push(" AND (opened, id) < (SELECT opened, id FROM hold WHERE id = ")
+            .push_bind(before.as_str())
+            .push(")");
+    }
     let limit = filter.limit.unwrap_or(100).min(read::MOST);
     query
         .push(" ORDER BY opened DESC, id DESC LIMIT ")

@@ -3,6 +3,7 @@
 use crate::call::Budget;
 use crate::error::{RecordError, StoreError};
 use crate::hold::HoldBounds;
+use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
 use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
@@ -61,7 +62,7 @@ pub(super) enum Job {
     ShutDown { reply: Reply<StoreError> },
 }
 
-/// A change of a task, a session or the posture.
+/// A change of a task, a session, the posture or what people prove themselves with.
 #[derive(Debug)]
 pub(super) enum Change {
     PutTask(StoredTask),
@@ -71,6 +72,11 @@ pub(super) enum Change {
     PutSession(StoredSession),
     SessionState(SessionId, SessionState),
     Posture(StandingPosture),
+    PutLink(SignInLink),
+    /// Uses a link up, for a pass.
+    SignIn(SecretHash, NewPass),
+    PutPass(Pass),
+    RevokePass(Box<str>, Timestamp),
 }
 
 /// A change of a hold.

@@ -190,6 +190,11 @@ pub(super) async fn search(
             .push_bind(format!(" {environment} "))
             .push(") > 0");
     }
+    if let Some(before) = filter.before {
+        query
+            .push(" AND call.sequence < ")
+            .push_bind(i64::try_from(before).unwrap_or(i64::MAX));
+    }
     if let Some(since) = filter.since {
         query.push(" AND at >= ").push_bind(since.as_microsecond());
     }
@@ -319,12 +324,12 @@ async fn ledger(
 }
 
 pub(super) async fn posture(store: &Sqlite) -> Result<StandingPosture, StoreError> {
-    let row: Option<(String, String, String, i64)> =
-        sqlx::query_as("SELECT posture, message, by, since FROM posture WHERE one = 1")
+    let row: Option<(String, String, String, i64, Option<i64>)> =
+        sqlx::query_as("SELECT posture, message, by, since, until FROM posture WHERE one = 1")
             .fetch_optional(&store.reads)
             .await
             .map_err(|error| StoreError::of(&store.path, error))?;
-    let Some((word, message, by, since)) = row else {
+    let Some((word, message, by, since, until)) = row else {
         return Ok(StandingPosture::default());
     };
     let unreadable = || StoreError::Unreadable {
@@ -336,6 +341,10 @@ pub(super) async fn posture(store: &Sqlite) -> Result<StandingPosture, StoreErro
         message: message.into(),
         by: by.into(),
         since: microseconds(since).ok_or_else(unreadable)?,
+        until: match until {
+            Some(until) => Some(microseconds(until).ok_or_else(unreadable)?),
+            None => None,
+        },
     })
 }
 

@@ -1,0 +1,130 @@
+//! Sign-in links and passes in their tables.
+//!
+//! A link is used in the statement that looks whether it can be, so that of two who come with the same
+//! one at the same moment one signs in.
+
+use super::read::microseconds;
+use super::{Sqlite, change::Statement};
+use crate::error::StoreError;
+use crate::pass::{NewPass, Pass, PassKind, SecretHash, SignInLink};
+use cordon_core::names::Person;
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite as Database};
+
+/// For how long what no longer serves is kept, in microseconds.
+const KEPT: i64 = 30 * 24 * 3600 * 1_000_000;
+
+pub(super) fn put_link(link: &SignInLink) -> Statement<'_> {
+    sqlx::query("INSERT INTO sign_in_link (secret, person, made, expires) VALUES (?, ?, ?, ?)")
+        .bind(link.secret.as_str())
+        .bind(link.person.as_str())
+        .bind(link.made.as_microsecond())
+        .bind(link.expires.as_microsecond())
+}
+
+/// What no longer serves goes when something new comes.
+pub(super) fn sweep(link: &SignInLink) -> [Statement<'_>; 2] {
+    let before = link.made.as_microsecond().saturating_sub(KEPT);
+    [
+        sqlx::query("DELETE FROM sign_in_link WHERE expires < ?").bind(before),
+        sqlx::query("DELETE FROM pass WHERE expires < ?").bind(before),
+    ]
+}
+
+pub(super) fn use_link<'q>(link: &'q SecretHash, pass: &NewPass) -> Statement<'q> {
+    sqlx::query(
+        "UPDATE sign_in_link SET used = ?1 WHERE secret = ?2 AND used IS NULL \
+         AND made <= ?1 AND expires > ?1",
+    )
+    .bind(pass.signed_in.as_microsecond())
+    .bind(link.as_str())
+}
+
+/// The pass of whom the link, which is used in the same transaction, is for.
+pub(super) fn sign_in<'q>(link: &'q SecretHash, pass: &'q NewPass) -> Statement<'q> {
+    sqlx::query(
+        "INSERT INTO pass (id, secret, kind, person, signed_in, expires) \
+         SELECT ?1, ?2, ?3, person, ?4, ?5 FROM sign_in_link WHERE secret = ?6",
+    )
+    .bind(pass.secret.id())
+    .bind(pass.secret.as_str())
+    .bind(pass.kind.as_str())
+    .bind(pass.signed_in.as_microsecond())
+    .bind(pass.expires.as_microsecond())
+    .bind(link.as_str())
+}
+
+pub(super) fn put(pass: &Pass) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO pass (id, secret, kind, person, signed_in, expires, revoked) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(pass.secret.id())
+    .bind(pass.secret.as_str())
+    .bind(pass.kind.as_str())
+    .bind(pass.person.as_str())
+    .bind(pass.signed_in.as_microsecond())
+    .bind(pass.expires.as_microsecond())
+    .bind(pass.revoked.map(Timestamp::as_microsecond))
+}
+
+pub(super) fn revoke(id: &str, at: Timestamp) -> Statement<'_> {
+    sqlx::query("UPDATE pass SET revoked = coalesce(revoked, ?) WHERE id = ?")
+        .bind(at.as_microsecond())
+        .bind(id)
+}
+
+const PASSES: &str =
+    "SELECT id, secret, kind, person, signed_in, expires, revoked FROM pass WHERE ";
+
+/// The pass with this secret.
+pub(super) async fn find(store: &Sqlite, secret: &SecretHash) -> Result<Option<Pass>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(PASSES);
+    query.push("secret = ").push_bind(secret.as_str());
+    Ok(fetch(store, query).await?.pop())
+}
+
+/// The passes of a person, newest sign-in first.
+pub(super) async fn of(store: &Sqlite, person: &Person) -> Result<Vec<Pass>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(PASSES);
+    query.push("person = ").push_bind(person.as_str());
+    query.push(" ORDER BY signed_in DESC, id LIMIT 1000");
+    fetch(store, query).await
+}
+
+async fn fetch(store: &Sqlite, mut query: QueryBuilder<Database>) -> Result<Vec<Pass>, StoreError> {
+    let failed = |error| StoreError::of(&store.path, error);
+    let rows = query
+        .build()
+        .fetch_all(&store.reads)
+        .await
+        .map_err(failed)?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id").map_err(failed)?;
+            let unreadable = StoreError::Unreadable { what: "pass", id };
+            pass(row).map_err(failed)?.ok_or(unreadable)
+        })
+        .collect()
+}
+
+fn pass(row: &SqliteRow) -> Result<Option<Pass>, sqlx::Error> {
+    let text = |name: &str| row.try_get::<String, _>(name);
+    let (secret, kind, person) = (text("secret")?, text("kind")?, text("person")?);
+    let (signed_in, expires): (i64, i64) = (row.try_get("signed_in")?, row.try_get("expires")?);
+    let revoked: Option<i64> = row.try_get("revoked")?;
+    Ok((|| {
+        Some(Pass {
+            secret: SecretHash::from_written(&secret),
+            kind: PassKind::named(&kind)?,
+            person: person.parse().ok()?,
+            signed_in: microseconds(signed_in)?,
+            expires: microseconds(expires)?,
+            revoked: match revoked {
+                Some(at) => Some(microseconds(at)?),
+                None => None,
+            },
+        })
+    })())
+}

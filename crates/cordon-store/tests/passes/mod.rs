@@ -1,0 +1,169 @@
+//! What every store promises of sign-in links and passes, and of reading page by page.
+
+use crate::fixture::*;
+use cordon_core::hold::Hold;
+use cordon_store::{
+    CallFilter, HoldBounds, HoldFilter, NewPass, Pass, PassKind, SecretHash, SignInLink, Store,
+    StoreError,
+};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+fn link(secret: &str, person: &str) -> SignInLink {
+    SignInLink {
+        secret: SecretHash::of(secret),
+        person: person.parse().unwrap(),
+        made: at(0),
+        expires: at(600),
+    }
+}
+
+fn new_pass(secret: &str, second: i64) -> NewPass {
+    NewPass {
+        secret: SecretHash::of(secret),
+        kind: PassKind::Terminal,
+        signed_in: at(second),
+        expires: at(second + 3_600),
+    }
+}
+
+fn machine(secret: &str, person: &str) -> Pass {
+    Pass {
+        secret: SecretHash::of(secret),
+        kind: PassKind::Read,
+        person: person.parse().unwrap(),
+        signed_in: at(5),
+        expires: at(86_400),
+        revoked: None,
+    }
+}
+
+pub(crate) async fn a_link_signs_its_person_in_once(store: Arc<dyn Store>) {
+    store.put_sign_in_link(link("one", "mei")).await.unwrap();
+    let taken = store.put_sign_in_link(link("one", "ola")).await;
+    assert!(matches!(taken, Err(StoreError::Exists { .. })), "{taken:?}");
+
+    let secret = SecretHash::of("one");
+    let signed_in = store.sign_in(&secret, new_pass("p1", 10)).await.unwrap();
+    assert_eq!(signed_in.person.as_str(), "mei");
+    assert_eq!(
+        (signed_in.kind, signed_in.signed_in),
+        (PassKind::Terminal, at(10))
+    );
+    assert_eq!(
+        store.pass(&SecretHash::of("p1")).await.unwrap(),
+        Some(signed_in)
+    );
+
+    let again = store.sign_in(&secret, new_pass("p2", 11)).await;
+    assert!(
+        matches!(again, Err(StoreError::Unknown { .. })),
+        "{again:?}"
+    );
+    assert_eq!(store.pass(&SecretHash::of("p2")).await.unwrap(), None);
+}
+
+pub(crate) async fn of_many_with_one_link_one_signs_in(store: Arc<dyn Store>) {
+    store.put_sign_in_link(link("one", "mei")).await.unwrap();
+    let mut visitors = JoinSet::new();
+    for number in 0..32 {
+        let store = Arc::clone(&store);
+        visitors.spawn(async move {
+            let pass = new_pass(&format!("p{number}"), 10);
+            store.sign_in(&SecretHash::of("one"), pass).await.is_ok()
+        });
+    }
+    let signed_in = visitors.join_all().await;
+    assert_eq!(signed_in.into_iter().filter(|done| *done).count(), 1);
+    assert_eq!(
+        store.passes(&"mei".parse().unwrap()).await.unwrap().len(),
+        1
+    );
+}
+
+pub(crate) async fn a_link_is_for_its_time(store: Arc<dyn Store>) {
+    store.put_sign_in_link(link("one", "mei")).await.unwrap();
+    let secret = SecretHash::of("one");
+    for second in [-1, 600, 601] {
+        let refused = store.sign_in(&secret, new_pass("p1", second)).await;
+        assert!(
+            matches!(refused, Err(StoreError::Unknown { .. })),
+            "{second}"
+        );
+    }
+    let other = store
+        .sign_in(&SecretHash::of("two"), new_pass("p1", 10))
+        .await;
+    assert!(
+        matches!(other, Err(StoreError::Unknown { .. })),
+        "{other:?}"
+    );
+    store.sign_in(&secret, new_pass("p1", 599)).await.unwrap();
+}
+
+pub(crate) async fn a_pass_comes_back_as_it_was_given(store: Arc<dyn Store>) {
+    for (secret, kind) in ["a", "b", "c", "d"].into_iter().zip(PassKind::ALL) {
+        let pass = Pass {
+            kind,
+            ..machine(secret, "mei")
+        };
+        store.put_pass(pass.clone()).await.unwrap();
+        let found = store.pass(&SecretHash::of(secret)).await.unwrap();
+        assert_eq!(found, Some(pass));
+    }
+    let taken = store.put_pass(machine("a", "ola")).await;
+    assert!(matches!(taken, Err(StoreError::Exists { .. })), "{taken:?}");
+    assert_eq!(store.pass(&SecretHash::of("e")).await.unwrap(), None);
+    assert_eq!(
+        store.passes(&"mei".parse().unwrap()).await.unwrap().len(),
+        4
+    );
+    assert_eq!(store.passes(&"ola".parse().unwrap()).await.unwrap(), []);
+}
+
+pub(crate) async fn a_pass_that_was_taken_back_stays_so(store: Arc<dyn Store>) {
+    let pass = machine("a", "mei");
+    store.put_pass(pass.clone()).await.unwrap();
+    assert!(pass.is_good(at(10)) && !pass.is_good(at(86_400)) && !pass.is_good(at(4)));
+    let id = pass.secret.id();
+    store.revoke_pass(id, at(20)).await.unwrap();
+    store.revoke_pass(id, at(30)).await.unwrap();
+    let found = store.pass(&pass.secret).await.unwrap().unwrap();
+    assert_eq!(found.revoked, Some(at(20)));
+    assert!(!found.is_good(at(25)));
+    let unknown = store.revoke_pass("0000", at(20)).await;
+    assert!(
+        matches!(unknown, Err(StoreError::Unknown { .. })),
+        "{unknown:?}"
+    );
+}
+
+pub(crate) async fn holds_and_calls_are_read_page_by_page(store: Arc<dyn Store>) {
+    // Two of the five were opened at the same moment.
+    for (number, second) in [(1, 10), (2, 20), (3, 20), (4, 30), (5, 40)] {
+        let opened = Hold {
+            opened: at(second),
+            ..hold(&format!("H-{number}"), &format!("T-{number}"), "sha256:00")
+        };
+        store
+            .open_hold(opened, HoldBounds::default())
+            .await
+            .unwrap();
+        done(&*store, change(&format!("R{number}"), "T-1"), 200).await;
+    }
+    let (mut holds, mut calls) = (Vec::new(), Vec::new());
+    let (mut of_holds, mut of_calls) = (HoldFilter::default(), CallFilter::default());
+    (of_holds.limit, of_calls.limit) = (Some(2), Some(2));
+    loop {
+        let page = store.holds(&of_holds).await.unwrap();
+        let called = store.search(&of_calls).await.unwrap();
+        let (Some(last), Some(last_call)) = (page.last(), called.last()) else {
+            break;
+        };
+        (of_holds.before, of_calls.before) = (Some(last.id.clone()), Some(last_call.sequence));
+        holds.extend(page.iter().map(|hold| hold.id.to_string()));
+        calls.extend(called.iter().map(|call| call.record.reference.to_string()));
+    }
+    assert_eq!(holds, ["H-5", "H-4", "H-3", "H-2", "H-1"]);
+    assert_eq!(calls, ["R5", "R4", "R3", "R2", "R1"]);
+}
