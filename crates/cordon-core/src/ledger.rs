@@ -15,7 +15,7 @@
 use crate::assess::AssessedAccess;
 use crate::glob;
 use cordon_aws::arn::Arn;
-use cordon_aws::call::Class;
+use cordon_aws::call::{Access, Class};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ impl Changes {
         };
         Self {
             creates: of_class(Class::Create)
-                .filter(|a| EXCLUSIVE.binary_search(&&*a.access.action).is_ok())
+                .filter(|a| makes(&a.access))
                 .filter_map(|a| exact(&a.access.resource.arn))
                 .collect(),
             destroys: of_class(Class::Destroy)
@@ -180,6 +180,13 @@ impl Used {
     }
 }
 
+/// Whether the resource is what the action makes, if it makes it at all.
+fn makes(access: &Access) -> bool {
+    let (prefix, kind) = access.resource.kind.split_once(':').unwrap_or_default();
+    access.action.split(':').next() == Some(prefix)
+        && EXCLUSIVE.binary_search(&(&*access.action, kind)).is_ok()
+}
+
 /// What a resource is known by to people: where it is, what it is, its name; a pattern where the
 /// request left a part open (`environment/*/web`). Nothing for a resource whose name the service
 /// chooses (`instance/*`).
@@ -276,87 +283,97 @@ fn random_end<'a>(resource: &'a str, joint: &str, length: usize) -> &'a str {
     }
 }
 
-/// Creating actions that fail where the resource is there already, sorted. Only these give a
-/// task ownership: `sqs:CreateQueue`, `sns:CreateTopic` or `s3:CreateBucket` answer with success
-/// for what somebody else made, and an agent could so claim a queue and then delete it as its own.
-/// `secretsmanager:CreateSecret` does, too, for an equal value under the token of its version. What
-/// has no name before it is made is learned from the answer: see [`cordon_aws::made`].
-const EXCLUSIVE: &[&str] = &[
-    "apprunner:CreateService",
-    "athena:CreateWorkGroup",
-    "autoscaling:CreateAutoScalingGroup",
-    "autoscaling:CreateLaunchConfiguration",
-    "backup:CreateBackupVault",
-    "batch:CreateComputeEnvironment",
-    "batch:CreateJobQueue",
-    "cloudformation:CreateChangeSet",
-    "cloudformation:CreateStack",
-    "cloudtrail:CreateTrail",
-    "codebuild:CreateProject",
-    "codecommit:CreateRepository",
-    "codedeploy:CreateApplication",
-    "codedeploy:CreateDeploymentGroup",
-    "codepipeline:CreatePipeline",
-    "dms:CreateReplicationInstance",
-    "dynamodb:CreateBackup",
-    "dynamodb:CreateTable",
-    "ec2:CreateKeyPair",
-    "ecr:CreateRepository",
-    "eks:CreateCluster",
-    "eks:CreateNodegroup",
-    "elasticache:CreateCacheCluster",
-    "elasticache:CreateReplicationGroup",
-    "elasticache:CreateSnapshot",
-    "elasticbeanstalk:CreateApplication",
-    "elasticbeanstalk:CreateApplicationVersion",
-    "elasticbeanstalk:CreateConfigurationTemplate",
-    "elasticbeanstalk:CreateEnvironment",
-    "es:CreateDomain",
-    "events:CreateArchive",
-    "events:CreateEventBus",
-    "firehose:CreateDeliveryStream",
-    "glue:CreateCrawler",
-    "glue:CreateDatabase",
-    "glue:CreateJob",
-    "glue:CreateTable",
-    "iam:CreateGroup",
-    "iam:CreateInstanceProfile",
-    "iam:CreatePolicy",
-    "iam:CreateRole",
-    "iam:CreateUser",
-    "kinesis:CreateStream",
-    "kms:CreateAlias",
-    "lambda:CreateAlias",
-    "lambda:CreateFunction",
-    "logs:CreateLogGroup",
-    "logs:CreateLogStream",
-    "rds:CreateDBCluster",
-    "rds:CreateDBClusterParameterGroup",
-    "rds:CreateDBClusterSnapshot",
-    "rds:CreateDBInstance",
-    "rds:CreateDBParameterGroup",
-    "rds:CreateDBSnapshot",
-    "rds:CreateDBSubnetGroup",
-    "redshift:CreateCluster",
-    "redshift:CreateClusterSnapshot",
-    "scheduler:CreateSchedule",
-    "scheduler:CreateScheduleGroup",
-    "ssm:CreateDocument",
+/// Creating actions that fail where the resource is there already, and the type of resource that
+/// they make, sorted. Only these give a task ownership: `sqs:CreateQueue`, `sns:CreateTopic` or
+/// `s3:CreateBucket` answer with success for what somebody else made, and an agent could so claim a
+/// queue and then delete it as its own. `secretsmanager:CreateSecret` does, too, for an equal value
+/// under the token of its version.
+///
+/// The other types that such an action names were there before: the database of a snapshot, the
+/// subnet group of a database, the key of an alias. What has no name before it is made is learned
+/// from the answer: see [`cordon_aws::made`].
+const EXCLUSIVE: &[(&str, &str)] = &[
+    ("athena:CreateWorkGroup", "workgroup"),
+    ("autoscaling:CreateAutoScalingGroup", "autoScalingGroup"),
+    (
+        "autoscaling:CreateLaunchConfiguration",
+        "launchConfiguration",
+    ),
+    ("backup:CreateBackupVault", "backupVault"),
+    ("batch:CreateComputeEnvironment", "compute-environment"),
+    ("batch:CreateJobQueue", "job-queue"),
+    ("cloudtrail:CreateTrail", "trail"),
+    ("codebuild:CreateProject", "project"),
+    ("codecommit:CreateRepository", "repository"),
+    ("codedeploy:CreateApplication", "application"),
+    ("codedeploy:CreateDeploymentGroup", "deploymentgroup"),
+    ("codepipeline:CreatePipeline", "pipeline"),
+    ("dms:CreateReplicationInstance", "ReplicationInstance"),
+    ("dynamodb:CreateTable", "table"),
+    ("ec2:CreateKeyPair", "key-pair"),
+    ("ecr:CreateRepository", "repository"),
+    ("elasticache:CreateCacheCluster", "cluster"),
+    ("elasticache:CreateReplicationGroup", "replicationgroup"),
+    ("elasticache:CreateSnapshot", "snapshot"),
+    ("elasticbeanstalk:CreateApplication", "application"),
+    (
+        "elasticbeanstalk:CreateApplicationVersion",
+        "applicationversion",
+    ),
+    (
+        "elasticbeanstalk:CreateConfigurationTemplate",
+        "configurationtemplate",
+    ),
+    ("elasticbeanstalk:CreateEnvironment", "environment"),
+    ("es:CreateDomain", "domain"),
+    ("events:CreateArchive", "archive"),
+    ("events:CreateEventBus", "event-bus"),
+    ("firehose:CreateDeliveryStream", "deliverystream"),
+    ("glue:CreateDatabase", "database"),
+    ("glue:CreateJob", "job"),
+    ("glue:CreateTable", "table"),
+    ("iam:CreateGroup", "group"),
+    ("iam:CreateInstanceProfile", "instance-profile"),
+    ("iam:CreatePolicy", "policy"),
+    ("iam:CreateRole", "role"),
+    ("iam:CreateUser", "user"),
+    ("kinesis:CreateStream", "stream"),
+    ("kms:CreateAlias", "alias"),
+    ("lambda:CreateFunction", "function"),
+    ("logs:CreateLogGroup", "log-group"),
+    ("logs:CreateLogStream", "log-stream"),
+    ("rds:CreateDBCluster", "cluster"),
+    ("rds:CreateDBClusterParameterGroup", "cluster-pg"),
+    ("rds:CreateDBClusterSnapshot", "cluster-snapshot"),
+    ("rds:CreateDBInstance", "db"),
+    ("rds:CreateDBParameterGroup", "pg"),
+    ("rds:CreateDBSnapshot", "snapshot"),
+    ("rds:CreateDBSubnetGroup", "subgrp"),
+    ("redshift:CreateCluster", "cluster"),
+    ("redshift:CreateClusterSnapshot", "snapshot"),
+    ("scheduler:CreateSchedule", "schedule"),
+    ("scheduler:CreateScheduleGroup", "schedule-group"),
+    ("ssm:CreateDocument", "document"),
 ];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use cordon_aws::call::{Access, AccessLevel, Resource};
+    use cordon_aws::call::{AccessLevel, Resource};
+    use cordon_aws::catalog::Catalog;
 
+    /// On a resource of the type that the action makes, where it makes one.
     fn access(action: &str, class: Class, arn: &str) -> AssessedAccess {
+        let made = EXCLUSIVE.iter().find(|(making, _)| *making == action);
+        let kind = made.map_or("", |(_, kind)| kind);
+        let prefix = action.split(':').next().unwrap();
         AssessedAccess {
             access: Access {
                 action: action.into(),
                 resource: Resource {
                     arn: arn.into(),
-                    kind: "".into(),
+                    kind: format!("{prefix}:{kind}").into(),
                     source: "".into(),
                 },
                 level: AccessLevel::Write,
@@ -560,7 +577,12 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_exclusive_creates_is_sorted() {
+    fn the_list_of_exclusive_creates_is_sorted_and_of_the_catalog() {
         assert!(EXCLUSIVE.is_sorted());
+        for (action, kind) in EXCLUSIVE {
+            let known = Catalog::embedded().action(action).unwrap();
+            let kind = format!("{}:{kind}", known.prefix());
+            assert!(known.types().any(|it| it.kind == kind), "{action} {kind}");
+        }
     }
 }
