@@ -23,6 +23,7 @@ use tool::{Found, Missing, Tool};
 mod aws_cli_v2;
 mod cargo;
 mod deny;
+mod fuzz;
 mod lane;
 mod node;
 mod python;
@@ -100,7 +101,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             .client()
             .and_then(|tool| tools.get(&tool)?.as_ref().ok());
         let tally = match (lane, found) {
-            (Lane::Deny, None) => cargo::Tally::left_out(),
+            (Lane::Fuzz | Lane::Deny, None) => cargo::Tally::left_out(),
+            (Lane::Fuzz, Some(found)) => fuzz::run(found)?,
             (Lane::Deny, Some(found)) => deny::run(found)?,
             _ => {
                 let ignored = missing.map_or(cargo::Ignored::Run, |_| cargo::Ignored::Left);

@@ -171,6 +171,7 @@ fn condition_row(
             "equals" => condition::EQUALS,
             "contains" => condition::CONTAINS,
             "lacks" => condition::LACKS,
+            "differs" => condition::DIFFERS,
             "begins" => condition::BEGINS,
             other => return Err(format!("no test `{other}`").into()),
         },

@@ -25,6 +25,8 @@ pub(super) enum Lane {
     Javascript,
     /// The whole program, driven by Terraform with the AWS provider
     Terraform,
+    /// Every fuzz target, fed for a minute
+    Fuzz,
     /// Licences, sources and bans of the dependencies
     Deny,
 }
@@ -48,6 +50,7 @@ impl Lane {
             Self::Boto3 => "boto3",
             Self::Javascript => "javascript",
             Self::Terraform => "terraform",
+            Self::Fuzz => "fuzz",
             Self::Deny => "deny",
         }
     }
@@ -63,6 +66,7 @@ impl Lane {
             Self::Boto3 => "boto3",
             Self::Javascript => "AWS SDK for JS v3",
             Self::Terraform => "Terraform",
+            Self::Fuzz => "cargo-fuzz",
             Self::Deny => "cargo-deny",
         }
     }
@@ -81,19 +85,20 @@ impl Lane {
             Self::AwsCliV2 => &[Tool::AwsCliV2, Tool::Python],
             Self::Javascript => &[Tool::Node, Tool::Python],
             Self::Terraform => &[Tool::Terraform, Tool::Python],
+            Self::Fuzz => &[Tool::CargoFuzz],
             Self::Deny => &[Tool::CargoDeny],
         }
     }
 
     /// Whether the lane's tests start `cordon`.
     pub(super) fn runs_the_program(self) -> bool {
-        !matches!(self, Self::Unit | Self::Contract | Self::Deny)
+        !matches!(self, Self::Unit | Self::Contract | Self::Fuzz | Self::Deny)
     }
 
     /// The one test program of a client's lane, named as its file in `tests/tests/`.
     pub(super) fn test_program(self) -> Option<&'static str> {
         match self {
-            Self::Unit | Self::Stories | Self::Deny => None,
+            Self::Unit | Self::Stories | Self::Fuzz | Self::Deny => None,
             Self::Contract => Some("contract"),
             Self::Corpus => Some("corpus"),
             Self::AwsCliV1 => Some("aws_cli_v1"),
@@ -126,7 +131,8 @@ mod tests {
     #[test]
     fn a_client_and_its_test_program_come_together() {
         for lane in Lane::value_variants() {
-            let from_outside = lane.client().is_some() && *lane != Lane::Deny;
+            let own_program = matches!(lane, Lane::Fuzz | Lane::Deny);
+            let from_outside = lane.client().is_some() && !own_program;
             assert_eq!(
                 lane.test_program().is_some(),
                 from_outside,

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use super::{Require, aws_cli_v2, deny, node, python, terraform};
+use super::{Require, aws_cli_v2, deny, fuzz, node, python, terraform};
 
 /// Something outside of cargo that tests drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +16,8 @@ pub(super) enum Tool {
     Node,
     /// Terraform with a folder that holds the AWS provider.
     Terraform,
+    /// `cargo fuzz`.
+    CargoFuzz,
     /// `cargo deny`.
     CargoDeny,
 }
@@ -27,6 +29,7 @@ impl Tool {
             Self::AwsCliV2 => "aws-cli-v2",
             Self::Node => "node",
             Self::Terraform => "terraform",
+            Self::CargoFuzz => "cargo-fuzz",
             Self::CargoDeny => "cargo-deny",
         }
     }
@@ -38,6 +41,7 @@ impl Tool {
             Self::AwsCliV2 => aws_cli_v2::set_up(require),
             Self::Node => node::set_up(require),
             Self::Terraform => terraform::find(),
+            Self::CargoFuzz => fuzz::set_up(require),
             Self::CargoDeny => deny::set_up(require),
         }
     }
