@@ -161,6 +161,8 @@ def test(kind, wanted, found):
         return True in found
     if kind == "contains":
         return any(wanted in text for text in texts)
+    if kind == "differs":
+        return any(text != wanted for text in texts)
     return any(text.lstrip().lower().startswith(wanted.lower()) for text in texts)
 
 

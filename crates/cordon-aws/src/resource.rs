@@ -128,6 +128,7 @@ fn holds(condition: Condition, parameters: &Value) -> bool {
         Condition::Equals(path, value) => texts(path).iter().any(|text| text == value),
         Condition::Contains(path, value) => texts(path).iter().any(|text| text.contains(value)),
         Condition::Lacks(path, value) => !texts(path).iter().any(|text| text.contains(value)),
+        Condition::Differs(path, value) => texts(path).iter().any(|text| text != value),
         Condition::Begins(path, value) => texts(path).iter().any(|text| {
             let head = text.trim_start().get(..value.len());
             head.is_some_and(|head| head.eq_ignore_ascii_case(value))

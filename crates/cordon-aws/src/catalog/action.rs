@@ -44,6 +44,8 @@ pub enum Condition {
     Contains(&'static str, &'static str),
     /// When no value at the path contains the text.
     Lacks(&'static str, &'static str),
+    /// When some value at the path is another text.
+    Differs(&'static str, &'static str),
     /// When some value at the path begins with the text, letter case and leading space aside.
     Begins(&'static str, &'static str),
 }
@@ -210,6 +212,7 @@ impl ActionRule {
             condition::EQUALS => Condition::Equals(path, value),
             condition::CONTAINS => Condition::Contains(path, value),
             condition::LACKS => Condition::Lacks(path, value),
+            condition::DIFFERS => Condition::Differs(path, value),
             condition::BEGINS => Condition::Begins(path, value),
             _ => Condition::Always,
         };

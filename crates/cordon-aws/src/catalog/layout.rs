@@ -482,6 +482,8 @@ pub mod condition {
     pub const BEGINS: u8 = 5;
     /// When no value contains the text.
     pub const LACKS: u8 = 6;
+    /// When some value is another text.
+    pub const DIFFERS: u8 = 7;
 }
 
 record! {

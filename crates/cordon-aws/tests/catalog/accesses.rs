@@ -1,6 +1,6 @@
 //! Which actions a call needs, on which resources.
 
-use crate::harness::{call, check, value};
+use crate::harness::{call, check, needs, value};
 use cordon_aws::arn::{Partition, Region};
 use cordon_aws::call::Class;
 use cordon_aws::catalog::{Catalog, Member, Shape, ShapeKind};
@@ -265,6 +265,31 @@ fn a_copy_reads_its_source_and_writes_its_destination() {
             "s3:GetObject on arn:aws:s3:::from/x is data",
         ],
     );
+}
+
+#[test]
+fn a_new_bucket_that_is_not_private_needs_the_action_of_its_access_list() {
+    let plain = "s3:CreateBucket on arn:aws:s3:::b is create";
+    for parameters in [
+        json!({"Bucket": "b"}),
+        json!({"Bucket": "b", "ACL": "private"}),
+    ] {
+        check("s3", "CreateBucket", parameters, &[plain]);
+    }
+    for (member, text) in [
+        ("ACL", "public-read"),
+        ("ACL", "log-delivery-write"),
+        ("ACL", "unheard-of"),
+        ("GrantRead", "id=\"someone\""),
+    ] {
+        let mut parameters = json!({"Bucket": "b", "ACL": "private"});
+        parameters[member] = text.into();
+        let actions = needs("s3", "CreateBucket", parameters);
+        let asked = actions
+            .iter()
+            .any(|need| need.starts_with("s3:PutBucketAcl on "));
+        assert!(asked, "{member} {text}: {actions:?}");
+    }
 }
 
 #[test]

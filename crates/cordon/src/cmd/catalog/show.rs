@@ -476,6 +476,7 @@ fn condition(when: Condition) -> String {
         Condition::Equals(path, value) => format!("{path} is {value}"),
         Condition::Contains(path, value) => format!("{path} contains {value}"),
         Condition::Lacks(path, value) => format!("{path} does not contain {value}"),
+        Condition::Differs(path, value) => format!("{path} is not {value}"),
         Condition::Begins(path, value) => format!("{path} begins with {value}"),
     }
 }
