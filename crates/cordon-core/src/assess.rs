@@ -81,6 +81,11 @@ impl Assessed {
     pub fn call(&self) -> &Call {
         &self.identified.call
     }
+    /// How many of its accesses, the first ones, the request itself names.
+    pub(crate) fn named(&self) -> usize {
+        let asked = self.identified.asked.as_ref();
+        asked.unwrap_or(&self.identified.call).accesses().len()
+    }
     /// Whose it is.
     #[must_use]
     pub fn session(&self) -> &Arc<Session> {

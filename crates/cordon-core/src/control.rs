@@ -59,6 +59,8 @@ pub enum Deed<'a> {
     Reject(&'a Hold),
     /// Look at a task of this sponsor and at its calls.
     ViewTask(&'a Sponsor),
+    /// Look at requests that belong to no task.
+    ViewStrays,
     /// End a task of this sponsor.
     StopTask(&'a Sponsor),
     /// See how careful everyone is.
@@ -130,7 +132,7 @@ impl Deed<'_> {
             Self::ViewHold(_) => "view-hold",
             Self::Approve { .. } => "approve",
             Self::Reject(_) => "reject",
-            Self::ViewTask(_) => "view-task",
+            Self::ViewTask(_) | Self::ViewStrays => "view-task",
             Self::StopTask(_) => "stop-task",
             Self::ViewPosture => "view-posture",
             Self::RaisePosture => "raise-posture",
@@ -146,6 +148,7 @@ impl Deed<'_> {
             Self::Approve { .. } => "approve this hold",
             Self::Reject(_) => "reject this hold",
             Self::ViewTask(_) => "look at this task",
+            Self::ViewStrays => "look at requests of no task",
             Self::StopTask(_) => "stop this task",
             Self::ViewPosture => "see the posture",
             Self::RaisePosture => "raise the posture",
@@ -413,6 +416,11 @@ impl Question<'_> {
                 let attributes = HashMap::from([("sponsor".to_owned(), self.sponsor(sponsor))]);
                 (&TASK, "task", attributes)
             }
+            // No person has an empty name.
+            Deed::ViewStrays => {
+                let nobody = RestrictedExpression::new_entity_uid(uid(&PERSON, ""));
+                (&TASK, "", HashMap::from([("sponsor".to_owned(), nobody)]))
+            }
             _ => (&EVERYTHING, "all", HashMap::new()),
         };
         Ok(Entity::new(uid(kind, id), attributes, HashSet::new())?)
@@ -530,7 +538,7 @@ mod tests {
     fn who_may_do_what() {
         let held = hold("mei", &["senior", "owner"]);
         let task = held.sponsor.clone();
-        let deeds: [(&str, Deed<'_>); 9] = [
+        let deeds: [(&str, Deed<'_>); 10] = [
             ("view-hold", Deed::ViewHold(&held)),
             (
                 "approve",
@@ -541,6 +549,7 @@ mod tests {
             ),
             ("reject", Deed::Reject(&held)),
             ("view-task", Deed::ViewTask(&task)),
+            ("view-strays", Deed::ViewStrays),
             ("stop-task", Deed::StopTask(&task)),
             ("view-posture", Deed::ViewPosture),
             ("raise-posture", Deed::RaisePosture),
@@ -561,6 +570,7 @@ mod tests {
              approve: ola\n\
              reject: ola\n\
              view-task: mei vic ada ica\n\
+             view-strays: vic ada ica\n\
              stop-task: mei ola kim ada ica\n\
              view-posture: mei ola kim vic ada ica new\n\
              raise-posture: mei ola kim ada ica\n\

@@ -4,11 +4,11 @@
 use std::fmt;
 
 macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal;)*) => {
         /// Something a guard noticed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Fact {
-            $($(#[$doc])* $name,)*
+            $($(#[doc = $doc])+ $name,)*
         }
 
         impl Fact {
@@ -21,6 +21,20 @@ macro_rules! facts {
                 match self {
                     $(Self::$name => $text,)*
                 }
+            }
+
+            /// What it says, for people.
+            #[must_use]
+            pub fn means(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),+).trim_ascii(),)*
+                }
+            }
+
+            /// The fact that [`Fact::as_str`] gives `word` for.
+            #[must_use]
+            pub fn named(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|fact| fact.as_str() == word)
             }
         }
     };

@@ -25,6 +25,7 @@ pub mod glob;
 pub mod guard;
 pub mod hold;
 pub mod identify;
+pub mod inert;
 pub mod judge;
 pub mod ledger;
 pub mod loan;

@@ -81,6 +81,8 @@ pub struct AccessRecord {
     pub environment: Box<str>,
     pub level: &'static str,
     pub class: &'static str,
+    /// Whether the request does not name it, and a look found it behind what it names.
+    pub implied: bool,
 }
 
 /// What became of a call at the decision.
@@ -252,7 +254,7 @@ impl CallRecord {
             partition: call.partition().as_str().into(),
             region: call.region().as_str().into(),
             account: session.account.as_str().into(),
-            accesses: assessed.accesses().iter().map(AccessRecord::of).collect(),
+            accesses: accesses(assessed),
             class: call.class().as_str(),
             facts: assessed.facts().iter().map(|fact| fact.as_str()).collect(),
             outcome: RecordedOutcome::Decided(verdict.outcome),
@@ -363,8 +365,16 @@ impl CallRecord {
     }
 }
 
+fn accesses(assessed: &Assessed) -> Vec<AccessRecord> {
+    let named = assessed.named();
+    let accesses = assessed.accesses().iter().enumerate();
+    accesses
+        .map(|(number, access)| AccessRecord::of(access, number >= named))
+        .collect()
+}
+
 impl AccessRecord {
-    fn of(access: &AssessedAccess) -> Self {
+    fn of(access: &AssessedAccess, implied: bool) -> Self {
         Self {
             action: access.access.action.clone(),
             resource: access.access.resource.arn.clone(),
@@ -372,6 +382,7 @@ impl AccessRecord {
             environment: access.environment.as_str().into(),
             level: access.access.level.as_str(),
             class: access.access.class.as_str(),
+            implied,
         }
     }
 }

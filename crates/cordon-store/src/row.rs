@@ -49,6 +49,9 @@ struct Access<'a> {
     environment: Cow<'a, str>,
     level: Cow<'a, str>,
     class: Cow<'a, str>,
+    /// Not there in what older builds wrote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    implied: bool,
 }
 
 /// A call on its way into the table.
@@ -186,6 +189,7 @@ fn access(access: &AccessRecord) -> Access<'_> {
         environment: (&*access.environment).into(),
         level: access.level.into(),
         class: access.class.into(),
+        implied: access.implied,
     }
 }
 
@@ -340,6 +344,7 @@ fn access_record(access: Access<'_>) -> AccessRecord {
     AccessRecord {
         level: known(&access.level, AccessLevel::ALL.map(AccessLevel::as_str)),
         class: class(&access.class),
+        implied: access.implied,
         action: text(access.action),
         resource: text(access.resource),
         kind: text(access.kind),

@@ -2,6 +2,8 @@
 //! error. Colours go only to terminals and obey `NO_COLOR`; no meaning is carried by colour
 //! alone.
 
+pub(crate) use cordon_core::inert::inert;
+
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table};
@@ -99,43 +101,5 @@ pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
     }
     for text in table.to_string().lines() {
         line(format_args!("{}", text.trim_end()));
-    }
-}
-
-/// Makes text that a caller chose fit to show: control and invisible characters as code points,
-/// cut at `limit` characters.
-pub(crate) fn inert(text: &str, limit: usize) -> String {
-    let mut shown = String::with_capacity(text.len().min(limit));
-    for (count, c) in text.chars().enumerate() {
-        if count == limit {
-            shown.push('…');
-            break;
-        }
-        match c.is_control() || is_invisible(c) {
-            true => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
-            false => shown.push(c),
-        }
-    }
-    shown
-}
-
-/// Characters that change or hide what is read: zero-width, bidirectional controls, tags.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::inert;
-
-    #[test]
-    fn hostile_text_is_shown_as_code_points() {
-        assert_eq!(
-            inert("a\u{202e}b\u{1b}[2J\u{200b}", 40),
-            "a<U+202E>b<U+001B>[2J<U+200B>"
-        );
-        assert_eq!(inert("abcdef", 3), "abc…");
     }
 }

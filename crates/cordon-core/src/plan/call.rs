@@ -49,6 +49,7 @@ impl PlannedCall {
             environment: "".into(),
             level: access.level.as_str(),
             class: access.class.as_str(),
+            implied: false,
         });
         Self {
             service: call.service().name().into(),

@@ -16,6 +16,7 @@ fn record(operation: &str, class: &'static str, outcome: Outcome) -> CallRecord 
             environment: "dev".into(),
             level: "Write",
             class,
+            implied: false,
         }],
         facts: Vec::new(),
         outcome: RecordedOutcome::Decided(outcome),

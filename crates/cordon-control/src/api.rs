@@ -1,0 +1,82 @@
+//! The API, `/api/v1`: one file for each thing that can be looked at or changed. What it takes and gives
+//! is described by the code itself and told at `/api/v1/openapi.json`.
+
+mod calls;
+mod events;
+mod holds;
+mod input;
+mod people;
+mod posture;
+mod tasks;
+
+pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
+pub use holds::{
+    ApproveBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody, TargetShown, VoteShown,
+    Yours,
+};
+pub use people::{Me, SignInAs, SignInBody, SignedIn, SignedOut};
+pub use posture::{PostureBody, PostureShown};
+pub use tasks::{TaskPage, TaskShown};
+
+use crate::failure::ApiError;
+use crate::plane::Plane;
+use axum::Router;
+use axum::routing::get;
+use http::{StatusCode, header};
+use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Cordon, control plane",
+        description = "What waits for people, what was called, which tasks there are, how careful everyone is."
+    ),
+    components(schemas(ApiError))
+)]
+struct Description;
+
+/// Every route, without the gate.
+pub(crate) fn router(plane: Arc<Plane>) -> Router {
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(people::me))
+        .routes(routes!(people::sign_in))
+        .routes(routes!(people::sign_out))
+        .routes(routes!(holds::list))
+        .routes(routes!(holds::show))
+        .routes(routes!(holds::approve))
+        .routes(routes!(holds::reject))
+        .routes(routes!(holds::wait))
+        .routes(routes!(posture::show, posture::change))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::show))
+        .routes(routes!(tasks::list))
+        .routes(routes!(tasks::stop))
+        .routes(routes!(events::follow))
+        .split_for_parts();
+    let description: Arc<str> = description.to_json().unwrap_or_default().into();
+    let described = move || async move {
+        let kind = [(header::CONTENT_TYPE, "application/json")];
+        (kind, description.to_string())
+    };
+    router
+        .route("/api/v1/openapi.json", get(described))
+        .fallback(unknown)
+        .method_not_allowed_fallback(other_method)
+        .with_state(plane)
+}
+
+async fn unknown() -> ApiError {
+    ApiError::not_found("path")
+}
+
+async fn other_method() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "other-method",
+        "this is not done by this method",
+        "see /api/v1/openapi.json",
+    )
+}

@@ -1,0 +1,690 @@
+//! Holds: what waits for people, all that one needs to see to decide, and deciding.
+
+#![expect(unused_qualifications, reason = "utoipa writes them")]
+
+use super::calls::{NAME, PARAMETERS, PolicyShown, policies};
+use super::input::{Asked, Body, Named, prose};
+use super::tasks::title;
+use crate::failure::ApiError;
+use crate::plane::Plane;
+use crate::visitor::Visitor;
+use axum::Json;
+use axum::extract::State;
+use cordon_core::control::Deed;
+use cordon_core::fact::Fact;
+use cordon_core::hold::{Answer, Hold, Reason, Standing, Vote};
+use cordon_core::inert::inert;
+use cordon_core::names::{ApproverGroup, HoldId};
+use cordon_core::people::People;
+use cordon_core::record::{AccessRecord, CallRecord};
+use cordon_store::{HoldFilter, StoreError};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
+
+/// How long a note may be.
+const LONGEST_NOTE: usize = 1_000;
+/// Targets that are shown one by one, the gravest first.
+const TARGETS: usize = 200;
+/// How often a vote is tried when others vote at the same moment.
+const TRIES: usize = 8;
+/// Holds that are read at one time, and how often for one page.
+const SCANNED: u32 = 200;
+const SCANS: usize = 5;
+/// How long a wait may take, and how often someone who waits is looked at again.
+const LONGEST_WAIT: u64 = 300;
+const BEAT: Duration = Duration::from_secs(5);
+/// What accesses do, the gravest first.
+const GRAVEST: [(&str, &str); 8] = [
+    ("destroy", "Destroy"),
+    ("weaken", "Weaken what protects"),
+    ("identity", "Change who may act on"),
+    ("disrupt", "Interrupt"),
+    ("update", "Change"),
+    ("create", "Create"),
+    ("data", "Read data of"),
+    ("observe", "Look at"),
+];
+
+/// A hold in a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HoldSummary {
+    /// What people quote.
+    pub id: String,
+    /// `waiting`, `approved`, `rejected`, `unanswered`, `lapsed`, `used`, `changed`, `withdrawn`.
+    pub state: String,
+    /// The gravest thing that the call does, in one line.
+    pub effect: String,
+    /// Of which task.
+    pub task: String,
+    /// Who launched it, and so never decides.
+    pub sponsor: String,
+    /// Which agent asked.
+    pub agent: String,
+    /// The service and the operation.
+    pub operation: String,
+    /// Where.
+    pub account: String,
+    /// Where.
+    pub region: String,
+    /// The environments of its targets.
+    pub environments: Vec<String>,
+    /// The groups that are asked.
+    pub needs: Vec<String>,
+    /// Those that have not approved.
+    pub missing: Vec<String>,
+    /// When it was opened.
+    pub opened: String,
+    /// No answer by then is a no.
+    pub decide_by: String,
+    /// Seconds until then, or, once approved, in which the approval may be used; 0 when over.
+    pub seconds_left: i64,
+    /// How often the call was asked for.
+    pub asked: u32,
+}
+
+/// Everything about one hold.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HoldShown {
+    /// As in a list.
+    #[serde(flatten)]
+    pub summary: HoldSummary,
+    /// What the task is for, as its file says.
+    pub task_title: String,
+    /// How many people of each group must agree.
+    pub quorum: u32,
+    /// What the call touches, the gravest first.
+    pub targets: Vec<TargetShown>,
+    /// How many more it touches than are shown.
+    pub more_targets: usize,
+    /// Whether something is destroyed that no later call brings back.
+    pub irreversible: bool,
+    /// The name of what is destroyed, to be typed before that is approved.
+    pub confirm: Option<String>,
+    /// What guards noticed.
+    pub facts: Vec<FactShown>,
+    /// Why people are asked.
+    pub policies: Vec<PolicyShown>,
+    /// What people said, oldest first.
+    pub votes: Vec<VoteShown>,
+    /// The parameters of the call as canonical JSON, without secrets.
+    pub parameters: String,
+    /// `sha256:...` of the canonical call, whole: an approval names it.
+    pub digest: String,
+    /// `sha256:...` of the state that it was judged on.
+    pub state_digest: String,
+    /// The policies under which it was judged.
+    pub policy_version: String,
+    /// The call that opened it.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The hold of the same call before this one, and why that no longer serves.
+    pub follows: Option<String>,
+    /// What you may do with it.
+    pub yours: Yours,
+}
+
+/// One thing that a held call touches.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TargetShown {
+    /// The ARN.
+    pub resource: String,
+    /// Its kind: `lambda:function`.
+    pub kind: String,
+    /// The IAM action.
+    pub action: String,
+    /// What happens to it.
+    pub class: String,
+    /// Its environment.
+    pub environment: String,
+    /// Whether the request does not name it, and a look found it behind what it names.
+    pub implied: bool,
+}
+
+/// Something that guards noticed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FactShown {
+    /// The word of policies.
+    pub fact: String,
+    /// In a sentence.
+    pub means: String,
+}
+
+/// What one person said.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct VoteShown {
+    /// Who.
+    pub person: String,
+    /// `approve`, or the reason of a no.
+    pub answer: String,
+    /// When.
+    pub at: String,
+    /// Whether the person is one of those who are asked, at this moment.
+    pub counts: bool,
+    /// For the sponsor and for those who decide.
+    pub note: String,
+}
+
+/// What the one who looks may do.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Yours {
+    /// Whether you may approve it now.
+    pub approve: bool,
+    /// Whether you may reject it now.
+    pub reject: bool,
+    /// Why you may not approve; empty where you may.
+    pub why_not: String,
+}
+
+/// Some holds, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HoldPage {
+    /// The holds.
+    pub holds: Vec<HoldSummary>,
+    /// What to pass as `cursor` for the next page; nothing where this is the last.
+    pub next: Option<String>,
+}
+
+/// An approval.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveBody {
+    /// The whole digest of what you looked at: `sha256:` and 64 digits.
+    pub digest: String,
+    /// For the sponsor.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// A rejection.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectBody {
+    /// `too-broad`, `wrong-target`, `wrong-time`, `too-risky`, `not-needed`, `other-way` or `unclear`:
+    /// the agent is told.
+    pub reason: String,
+    /// For the sponsor, never for the agent.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// Which holds.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct HoldQuery {
+    /// Only in this state; `open` for those that wait or are approved and not used.
+    state: Option<String>,
+    /// Only of this task.
+    task: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// At most this many, 1 to 100; 50 where it is not said.
+    limit: Option<u32>,
+}
+
+/// How long to wait.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WaitQuery {
+    /// At most this many seconds, up to 300; 60 where it is not said.
+    seconds: Option<u64>,
+}
+
+/// Holds that you may look at, newest first.
+#[utoipa::path(get, path = "/api/v1/holds", params(HoldQuery), responses((status = 200, body = HoldPage), (status = "default", body = ApiError)))]
+pub(super) async fn list(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+    Asked(query): Asked<HoldQuery>,
+) -> Result<Json<HoldPage>, ApiError> {
+    plane.permit(&visitor, Deed::ViewPosture)?;
+    let limit = query.limit.unwrap_or(50).clamp(1, 100) as usize;
+    let wanted = query.state.clone().unwrap_or_default();
+    let mut filter = query.filter()?;
+    let mut holds = Vec::new();
+    for _ in 0..SCANS {
+        let page = plane.store.holds(&filter).await?;
+        let last = page.len() < SCANNED as usize;
+        for hold in page {
+            filter.before = Some(hold.id.clone());
+            let standing = hold.standing(&plane.people(), plane.clock.now());
+            let fits = match wanted.as_str() {
+                "" => true,
+                "open" => standing.is_open(),
+                word => standing.as_str() == word,
+            };
+            if !fits || plane.permit(&visitor, Deed::ViewHold(&hold)).is_err() {
+                continue;
+            }
+            holds.push(Sight::of(&plane, hold).await?.summary());
+            if holds.len() == limit {
+                let next = filter.before.map(|id| id.to_string());
+                return Ok(Json(HoldPage { holds, next }));
+            }
+        }
+        if last {
+            return Ok(Json(HoldPage { holds, next: None }));
+        }
+    }
+    let next = filter.before.map(|id| id.to_string());
+    Ok(Json(HoldPage { holds, next }))
+}
+
+/// One hold, with everything that one needs to decide.
+#[utoipa::path(get, path = "/api/v1/holds/{ref}", params(("ref" = String, Path, description = "its id")), responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+pub(super) async fn show(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+    Named(id): Named<HoldId>,
+) -> Result<Json<HoldShown>, ApiError> {
+    let hold = visible(&plane, &visitor, &id).await?;
+    shown(&plane, &visitor, hold).await
+}
+
+/// Say yes to exactly what has this digest.
+#[utoipa::path(post, path = "/api/v1/holds/{ref}/approve", params(("ref" = String, Path, description = "its id")), request_body = ApproveBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+pub(super) async fn approve(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+    Named(id): Named<HoldId>,
+    Body(body): Body<ApproveBody>,
+) -> Result<Json<HoldShown>, ApiError> {
+    if !is_whole(&body.digest) {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "digest-not-whole",
+            "an approval names the whole digest: `sha256:` and 64 digits",
+            "look at the hold and send its `digest`",
+        ));
+    }
+    let said = Said {
+        answer: Answer::Approve,
+        seen: Some(&body.digest),
+        note: prose(&body.note, LONGEST_NOTE)?,
+    };
+    let hold = say(&plane, &visitor, &id, said).await?;
+    shown(&plane, &visitor, hold).await
+}
+
+/// Say no, for a reason that the agent is told.
+#[utoipa::path(post, path = "/api/v1/holds/{ref}/reject", params(("ref" = String, Path, description = "its id")), request_body = RejectBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+pub(super) async fn reject(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+    Named(id): Named<HoldId>,
+    Body(body): Body<RejectBody>,
+) -> Result<Json<HoldShown>, ApiError> {
+    let reason = Reason::named(&body.reason).ok_or_else(|| {
+        let words = Reason::ALL.map(Reason::as_str).join(", ");
+        ApiError::malformed(format!("the reason is one of {words}"))
+    })?;
+    let said = Said {
+        answer: Answer::Reject(reason),
+        seen: None,
+        note: prose(&body.note, LONGEST_NOTE)?,
+    };
+    let hold = say(&plane, &visitor, &id, said).await?;
+    shown(&plane, &visitor, hold).await
+}
+
+/// The hold once it does not wait any more, or as it stands when the time is over.
+#[utoipa::path(get, path = "/api/v1/holds/{ref}/wait", params(("ref" = String, Path, description = "its id"), WaitQuery), responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+pub(super) async fn wait(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+    Named(id): Named<HoldId>,
+    Asked(query): Asked<WaitQuery>,
+) -> Result<Json<HoldShown>, ApiError> {
+    let seconds = query.seconds.unwrap_or(60).min(LONGEST_WAIT);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let room = plane.waiting.try_acquire();
+    let _room = room.map_err(|_| ApiError::busy())?;
+    let mut changes = plane.store.changes();
+    loop {
+        changes.mark_unchanged();
+        let visitor = visitor.again(&plane).await?;
+        let hold = visible(&plane, &visitor, &id).await?;
+        let standing = hold.standing(&plane.people(), plane.clock.now());
+        let now = Instant::now();
+        let waits = matches!(standing, Standing::Waiting { .. });
+        if !waits || now >= until || plane.closing.is_cancelled() {
+            return shown(&plane, &visitor, hold).await;
+        }
+        tokio::select! {
+            // A store that is shut down answers nothing more: the next reading says so.
+            _ = changes.changed() => {}
+            () = plane.closing.cancelled() => {}
+            () = tokio::time::sleep_until(until.min(now + BEAT)) => {}
+        }
+    }
+}
+
+/// What a person says of a hold.
+struct Said<'a> {
+    answer: Answer,
+    /// The digest that they looked at, where it matters.
+    seen: Option<&'a str>,
+    note: Box<str>,
+}
+
+/// Puts what `visitor` says to the hold as it is at this moment. Where someone else said something
+/// meanwhile, it is asked again whether this may still be said.
+async fn say(
+    plane: &Plane,
+    visitor: &Visitor,
+    id: &HoldId,
+    said: Said<'_>,
+) -> Result<Hold, ApiError> {
+    for _ in 0..TRIES {
+        let hold = visible(plane, visitor, id).await?;
+        let now = plane.clock.now();
+        let seen = said.seen.unwrap_or(&hold.digest);
+        let deed = match said.answer {
+            Answer::Approve => Deed::Approve { hold: &hold, seen },
+            Answer::Reject(_) => Deed::Reject(&hold),
+        };
+        // What binds people comes first from the policies, and in any case from the hold itself.
+        let granted = plane.permit(visitor, deed)?;
+        hold.admits(granted.person(), said.answer, seen, &plane.people(), now)?;
+        let vote = Vote {
+            person: granted.person().clone(),
+            answer: said.answer,
+            at: now,
+            note: said.note.clone(),
+        };
+        match plane.store.vote(id, hold.revision(), vote).await {
+            Ok(()) => {
+                tracing::warn!(hold = %id, task = %hold.task, by = %granted.person(), answer = said.answer.as_str(), "a person decided on a held call");
+                return visible(plane, visitor, id).await;
+            }
+            Err(StoreError::Outdated { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ApiError::new(
+        StatusCode::CONFLICT,
+        "decided-meanwhile",
+        "others decide on this hold at the same moment",
+        "look at the hold again",
+    ))
+}
+
+/// The hold, if `visitor` may look at it.
+pub(super) async fn visible(
+    plane: &Plane,
+    visitor: &Visitor,
+    id: &HoldId,
+) -> Result<Hold, ApiError> {
+    let hold = plane.store.hold(id).await?;
+    let hold = hold.ok_or_else(|| ApiError::not_found("hold"))?;
+    match plane.permit(visitor, Deed::ViewHold(&hold)) {
+        Ok(_) => Ok(hold),
+        Err(denied @ cordon_core::control::Denied::Stranger(_)) => Err(denied.into()),
+        Err(_) => Err(ApiError::not_found("hold")),
+    }
+}
+
+async fn shown(plane: &Plane, visitor: &Visitor, hold: Hold) -> Result<Json<HoldShown>, ApiError> {
+    let task = plane.store.task(&hold.task).await?;
+    let title = task.map(|task| title(&task.text)).unwrap_or_default();
+    let sight = Sight::of(plane, hold).await?;
+    Ok(Json(sight.whole(plane, visitor, title)))
+}
+
+fn is_whole(digest: &str) -> bool {
+    digest.strip_prefix("sha256:").is_some_and(|digits| {
+        digits.len() == 64
+            && digits
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+impl HoldQuery {
+    fn filter(self) -> Result<HoldFilter, ApiError> {
+        let task = self.task.map(|task| task.parse()).transpose();
+        let before = self.cursor.map(|cursor| cursor.parse()).transpose();
+        Ok(HoldFilter {
+            task: task.map_err(|_| ApiError::malformed("`task` is no task id"))?,
+            before: before.map_err(|_| ApiError::malformed("`cursor` is no hold"))?,
+            under_way: self.state.as_deref() == Some("open"),
+            limit: Some(SCANNED),
+        })
+    }
+}
+
+/// A hold with the record of its call, at one moment.
+pub(super) struct Sight {
+    hold: Hold,
+    /// Not there for the moment in which it is being written.
+    record: Option<CallRecord>,
+    standing: Standing,
+    people: Arc<People>,
+    now: Timestamp,
+}
+
+impl Sight {
+    pub(super) async fn of(plane: &Plane, hold: Hold) -> Result<Self, ApiError> {
+        let call = plane.store.call(&hold.reference).await?;
+        let (people, now) = (plane.people(), plane.clock.now());
+        Ok(Self {
+            record: call.map(|call| call.record),
+            standing: hold.standing(&people, now),
+            hold,
+            people,
+            now,
+        })
+    }
+
+    pub(super) fn summary(&self) -> HoldSummary {
+        let hold = &self.hold;
+        let names = |groups: &BTreeSet<ApproverGroup>| -> Vec<String> {
+            groups.iter().map(ApproverGroup::to_string).collect()
+        };
+        let of_record = |text: fn(&CallRecord) -> &str| {
+            let text = self.record.as_ref().map_or("", text);
+            inert(text, NAME)
+        };
+        let operation = match &self.record {
+            Some(record) => inert(&format!("{} {}", record.service, record.operation), NAME),
+            None => String::new(),
+        };
+        let (missing, end) = match &self.standing {
+            Standing::Waiting { missing } => (names(missing), Some(hold.decide_by)),
+            Standing::Approved { until, .. } => (Vec::new(), Some(*until)),
+            _ => (Vec::new(), None),
+        };
+        HoldSummary {
+            id: hold.id.to_string(),
+            state: self.standing.as_str().to_owned(),
+            effect: self.record.as_ref().map(effect).unwrap_or_default(),
+            task: hold.task.to_string(),
+            sponsor: hold.sponsor.to_string(),
+            agent: of_record(|record| &record.agent),
+            operation,
+            account: of_record(|record| &record.account),
+            region: of_record(|record| &record.region),
+            environments: self.record.as_ref().map(environments).unwrap_or_default(),
+            needs: names(&hold.needs),
+            missing,
+            opened: hold.opened.to_string(),
+            decide_by: hold.decide_by.to_string(),
+            seconds_left: end.map_or(0, |end| end.duration_since(self.now).as_secs().max(0)),
+            asked: hold.asked,
+        }
+    }
+
+    fn whole(&self, plane: &Plane, visitor: &Visitor, task_title: String) -> HoldShown {
+        let hold = &self.hold;
+        let accesses = self.record.as_ref().map(|record| gravest_first(record));
+        let accesses = accesses.unwrap_or_default();
+        let destroyed = accesses
+            .iter()
+            .find(|access| access.class == "destroy" && !access.implied)
+            .or(accesses.iter().find(|access| access.class == "destroy"));
+        HoldShown {
+            summary: self.summary(),
+            task_title,
+            quorum: hold.quorum,
+            more_targets: accesses.len().saturating_sub(TARGETS),
+            irreversible: destroyed.is_some(),
+            confirm: destroyed.map(|access| short(&access.resource)),
+            targets: accesses
+                .iter()
+                .take(TARGETS)
+                .map(|access| TargetShown::of(access))
+                .collect(),
+            facts: self.record.as_ref().map(facts).unwrap_or_default(),
+            policies: self.record.as_ref().map(policies).unwrap_or_default(),
+            votes: hold.votes.iter().map(|vote| self.vote(vote)).collect(),
+            parameters: self
+                .record
+                .as_ref()
+                .map(|record| inert(&record.parameters, PARAMETERS))
+                .unwrap_or_default(),
+            digest: hold.digest.to_string(),
+            state_digest: hold.state.as_str().to_owned(),
+            policy_version: hold.policy_version.to_string(),
+            reference: hold.reference.to_string(),
+            follows: hold
+                .follows
+                .as_ref()
+                .map(|(id, why)| format!("{id} ({})", why.as_str())),
+            yours: self.yours(plane, visitor),
+        }
+    }
+
+    fn vote(&self, vote: &Vote) -> VoteShown {
+        let asked = self
+            .hold
+            .needs
+            .iter()
+            .any(|group| self.people.is_member(&vote.person, group));
+        VoteShown {
+            person: vote.person.to_string(),
+            answer: vote.answer.as_str().to_owned(),
+            at: vote.at.to_string(),
+            counts: asked && !self.people.is_sponsor(&vote.person, &self.hold.sponsor),
+            note: inert(&vote.note, LONGEST_NOTE),
+        }
+    }
+
+    fn yours(&self, plane: &Plane, visitor: &Visitor) -> Yours {
+        let hold = &self.hold;
+        let may = |deed, answer| -> Result<(), ApiError> {
+            let granted = plane.permit(visitor, deed)?;
+            let admits = hold.admits(
+                granted.person(),
+                answer,
+                &hold.digest,
+                &self.people,
+                self.now,
+            );
+            Ok(admits?)
+        };
+        let seen = &*hold.digest;
+        let approve = may(Deed::Approve { hold, seen }, Answer::Approve);
+        let reject = may(Deed::Reject(hold), Answer::Reject(Reason::Unclear));
+        Yours {
+            approve: approve.is_ok(),
+            reject: reject.is_ok(),
+            why_not: approve
+                .err()
+                .map(|error| error.message.to_string())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl TargetShown {
+    fn of(access: &AccessRecord) -> Self {
+        Self {
+            resource: inert(&access.resource, NAME),
+            kind: inert(&access.kind, NAME),
+            action: inert(&access.action, NAME),
+            class: access.class.to_owned(),
+            environment: inert(&access.environment, NAME),
+            implied: access.implied,
+        }
+    }
+}
+
+fn facts(record: &CallRecord) -> Vec<FactShown> {
+    let facts = record.facts.iter().map(|word| FactShown {
+        fact: (*word).to_owned(),
+        means: Fact::named(word).map_or("", Fact::means).to_owned(),
+    });
+    facts.collect()
+}
+
+fn environments(record: &CallRecord) -> Vec<String> {
+    let all: BTreeSet<String> = record
+        .accesses
+        .iter()
+        .map(|access| inert(&access.environment, NAME))
+        .collect();
+    all.into_iter().collect()
+}
+
+fn grade(class: &str) -> usize {
+    let place = GRAVEST.iter().position(|(word, _)| *word == class);
+    place.unwrap_or(0)
+}
+
+fn gravest_first(record: &CallRecord) -> Vec<&AccessRecord> {
+    let mut accesses: Vec<&AccessRecord> = record.accesses.iter().collect();
+    accesses.sort_by_key(|access| (grade(access.class), access.implied));
+    accesses
+}
+
+/// The gravest thing that a call does, in one line: `Destroy 2 ec2:instance in cn-prod: i-1, i-2`.
+fn effect(record: &CallRecord) -> String {
+    let accesses = gravest_first(record);
+    let Some(first) = accesses.first() else {
+        return inert(&format!("{} {}", record.service, record.operation), NAME);
+    };
+    let verb = GRAVEST.get(grade(first.class)).map_or("", |(_, verb)| verb);
+    let alike = accesses.iter().filter(|access| access.class == first.class);
+    let resources: Vec<&str> = distinct(alike.map(|access| &*access.resource));
+    let alike = accesses.iter().filter(|access| access.class == first.class);
+    let kinds = distinct(alike.map(|access| &*access.kind));
+    let alike = accesses.iter().filter(|access| access.class == first.class);
+    let places = distinct(alike.map(|access| &*access.environment));
+    let kind = match kinds.as_slice() {
+        [kind] if !kind.is_empty() => *kind,
+        _ => "resources",
+    };
+    let shown: Vec<String> = resources.iter().take(3).map(|arn| short(arn)).collect();
+    let more = match resources.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let text = format!(
+        "{verb} {} {kind} in {}: {}{more}",
+        resources.len(),
+        places.join(", "),
+        shown.join(", "),
+    );
+    inert(&text, NAME)
+}
+
+fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = BTreeSet::new();
+    all.filter(|text| seen.insert(*text)).collect()
+}
+
+/// The name at the end of an ARN.
+fn short(arn: &str) -> String {
+    let name = arn
+        .rsplit(['/', ':'])
+        .next()
+        .filter(|name| !name.is_empty());
+    inert(name.unwrap_or(arn), 120)
+}

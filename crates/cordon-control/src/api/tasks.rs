@@ -1,0 +1,105 @@
+//! Tasks: which there are, and stopping one.
+
+use super::input::Named;
+use crate::failure::ApiError;
+use crate::plane::Plane;
+use crate::visitor::Visitor;
+use axum::Json;
+use axum::extract::State;
+use cordon_core::control::Deed;
+use cordon_core::inert::inert;
+use cordon_core::names::TaskId;
+use cordon_store::{StoredTask, TaskState};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// One task.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskShown {
+    /// Its id.
+    pub id: String,
+    /// What it is for, as its file says.
+    pub title: String,
+    /// Who launched it and answers for it.
+    pub sponsor: String,
+    /// `preview` or `live`.
+    pub mode: String,
+    /// `active`, `paused`, `stopped`, or `expired`.
+    pub state: String,
+    /// When it was declared.
+    pub created: String,
+    /// When it ends.
+    pub expires: String,
+}
+
+/// Every task that you may look at, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskPage {
+    /// The tasks.
+    pub tasks: Vec<TaskShown>,
+}
+
+/// Tasks that you may look at, newest first.
+#[utoipa::path(get, path = "/api/v1/tasks", responses((status = 200, body = TaskPage), (status = "default", body = ApiError)))]
+pub(super) async fn list(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+) -> Result<Json<TaskPage>, ApiError> {
+    plane.permit(&visitor, Deed::ViewPosture)?;
+    let tasks = plane.store.tasks().await?;
+    let seen = tasks.iter().filter(|task| {
+        plane
+            .permit(&visitor, Deed::ViewTask(&task.sponsor))
+            .is_ok()
+    });
+    Ok(Json(TaskPage {
+        tasks: seen.map(|task| TaskShown::of(&plane, task)).collect(),
+    }))
+}
+
+/// End a task now: its calls are refused, and streams under way are cut.
+#[utoipa::path(post, path = "/api/v1/tasks/{id}/stop", params(("id" = String, Path, description = "its id")), responses((status = 200, body = TaskShown), (status = "default", body = ApiError)))]
+pub(super) async fn stop(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+    Named(id): Named<TaskId>,
+) -> Result<Json<TaskShown>, ApiError> {
+    let found = plane.store.task(&id).await?;
+    let task = found.ok_or_else(|| ApiError::not_found("task"))?;
+    let granted = plane.permit(&visitor, Deed::StopTask(&task.sponsor))?;
+    plane.store.set_task_state(&id, TaskState::Stopped).await?;
+    tracing::warn!(task = %id, by = %granted.person(), "a task was stopped");
+    let stopped = StoredTask {
+        state: TaskState::Stopped,
+        ..task
+    };
+    Ok(Json(TaskShown::of(&plane, &stopped)))
+}
+
+impl TaskShown {
+    fn of(plane: &Plane, task: &StoredTask) -> Self {
+        let over = task.is_over(plane.clock.now()) && task.state != TaskState::Stopped;
+        Self {
+            id: task.id.to_string(),
+            title: title(&task.text),
+            sponsor: task.sponsor.to_string(),
+            mode: task.mode.as_str().to_owned(),
+            state: match over {
+                true => "expired".to_owned(),
+                false => task.state.as_str().to_owned(),
+            },
+            created: task.created.to_string(),
+            expires: task.expires.to_string(),
+        }
+    }
+}
+
+/// The title that a task's file gives it.
+pub(super) fn title(text: &str) -> String {
+    let table: Option<toml::Table> = text.parse().ok();
+    let title = table
+        .as_ref()
+        .and_then(|table| table.get("title")?.as_str());
+    inert(title.unwrap_or_default(), 200)
+}

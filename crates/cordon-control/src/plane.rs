@@ -1,0 +1,214 @@
+//! What every request of the control plane works with: the store, who counts, what decides, the time,
+//! the names under which it is reached, and its bounds.
+
+use cordon_core::control::{ControlPolicies, Deed, Denied, Granted};
+use cordon_core::people::People;
+use cordon_store::Store;
+use jiff::Timestamp;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::visitor::Visitor;
+
+/// How many requests may wait for something to happen at one time.
+const WAITING: usize = 256;
+
+/// Tells the time; tests turn it.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+/// What the program hands over.
+pub struct Parts {
+    /// What is remembered, shared with the data plane.
+    pub store: Arc<dyn Store>,
+    /// Who counts at this moment.
+    pub people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
+    /// Who may do what.
+    pub policies: Arc<ControlPolicies>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Where browsers reach the control plane: `http://127.0.0.1:8801`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    secure: bool,
+    authority: Box<str>,
+}
+
+/// Text that is not an origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an address such as https://cordon.example.com")]
+pub struct OriginError(String);
+
+/// The control plane as its requests see it.
+pub(crate) struct Plane {
+    pub(crate) store: Arc<dyn Store>,
+    people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
+    policies: Arc<ControlPolicies>,
+    pub(crate) clock: Clock,
+    /// The first is the one that people are told.
+    pub(crate) origins: Vec<Origin>,
+    pub(crate) waiting: Semaphore,
+    /// How many follow events.
+    pub(crate) followers: AtomicUsize,
+    /// Held while someone changes the posture, so that no one lowers what they did not see.
+    pub(crate) posture: Mutex<()>,
+    pub(crate) closing: CancellationToken,
+}
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(Timestamp::now)
+    }
+
+    /// A clock that tells what `now` gives.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+impl std::str::FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let wrong = || OriginError(text.to_owned());
+        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+        let secure = match scheme {
+            "https" => true,
+            "http" => false,
+            _ => return Err(wrong()),
+        };
+        let authority = rest.trim_end_matches('/').to_ascii_lowercase();
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+        match !authority.is_empty() && authority.chars().all(plain) {
+            true => Ok(Self {
+                secure,
+                authority: authority.into(),
+            }),
+            false => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme(), self.authority)
+    }
+}
+
+impl Origin {
+    /// The names of a listener of this machine. Any other name that resolves to it is not ours: a
+    /// page of a stranger may point its own name here.
+    pub(crate) fn of_listener(address: SocketAddr) -> Vec<Self> {
+        let port = address.port();
+        let names = [address.to_string(), format!("localhost:{port}")];
+        names
+            .map(|authority| Self {
+                secure: false,
+                authority: authority.into(),
+            })
+            .into()
+    }
+
+    /// Whether browsers reach it over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    fn scheme(&self) -> &'static str {
+        match self.secure {
+            true => "https",
+            false => "http",
+        }
+    }
+}
+
+impl Plane {
+    pub(crate) fn new(parts: Parts, origins: Vec<Origin>) -> Self {
+        Self {
+            store: parts.store,
+            people: parts.people,
+            policies: parts.policies,
+            clock: parts.clock,
+            origins,
+            waiting: Semaphore::new(WAITING),
+            followers: AtomicUsize::new(0),
+            posture: Mutex::new(()),
+            closing: CancellationToken::new(),
+        }
+    }
+
+    /// Who counts now.
+    pub(crate) fn people(&self) -> Arc<People> {
+        (self.people)()
+    }
+
+    /// Whether `visitor` may do `deed` now.
+    pub(crate) fn permit(&self, visitor: &Visitor, deed: Deed<'_>) -> Result<Granted, Denied> {
+        let people = self.people();
+        self.policies
+            .decide(&people, visitor.asker(), deed, self.clock.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_and_an_authority_and_nothing_more() {
+        for text in [
+            "https://cordon.example.com",
+            "http://127.0.0.1:8801",
+            "http://[::1]:8801",
+        ] {
+            assert_eq!(text.parse::<Origin>().unwrap().to_string(), text);
+        }
+        assert_eq!("HTTPS://x".parse::<Origin>().ok(), None);
+        assert_eq!(
+            "https://A.B/".parse::<Origin>().unwrap().to_string(),
+            "https://a.b"
+        );
+        for text in [
+            "",
+            "cordon.example.com",
+            "ftp://x",
+            "https://",
+            "https://a/b",
+            "https://a@b",
+            "https://a b",
+        ] {
+            assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The listener of the control plane: connections in, HTTP/1.1 served under bounds, until it is
+//! closed.
+
+use crate::api;
+use crate::gate;
+use crate::plane::{Origin, Parts, Plane};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Connections at one time.
+const CONNECTIONS: usize = 512;
+/// How long a client may take to send the head of a request.
+const HEAD: Duration = Duration::from_secs(10);
+/// Bytes of a head.
+const HEAD_BYTES: usize = 32 * 1024;
+
+/// Where the control plane is reached.
+#[derive(Debug, Clone)]
+pub struct ControlConfig {
+    /// A loopback address.
+    pub listen: SocketAddr,
+    /// Where browsers reach it, where that is elsewhere: a server for TLS in front of it.
+    pub url: Option<Origin>,
+}
+
+/// Why it does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Plain HTTP leaves no machine.
+    #[error("`{0}` is not a loopback address")]
+    NotLoopback(SocketAddr),
+    /// The address cannot be had.
+    #[error("the address `{address}` cannot be listened on")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A control plane that serves.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    origin: Origin,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Opens the listener and serves until [`Running::close`].
+///
+/// # Errors
+/// [`StartError`], before a connection is taken.
+pub async fn start(config: &ControlConfig, parts: Parts) -> Result<Running, StartError> {
+    if !config.listen.ip().is_loopback() {
+        return Err(StartError::NotLoopback(config.listen));
+    }
+    let failed = |source| StartError::Listen {
+        address: config.listen,
+        source,
+    };
+    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let mut origins = Origin::of_listener(address);
+    origins.splice(0..0, config.url.clone());
+    let plane = Arc::new(Plane::new(parts, origins));
+    let tasks = TaskTracker::new();
+    let running = Running {
+        address,
+        origin: plane
+            .origins
+            .first()
+            .cloned()
+            .ok_or(StartError::NotLoopback(address))?,
+        closing: plane.closing.clone(),
+        tasks: tasks.clone(),
+    };
+    let app = app(plane);
+    tasks.spawn(accept(
+        listener,
+        app,
+        running.closing.clone(),
+        tasks.clone(),
+    ));
+    Ok(running)
+}
+
+impl Running {
+    /// Where it listens, with the port that the system gave where port 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where people reach it.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Takes no new requests, ends those that wait, and finishes the others within `grace`.
+    pub async fn close(self, grace: Duration) {
+        self.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("requests to the control plane did not end in time");
+        }
+    }
+}
+
+fn app(plane: Arc<Plane>) -> Router {
+    let guard = from_fn_with_state(Arc::clone(&plane), gate::guard);
+    api::router(plane).layer(guard)
+}
+
+async fn accept(
+    listener: TcpListener,
+    app: Router,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let accepted = tokio::select! {
+            () = closing.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let serving = serve(stream, app.clone(), closing.clone());
+                tasks.spawn(async move {
+                    serving.await;
+                    drop(permit);
+                });
+            }
+            // No file descriptor is left, or the peer went away: others may still come.
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the control plane could not be taken");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, app: Router, closing: CancellationToken) {
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection to the control plane ended early");
+    }
+}

@@ -1,0 +1,15 @@
+//! The control plane over its own socket, on a real store: first what must never happen, then what
+//! must.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod doors;
+mod harness;
+mod holds;
+mod posture;
+mod reading;

@@ -1,0 +1,152 @@
+//! Reading: calls and tasks of others stay theirs, events follow, the description is whole.
+
+use crate::harness::*;
+use cordon_store::Budget;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+#[tokio::test]
+async fn calls_and_tasks_are_for_their_sponsor_and_for_those_who_see_everything() {
+    let stage = Stage::new().await;
+    stage.held("1", "mei", &["owner"]).await;
+    stage.held("2", "max", &["owner"]).await;
+    let stray = call("R3", "", "", stage.now());
+    let _kept = stage.store.record(stray, Budget::default()).await.unwrap();
+    let (mei, vic, ola) = (
+        stage.token("mei").await,
+        stage.token("vic").await,
+        stage.token("ola").await,
+    );
+    let refs = |body: &serde_json::Value| -> Vec<String> {
+        let calls = body["calls"].as_array().unwrap();
+        calls
+            .iter()
+            .map(|call| call["ref"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(refs(&stage.get("/calls", &mei).await.body), ["R1"]);
+    assert_eq!(
+        refs(&stage.get("/calls", &vic).await.body),
+        ["R3", "R2", "R1"]
+    );
+    assert_eq!(
+        refs(&stage.get("/calls", &ola).await.body),
+        Vec::<String>::new()
+    );
+    assert_eq!(refs(&stage.get("/calls?task=T-2", &vic).await.body), ["R2"]);
+    let first = stage.get("/calls?limit=2", &vic).await.body;
+    assert_eq!(refs(&first), ["R3", "R2"]);
+    let next = first["next"].as_str().unwrap();
+    let second = stage
+        .get(&format!("/calls?limit=2&cursor={next}"), &vic)
+        .await
+        .body;
+    assert_eq!(refs(&second), ["R1"]);
+    assert_eq!(
+        stage.get("/calls/R1", &mei).await.body["operation"],
+        "TerminateEnvironment"
+    );
+    stage.get("/calls/R2", &mei).await.refuses(404, "not-found");
+    stage.get("/calls/R3", &mei).await.refuses(404, "not-found");
+    let tasks = |body: &serde_json::Value| body["tasks"].as_array().unwrap().len();
+    assert_eq!(tasks(&stage.get("/tasks", &mei).await.body), 1);
+    assert_eq!(tasks(&stage.get("/tasks", &vic).await.body), 2);
+    assert_eq!(tasks(&stage.get("/tasks", &ola).await.body), 0);
+}
+
+/// Reads events until `wanted` came.
+async fn until(stream: &mut tokio::net::TcpStream, wanted: &str) -> String {
+    let reading = async {
+        let mut text = String::new();
+        let mut bytes = [0; 4096];
+        while !text.contains(wanted) {
+            let read = stream.read(&mut bytes).await.unwrap();
+            assert!(read > 0, "the stream ended before `{wanted}`: {text}");
+            text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+        }
+        text
+    };
+    tokio::time::timeout(Duration::from_secs(60), reading)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn who_follows_hears_of_what_they_may_look_at_and_of_nothing_else() {
+    let stage = Stage::new().await;
+    let (ola, kim) = (stage.token("ola").await, stage.token("kim").await);
+    let address = stage.running.address();
+    let mut follow = Vec::new();
+    for token in [&ola, &kim] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /api/v1/events HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        until(&mut stream, "event: posture").await;
+        follow.push(stream);
+    }
+    let (mut of_kim, mut of_ola) = (follow.pop().unwrap(), follow.pop().unwrap());
+    stage.held("1", "max", &["senior"]).await;
+    stage.held("2", "max", &["owner"]).await;
+    assert!(
+        until(&mut of_ola, "\"id\":\"H-1\"")
+            .await
+            .contains("\"state\":\"waiting\"")
+    );
+    let heard = until(&mut of_kim, "\"id\":\"H-2\"").await;
+    assert!(!heard.contains("H-1"), "{heard}");
+    stage.approve("H-1", &ola, DIGEST).await;
+    until(&mut of_ola, "\"state\":\"approved\"").await;
+    // Who is not signed in any more hears nothing more.
+    stage.post("/sign-out", &ola, "{}").await;
+    let mut rest = String::new();
+    let end = of_ola.read_to_string(&mut rest);
+    tokio::time::timeout(Duration::from_secs(60), end)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_api_describes_every_route_that_it_has() {
+    let stage = Stage::new().await;
+    let described = stage.send(&get("/openapi.json")).await.body;
+    let paths: Vec<&str> = described["paths"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    for path in [
+        "/api/v1/me",
+        "/api/v1/sign-in",
+        "/api/v1/sign-out",
+        "/api/v1/holds",
+        "/api/v1/holds/{ref}",
+        "/api/v1/holds/{ref}/approve",
+        "/api/v1/holds/{ref}/reject",
+        "/api/v1/holds/{ref}/wait",
+        "/api/v1/posture",
+        "/api/v1/calls",
+        "/api/v1/calls/{ref}",
+        "/api/v1/tasks",
+        "/api/v1/tasks/{id}/stop",
+        "/api/v1/events",
+    ] {
+        assert!(paths.contains(&path), "{path} is not in {paths:?}");
+    }
+    // Nothing that is described is open to who is not signed in, but signing in.
+    for (path, methods) in described["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let path = path.trim_start_matches("/api/v1").replace(['{', '}'], "");
+            let ask = match method.as_str() {
+                "get" => get(&path),
+                _ => post(&path, "{}"),
+            };
+            let answer = stage.send(&ask).await;
+            let expected = if path == "/sign-in" { 400 } else { 401 };
+            assert_eq!(answer.status, expected, "{method} {path}");
+        }
+    }
+}
