@@ -7,9 +7,13 @@ mod decide;
 mod demo;
 mod doctor;
 mod env;
+mod holds;
+mod people;
 mod policy;
+mod posture;
 mod preview;
 mod run;
+mod sign_in;
 mod task;
 mod task_draft;
 mod up;
@@ -18,6 +22,7 @@ mod why;
 pub(crate) use calls::{symbol, verdict};
 pub(crate) use classify::Reading;
 pub(crate) use env::WayName;
+pub(crate) use people::link;
 
 use crate::config::Flags;
 use crate::failure::Failure;
@@ -43,6 +48,19 @@ pub(crate) enum Command {
     Calls(calls::Calls),
     /// What decided one call, and what would change it
     Why(why::Why),
+    /// What waits for people: look at it, decide, wait for it
+    #[command(subcommand)]
+    Holds(holds::Holds),
+    /// How careful everyone is: see it, raise it, lower it
+    #[command(subcommand)]
+    Posture(posture::Posture),
+    /// Who decides: links to sign in with, tokens for machines
+    #[command(subcommand)]
+    People(people::People),
+    /// Sign in at this terminal, with a link
+    SignIn(sign_in::SignIn),
+    /// Sign out at this terminal
+    SignOut(sign_in::SignOut),
     /// Check and test policy bundles
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -72,6 +90,11 @@ pub(crate) fn run(command: Command, flags: Flags) -> Result<ExitCode, Failure> {
         Command::Preview(preview) => preview.run(&flags),
         Command::Calls(calls) => calls.run(&flags),
         Command::Why(why) => why.run(&flags),
+        Command::Holds(holds) => holds.run(),
+        Command::Posture(posture) => posture.run(),
+        Command::People(people) => people.run(&flags),
+        Command::SignIn(sign_in) => sign_in.run(),
+        Command::SignOut(sign_out) => sign_out.run(),
         Command::Policy(policy) => policy.run(&flags),
         Command::Classify(classify) => classify.run(),
         Command::Decide(decide) => decide.run(),

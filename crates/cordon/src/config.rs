@@ -10,6 +10,7 @@ pub(crate) use flags::Flags;
 
 use crate::failure::{Failure, USAGE};
 use cordon_aws::arn::{AccountId, Arn};
+use cordon_control::Origin;
 use cordon_core::names::Environment;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) policies: Option<PathBuf>,
     /// The file of those who may decide about held calls; `None` for nobody.
     pub(crate) people: Option<PathBuf>,
+    /// Where those people decide.
+    pub(crate) control: Control,
     /// Names under which Cordon itself is reached in endpoint mode, beside its address.
     pub(crate) own_hosts: Vec<String>,
     /// Where calls go.
@@ -50,6 +53,15 @@ pub(crate) enum Listen {
     Address(SocketAddr),
     /// A unix socket.
     Socket(PathBuf),
+}
+
+/// Where people decide. Served where people are named.
+#[derive(Debug, Clone)]
+pub(crate) struct Control {
+    /// A loopback address.
+    pub(crate) listen: SocketAddr,
+    /// Where browsers reach it, where a server for TLS is in front of it.
+    pub(crate) url: Option<Origin>,
 }
 
 /// Where calls go.
@@ -139,8 +151,7 @@ fn source(flags: &Flags) -> Result<(PathBuf, String), Failure> {
         return read(path);
     }
     let here = PathBuf::from("cordon.toml");
-    let platform =
-        platform_folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("cordon.toml"));
+    let platform = user_folder().map(|folder| folder.join("cordon.toml"));
     match [Some(here), platform]
         .into_iter()
         .flatten()
@@ -154,6 +165,11 @@ fn source(flags: &Flags) -> Result<(PathBuf, String), Failure> {
 /// The state folder where none is configured.
 fn default_state() -> PathBuf {
     platform_folder("XDG_STATE_HOME", ".local/state").unwrap_or_else(|| PathBuf::from(".cordon"))
+}
+
+/// The folder of this user's configuration.
+pub(crate) fn user_folder() -> Option<PathBuf> {
+    platform_folder("XDG_CONFIG_HOME", ".config")
 }
 
 /// `$VARIABLE/cordon`, else `~/FALLBACK/cordon`.

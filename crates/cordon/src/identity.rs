@@ -4,6 +4,7 @@
 //! start then, and for `cordon doctor`. Both faults come from a shell that has the variables of an
 //! agent, and both would make Cordon ask itself for the credentials that it needs to answer.
 
+use crate::failure::{Failure, USAGE};
 use cordon_core::session::is_placeholder;
 
 /// Variables by which the SDK's chain finds another STS than AWS's. The chain asks STS itself
@@ -32,6 +33,24 @@ pub(crate) fn spoilt(variable: impl Fn(&str) -> Option<String>) -> Option<Spoilt
         what: format!("{name} would lead the search for Cordon's own identity past AWS"),
         mend: "unset it; only `upstream.endpoint` of cordon.toml says where Cordon's STS is",
     })
+}
+
+/// Refuses what only people do where the variables are those of an agent. An agent that takes them
+/// away is not stopped by this: what stops it is that it cannot reach the state folder and the files
+/// of those who sign in, as `docs/approvals.md` says.
+///
+/// # Errors
+/// When they are.
+pub(crate) fn refuse_agents() -> Result<(), Failure> {
+    let key_id = std::env::var("AWS_ACCESS_KEY_ID").unwrap_or_default();
+    match is_placeholder(&key_id) {
+        false => Ok(()),
+        true => Err(
+            Failure::new("this is the shell of an agent: nothing is decided in it")
+                .help("sign in and decide in a shell of your own; an agent reports to its sponsor")
+                .code(USAGE),
+        ),
+    }
 }
 
 /// As [`spoilt`], of this process.

@@ -6,6 +6,7 @@
 mod bundle;
 mod cmd;
 mod config;
+mod control;
 mod current;
 mod demo;
 mod failure;

@@ -5,6 +5,7 @@
 use crate::bundle::Bundle;
 use crate::cmd::WayName;
 use crate::config::{Config, Listen};
+use crate::control;
 use crate::current::Current;
 use crate::failure::{Failure, UNFINISHED, USAGE};
 use crate::identity::{Spoilt, spoilt_here};
@@ -29,6 +30,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+/// How long requests of people are waited for at the end: none of them takes long.
+const CONTROL_GRACE: Duration = Duration::from_secs(5);
+
 /// Where a serving Cordon is reached: what `--ready-file` holds, and what the state folder tells
 /// other commands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +46,12 @@ pub(crate) struct Ready {
     ca_bundle: PathBuf,
     /// The script that leads Node's SDK through the proxy.
     node_proxy: PathBuf,
+    /// Where people decide: `http://127.0.0.1:8801`; nothing where nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    control: Option<String>,
+    /// Where their browsers reach that, where it is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    console: Option<String>,
 }
 
 impl Ready {
@@ -63,6 +73,12 @@ impl Ready {
         // A process that was killed leaves the file behind.
         TcpStream::connect(address).map_err(|_| none())?;
         Ok(ready)
+    }
+
+    /// Where people decide: for browsers first, then for terminals of this machine.
+    pub(crate) fn control_addresses(&self) -> Vec<&str> {
+        let both = [self.console.as_deref(), self.control.as_deref()];
+        both.into_iter().flatten().collect()
     }
 
     /// Writes the file so that a reader never sees half of it.
@@ -140,6 +156,7 @@ pub(crate) struct Serving {
     store: Arc<dyn Store>,
     current: Arc<Current>,
     running: Running,
+    control: Option<cordon_control::Running>,
     ready: Ready,
     ready_file: PathBuf,
     grace: Duration,
@@ -197,7 +214,8 @@ impl Serving {
             Failure::because("the proxy could not be started", &error)
                 .help("`cordon doctor` looks at address and state folder")
         })?;
-        let ready = ready(config, &running)?;
+        let control = control::start(config, &bundle, &store, &current).await?;
+        let ready = ready(config, &running, control.as_ref())?;
         let ready_file = config.state.join("ready.json");
         ready.write(&ready_file)?;
         let watchers = vec![
@@ -210,6 +228,7 @@ impl Serving {
             store,
             current,
             running,
+            control,
             ready,
             ready_file,
             grace,
@@ -247,6 +266,9 @@ impl Serving {
     pub(crate) async fn stop(self) -> Result<ExitCode, Failure> {
         self.watchers.iter().for_each(JoinHandle::abort);
         let _ = std::fs::remove_file(&self.ready_file);
+        if let Some(control) = self.control {
+            control.close(CONTROL_GRACE).await;
+        }
         let closed = self.running.close(self.grace).await;
         self.store.shut_down().await.map_err(wiring::store_failed)?;
         match closed.unfinished.as_slice() {
@@ -280,7 +302,11 @@ async fn ask(address: &str, request: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
-fn ready(config: &Config, running: &Running) -> Result<Ready, Failure> {
+fn ready(
+    config: &Config,
+    running: &Running,
+    control: Option<&cordon_control::Running>,
+) -> Result<Ready, Failure> {
     let node_proxy = config.state.join("node-proxy.cjs");
     std::fs::write(&node_proxy, NODE_PROXY).map_err(|error| {
         Failure::because(
@@ -297,6 +323,11 @@ fn ready(config: &Config, running: &Running) -> Result<Ready, Failure> {
         ca: absolute(running.authority().certificate()),
         ca_bundle: absolute(running.authority().bundle()),
         node_proxy: absolute(node_proxy),
+        control: control.map(|control| format!("http://{}", control.address())),
+        console: control
+            .map(|control| control.origin())
+            .filter(|origin| origin.is_secure())
+            .map(ToString::to_string),
     })
 }
 

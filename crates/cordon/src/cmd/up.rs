@@ -4,7 +4,7 @@ use crate::config::{Config, Flags};
 use crate::failure::Failure;
 use crate::output::{self, STRONG};
 use crate::serving::Serving;
-use crate::{telemetry, wiring};
+use crate::{people, telemetry, wiring};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +41,7 @@ impl Up {
                 "  upstream  {}",
                 config.upstream.endpoint.as_deref().unwrap_or("AWS")
             ));
+            tell_people(&config, &serving).await?;
             output::error_line(format_args!(
                 "give an agent its environment: eval \"$(cordon env --task task.toml)\""
             ));
@@ -52,6 +53,36 @@ impl Up {
             serving.stop().await
         })
     }
+}
+
+/// Says where people decide, with a link for whoever starts this, where they are one of them.
+async fn tell_people(config: &Config, serving: &Serving) -> Result<(), Failure> {
+    let ready = serving.ready();
+    let Some(control) = ready.control_addresses().first().copied() else {
+        output::error_line(format_args!(
+            "  people    nobody decides: what is held is never let go (people = \"people.toml\")"
+        ));
+        return Ok(());
+    };
+    output::error_line(format_args!("  control   {control}"));
+    let user = ["USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
+    let people = people::read(config)?;
+    let known = user.as_deref().and_then(|user| people.find(user));
+    match known {
+        Some((person, _)) => {
+            for link in super::link(serving.store(), ready, person.clone()).await? {
+                output::error_line(format_args!(
+                    "  sign in   as {person}, once, within 10 minutes: {link}"
+                ));
+            }
+        }
+        None => output::error_line(format_args!(
+            "  sign in   with a link: `cordon people link NAME`"
+        )),
+    }
+    Ok(())
 }
 
 fn policies_line(serving: &Serving) -> String {

@@ -2,7 +2,8 @@
 //! each fault says where it came from.
 
 use super::{
-    Config, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role, Upstream, default_state,
+    Config, Control, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role, Upstream,
+    default_state,
 };
 use cordon_core::document::{Document, Placed, Section};
 use cordon_core::fault::{Fault, Faults};
@@ -60,8 +61,10 @@ impl<'t> Reader<'t> {
         let people = self.document.string(top, "people").map(setting);
         let metrics = self.setting(top, "metrics", "--metrics", flags.metrics.clone());
         self.only_sqlite(top);
+        let listen = self.listen(listen);
         Config {
-            listen: self.listen(listen),
+            control: self.control(top, flags, &listen),
+            listen,
             state: state.map_or_else(default_state, |state| self.path(state)),
             policies: policies.map(|policies| self.path(policies)),
             people: people.map(|people| self.path(people)),
@@ -154,6 +157,40 @@ impl<'t> Reader<'t> {
                 default
             }
             None => default,
+        }
+    }
+
+    fn control(&mut self, top: &mut Section<'t>, flags: &Flags, proxy: &Listen) -> Control {
+        let mut listen = flags.control.clone().map(|text| Setting {
+            text,
+            origin: Origin::Flag("--control"),
+        });
+        let mut url = None;
+        if let Some(mut section) = self.document.section(top, "control") {
+            let written = self.document.string(&mut section, "listen").map(setting);
+            listen = listen.or(written);
+            url = self.document.string(&mut section, "url").map(setting);
+            self.document.finish(section);
+        }
+        // Where the system chooses the proxy's port, it chooses this one as well.
+        let port = match proxy {
+            Listen::Address(address) if address.port() == 0 => 0,
+            Listen::Address(address) => address.port().checked_add(1).unwrap_or(8801),
+            Listen::Socket(_) => 8801,
+        };
+        let default = SocketAddr::from(([127, 0, 0, 1], port));
+        let listen = listen.and_then(|setting| match self.address(&setting)? {
+            address if address.ip().is_loopback() => Some(address),
+            address => {
+                let help = "listen on 127.0.0.1 or [::1]; for others put a server for TLS in front, and name its address as `url`";
+                let message = format!("`{address}` is not a loopback address");
+                self.fault(setting.origin, message, help);
+                None
+            }
+        });
+        Control {
+            listen: listen.unwrap_or(default),
+            url: url.and_then(|url| self.parsed(&url)),
         }
     }
 
@@ -397,6 +434,10 @@ mod tests {
         check("[upstream]\nca = \"ca.pem\"\n", &["cordon.toml:2:6"]);
         check("listen = ", &["cordon.toml:1:"]);
         check(
+            "[control]\nlisten = \"0.0.0.0:8801\"\nurl = \"cordon.example.com\"\n",
+            &["cordon.toml:2:10", "cordon.toml:3:7"],
+        );
+        check(
             "[limits]\nbody_mib = 0\n[log]\nlevel = \"=,=\"\n",
             &["cordon.toml:2:12", "cordon.toml:4:9"],
         );
@@ -419,6 +460,18 @@ mod tests {
             config.listen,
             Listen::Address("127.0.0.1:2".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn people_decide_one_port_further_than_agents_call() {
+        let control = |text: &str| {
+            let config = read(Path::new("c.toml"), text, &Flags::default()).unwrap();
+            config.control.listen.to_string()
+        };
+        assert_eq!(control(""), "127.0.0.1:8801");
+        assert_eq!(control("listen = \"127.0.0.1:9000\""), "127.0.0.1:9001");
+        assert_eq!(control("listen = \"127.0.0.1:0\""), "127.0.0.1:0");
+        assert_eq!(control("[control]\nlisten = \"[::1]:7000\""), "[::1]:7000");
     }
 
     #[test]

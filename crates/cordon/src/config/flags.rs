@@ -16,6 +16,14 @@ pub(crate) struct Flags {
     /// Address or unix:PATH that agents connect to
     #[arg(long, global = true, env = "CORDON_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    /// Address that people decide at [default: the port after that of --listen]
+    #[arg(
+        long = "control",
+        global = true,
+        env = "CORDON_CONTROL_LISTEN",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) control: Option<String>,
     /// Policy bundle folder [default: the bundle that is built in]
     #[arg(
         long = "bundle",

@@ -8,7 +8,7 @@ use super::page;
 use super::story::{Outcome, Step, TASK, steps};
 use super::verdict::{calls, check_estate, check_step};
 use crate::cmd::WayName;
-use crate::config::{Config, Limits, Listen, Log, LogFormat, Role, Upstream};
+use crate::config::{Config, Control, Limits, Listen, Log, LogFormat, Role, Upstream};
 use crate::failure::Failure;
 use crate::launch::LaunchOptions;
 use crate::output::{self, FAINT, STRONG};
@@ -253,6 +253,10 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
         state: folder.join("state"),
         policies: None,
         people: None,
+        control: Control {
+            listen: ([127, 0, 0, 1], 0).into(),
+            url: None,
+        },
         own_hosts: Vec::new(),
         upstream: Upstream {
             endpoint: Some(lab.endpoint()),

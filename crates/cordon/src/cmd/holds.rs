@@ -1,0 +1,507 @@
+//! `cordon holds`: what waits for people, and deciding, as whoever signed in at this terminal.
+
+use crate::control::{client, failed};
+use crate::failure::{Failure, USAGE};
+use crate::output::{self, ERROR, FAINT, Format, GOOD, STRONG, WAIT, inert};
+use crate::wiring;
+use anstyle::Style;
+use clap::{Args, Subcommand, ValueEnum};
+use cordon_control::api::{ApproveBody, HoldPage, HoldShown, HoldSummary, RejectBody};
+use cordon_control::client::Client;
+use cordon_core::names::HoldId;
+use std::io::{BufRead, IsTerminal as _};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Exit code of a hold that still waits.
+const WAITS: u8 = 3;
+/// Exit code of a hold that people said no to, or that is over without an approval.
+const OVER: u8 = 4;
+
+/// How long one question may wait at the control plane.
+const STEP: u64 = 240;
+
+/// Subcommands of `cordon holds`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Holds {
+    /// What waits for people, newest first
+    List(List),
+    /// One hold, with everything that one needs to decide
+    Show(Show),
+    /// Say yes to exactly what is shown
+    Approve(Approve),
+    /// Say no, for a reason that the agent is told
+    Reject(Reject),
+    /// Wait until people decided
+    Wait(Wait),
+}
+
+/// Options of `cordon holds list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// All of them, not only those that wait or are approved and not used
+    #[arg(long)]
+    all: bool,
+    /// Only those of this task
+    #[arg(long, value_name = "ID")]
+    task: Option<String>,
+    /// At most this many
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Which hold.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Its id: H-7QK4M2ZD
+    hold: HoldId,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Say yes to exactly what is shown.
+///
+/// Shows the hold first. At a terminal it then asks: for `yes`, or, where something is destroyed, for
+/// the name of that. Elsewhere `--digest` names what was looked at before. Exit codes: 0 said;
+/// 1 refused, with the reason; 2 wrongly asked.
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// Its id: H-7QK4M2ZD
+    hold: HoldId,
+    /// The whole digest of what you looked at: sha256:... (not a prefix)
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<String>,
+    /// For the task's sponsor
+    #[arg(long, default_value = "")]
+    note: String,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Say no, for a reason that the agent is told. Exit codes: 0 said; 1 refused; 2 wrongly asked.
+#[derive(Debug, Args)]
+pub(crate) struct Reject {
+    /// Its id: H-7QK4M2ZD
+    hold: HoldId,
+    /// Why
+    #[arg(long, value_enum)]
+    reason: Why,
+    /// For the task's sponsor, never for the agent
+    #[arg(long, default_value = "")]
+    note: String,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Wait until people decided. Exit codes: 0 approved or used; 3 it still waits; 4 rejected, or over
+/// without an approval; 1 it cannot be looked at.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Its id: H-7QK4M2ZD
+    hold: HoldId,
+    /// At most this many seconds
+    #[arg(long, default_value_t = 1800)]
+    seconds: u64,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Why a person says no.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Why {
+    /// It does more than the task needs
+    TooBroad,
+    /// It is aimed at the wrong resource
+    WrongTarget,
+    /// It may be right, but not now
+    WrongTime,
+    /// What could go wrong outweighs it
+    TooRisky,
+    /// The task can do without it
+    NotNeeded,
+    /// There is a safer way
+    OtherWay,
+    /// Nobody can tell what it is for
+    Unclear,
+}
+
+impl Holds {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let client = client()?;
+        wiring::block_on(async {
+            match self {
+                Self::List(list) => list.run(&client).await,
+                Self::Show(show) => {
+                    print(&find(&client, &show.hold).await?, show.format);
+                    Ok(ExitCode::SUCCESS)
+                }
+                Self::Approve(approve) => approve.run(&client).await,
+                Self::Reject(reject) => reject.run(&client).await,
+                Self::Wait(wait) => wait.run(&client).await,
+            }
+        })
+    }
+}
+
+async fn find(client: &Client, id: &HoldId) -> Result<HoldShown, Failure> {
+    client.get(&format!("/holds/{id}")).await.map_err(failed)
+}
+
+impl List {
+    async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        let task = match &self.task {
+            Some(task) => format!("&task={}", id(task)?),
+            None => String::new(),
+        };
+        let state = if self.all { "" } else { "&state=open" };
+        let mut holds: Vec<HoldSummary> = Vec::new();
+        let mut cursor = String::new();
+        while (holds.len() as u64) < u64::from(self.limit) {
+            let path = format!("/holds?limit=100{state}{task}{cursor}");
+            let page: HoldPage = client.get(&path).await.map_err(failed)?;
+            holds.extend(page.holds);
+            match page.next {
+                Some(next) => cursor = format!("&cursor={}", id(&next)?),
+                None => break,
+            }
+        }
+        holds.truncate(self.limit as usize);
+        match self.format {
+            Format::Json => holds.iter().for_each(output::json),
+            Format::Human if holds.is_empty() => output::error_line(format_args!("nothing waits")),
+            Format::Human => output::table(
+                &[
+                    "hold", "state", "left", "effect", "task", "sponsor", "missing",
+                ],
+                holds.iter().map(|hold| {
+                    vec![
+                        inert(&hold.id, 30),
+                        inert(&hold.state, 20),
+                        left(hold.seconds_left),
+                        inert(&hold.effect, 120),
+                        inert(&hold.task, 40),
+                        inert(&hold.sponsor, 64),
+                        inert(&hold.missing.join(", "), 120),
+                    ]
+                }),
+            ),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Text that is part of a path: an id, or nothing.
+fn id(text: &str) -> Result<&str, Failure> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    match !text.is_empty() && text.chars().all(plain) {
+        true => Ok(text),
+        false => Err(Failure::new(format!("`{}` is no id", inert(text, 40))).code(USAGE)),
+    }
+}
+
+impl Approve {
+    async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        let hold = find(client, &self.hold).await?;
+        if self.format == Format::Human {
+            print(&hold, Format::Human);
+        }
+        let digest = match &self.digest {
+            Some(digest) => digest.clone(),
+            None if std::io::stdin().is_terminal() => {
+                confirm(&hold, &mut std::io::stdin().lock())?;
+                hold.digest
+            }
+            None => {
+                return Err(Failure::new("nobody is at this terminal to be asked")
+                    .help("name the whole digest of what you looked at: --digest sha256:...")
+                    .code(USAGE));
+            }
+        };
+        let body = ApproveBody {
+            digest,
+            note: self.note,
+        };
+        let path = format!("/holds/{}/approve", self.hold);
+        let hold: HoldShown = client.post(&path, &body).await.map_err(failed)?;
+        told(&hold, self.format);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Asks for what shows that the hold was read: the name of what is destroyed, or a yes.
+fn confirm(hold: &HoldShown, answers: &mut impl BufRead) -> Result<(), Failure> {
+    let (ask, expected) = match &hold.confirm {
+        Some(name) => ("this destroys: type the name of", name.as_str()),
+        None => ("to approve, type", "yes"),
+    };
+    output::error_part(format_args!(
+        "{STRONG}{ask} {}{STRONG:#}: ",
+        inert(expected, 200)
+    ));
+    let mut line = String::new();
+    let read = answers.read_line(&mut line);
+    match read.is_ok() && line.trim() == expected {
+        true => Ok(()),
+        false => Err(
+            Failure::new("nothing was approved: that was something else")
+                .help("look at the hold again, or reject it: `cordon holds reject`"),
+        ),
+    }
+}
+
+impl Reject {
+    async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        let reason = self.reason.to_possible_value();
+        let body = RejectBody {
+            reason: reason
+                .map(|word| word.get_name().to_owned())
+                .unwrap_or_default(),
+            note: self.note,
+        };
+        let path = format!("/holds/{}/reject", self.hold);
+        let hold: HoldShown = client.post(&path, &body).await.map_err(failed)?;
+        told(&hold, self.format);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Wait {
+    async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        let until = Instant::now() + Duration::from_secs(self.seconds);
+        loop {
+            let left = until.saturating_duration_since(Instant::now()).as_secs();
+            let step = left.min(STEP);
+            let path = format!("/holds/{}/wait?seconds={step}", self.hold);
+            let hold: HoldShown = client
+                .wait(&path, Duration::from_secs(step))
+                .await
+                .map_err(failed)?;
+            let code = match hold.summary.state.as_str() {
+                "approved" | "used" => ExitCode::SUCCESS,
+                "waiting" if left > step => continue,
+                "waiting" => ExitCode::from(WAITS),
+                _ => ExitCode::from(OVER),
+            };
+            told(&hold, self.format);
+            return Ok(code);
+        }
+    }
+}
+
+fn left(seconds: i64) -> String {
+    match seconds {
+        0 => String::new(),
+        seconds => format!("{}:{:02}", seconds / 60, seconds % 60),
+    }
+}
+
+fn style(state: &str) -> Style {
+    match state {
+        "approved" | "used" => GOOD,
+        "waiting" => WAIT,
+        _ => ERROR,
+    }
+}
+
+/// How the hold stands now, in a line.
+fn told(hold: &HoldShown, format: Format) {
+    if format == Format::Json {
+        return output::json(hold);
+    }
+    let summary = &hold.summary;
+    let style = style(&summary.state);
+    let more = match (summary.state.as_str(), summary.missing.as_slice()) {
+        ("waiting", missing) => format!(", still waits for {}", missing.join(", ")),
+        ("approved", _) => format!(
+            ": the same call may be made once within {} minutes",
+            summary.seconds_left / 60 + 1
+        ),
+        _ => String::new(),
+    };
+    output::line(format_args!(
+        "{} is {style}{}{style:#}{}",
+        inert(&summary.id, 30),
+        inert(&summary.state, 20),
+        inert(&more, 400)
+    ));
+}
+
+/// The whole hold, the gravest first.
+fn print(hold: &HoldShown, format: Format) {
+    if format == Format::Json {
+        return output::json(hold);
+    }
+    let summary = &hold.summary;
+    let style = style(&summary.state);
+    let time = match summary.seconds_left {
+        0 => String::new(),
+        seconds => format!("  {} left", left(seconds)),
+    };
+    output::line(format_args!(
+        "{STRONG}{}{STRONG:#}  {style}{}{style:#}{time}",
+        inert(&summary.id, 30),
+        inert(&summary.state, 20)
+    ));
+    output::line(format_args!(
+        "{STRONG}{}{STRONG:#}",
+        inert(&summary.effect, 400)
+    ));
+    for target in hold.targets.iter().take(20) {
+        let implied = if target.implied { "  (behind it)" } else { "" };
+        let text = format!(
+            "{}  [{}]  {}{implied}",
+            target.resource, target.environment, target.action
+        );
+        row(&target.class, &text);
+    }
+    let more = hold.targets.len().saturating_sub(20) + hold.more_targets;
+    if more > 0 {
+        row("", &format!("and {more} more: --format json lists them"));
+    }
+    for fact in &hold.facts {
+        row("notice", &fact.means);
+    }
+    for policy in &hold.policies {
+        row("asked by", &format!("{}  ({})", policy.title, policy.id));
+    }
+    row(
+        "waits for",
+        &match summary.missing.as_slice() {
+            [] => "nobody any more".to_owned(),
+            missing => match hold.quorum {
+                1 => missing.join(", "),
+                many => format!("{}, {many} people of each", missing.join(", ")),
+            },
+        },
+    );
+    for vote in &hold.votes {
+        let counts = if vote.counts {
+            ""
+        } else {
+            "  (does not count)"
+        };
+        row(
+            "said",
+            &format!(
+                "{}: {}  {}{counts}  {}",
+                vote.person, vote.answer, vote.at, vote.note
+            ),
+        );
+    }
+    row(
+        "task",
+        &format!(
+            "{}  {}  of {}, agent {}",
+            summary.task, hold.task_title, summary.sponsor, summary.agent
+        ),
+    );
+    row(
+        "call",
+        &format!(
+            "{}  in {} of {}",
+            summary.operation, summary.region, summary.account
+        ),
+    );
+    row("parameters", &hold.parameters);
+    if let Some(follows) = &hold.follows {
+        row("follows", follows);
+    }
+    row("digest", &hold.digest);
+    row("state", &hold.state_digest);
+    if !hold.yours.approve {
+        row("you", &format!("may not approve: {}", hold.yours.why_not));
+    }
+    output::line(format_args!(
+        "{FAINT}  more: cordon why {}{FAINT:#}",
+        inert(&hold.reference, 30)
+    ));
+}
+
+fn row(name: &str, text: &str) {
+    output::line(format_args!(
+        "  {:12}{}",
+        inert(name, 12),
+        inert(text, 20_000)
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cordon_control::api::Yours;
+
+    fn hold(confirm: Option<&str>) -> HoldShown {
+        let text = String::new;
+        HoldShown {
+            summary: HoldSummary {
+                id: "H-1".to_owned(),
+                state: "waiting".to_owned(),
+                effect: text(),
+                task: text(),
+                sponsor: text(),
+                agent: text(),
+                operation: text(),
+                account: text(),
+                region: text(),
+                environments: Vec::new(),
+                needs: Vec::new(),
+                missing: Vec::new(),
+                opened: text(),
+                decide_by: text(),
+                seconds_left: 0,
+                asked: 1,
+            },
+            task_title: text(),
+            quorum: 1,
+            targets: Vec::new(),
+            more_targets: 0,
+            irreversible: confirm.is_some(),
+            confirm: confirm.map(str::to_owned),
+            facts: Vec::new(),
+            policies: Vec::new(),
+            votes: Vec::new(),
+            parameters: text(),
+            digest: text(),
+            state_digest: text(),
+            policy_version: text(),
+            reference: text(),
+            follows: None,
+            yours: Yours {
+                approve: true,
+                reject: true,
+                why_not: text(),
+            },
+        }
+    }
+
+    #[test]
+    fn what_destroys_is_named_before_it_is_approved() {
+        let check = |confirm_with, typed: &str, expected| {
+            let found = confirm(&hold(confirm_with), &mut typed.as_bytes());
+            assert_eq!(found.is_ok(), expected, "{typed:?}");
+        };
+        check(Some("ce-web-prod"), "ce-web-prod\n", true);
+        for typed in ["", "\n", "yes\n", "y\n", "ce-web-gamma\n", "CE-WEB-PROD\n"] {
+            check(Some("ce-web-prod"), typed, false);
+        }
+        check(None, "yes\n", true);
+        for typed in ["", "\n", "no\n", "y\n"] {
+            check(None, typed, false);
+        }
+    }
+
+    #[test]
+    fn only_ids_become_part_of_a_path() {
+        assert_eq!(id("T-1042").ok(), Some("T-1042"));
+        for text in ["", "a&state=", "../me", "a b"] {
+            assert!(id(text).is_err(), "{text}");
+        }
+    }
+}

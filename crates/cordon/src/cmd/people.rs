@@ -1,0 +1,273 @@
+//! `cordon people`: who decides, links to sign in with, tokens for machines. Works on the state
+//! folder itself: whoever may write there may do all of this anyway.
+
+use crate::config::{Config, Flags};
+use crate::failure::{Failure, USAGE};
+use crate::output::{self, Format};
+use crate::serving::Ready;
+use crate::{identity, people, wiring};
+use clap::{Args, Subcommand, ValueEnum};
+use cordon_control::secret;
+use cordon_core::names::{ApproverGroup, Person};
+use cordon_core::people::Membership;
+use cordon_store::{Pass, PassKind, Store};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Subcommands of `cordon people`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum People {
+    /// Everyone who may decide, with what each carries
+    List(List),
+    /// Make a link that signs a person in, once, within 10 minutes
+    Link(Link),
+    /// Make a token for a machine that speaks for a person
+    Token(Token),
+    /// Take back a pass or a token, by its id in `cordon people list`
+    Revoke(Revoke),
+}
+
+/// Options of `cordon people list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Whom a link is for.
+#[derive(Debug, Args)]
+pub(crate) struct Link {
+    /// A name of people.toml
+    name: String,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Whom a token speaks for, and what it is good for.
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// A name of people.toml
+    name: String,
+    /// What it is good for
+    #[arg(long, value_enum)]
+    scope: Scope,
+    /// For how many days
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=365))]
+    days: u16,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What a machine's token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scope {
+    /// Look at what the person may look at
+    Read,
+    /// Report what was checked
+    Check,
+}
+
+/// Which pass.
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// Its id
+    id: String,
+}
+
+impl People {
+    pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
+        identity::refuse_agents()?;
+        let config = Config::load(flags)?;
+        wiring::block_on(async {
+            let store = wiring::visit(&config).await?;
+            match self {
+                Self::List(list) => list.run(&config, &store).await?,
+                Self::Link(link) => link.run(&config, &store).await?,
+                Self::Token(token) => token.run(&config, &store).await?,
+                Self::Revoke(revoke) => revoke.run(&store).await?,
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+impl List {
+    async fn run(self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let people = people::read(config)?;
+        let mut rows = Vec::new();
+        for (person, membership) in people.iter() {
+            let passes = store.passes(person).await.map_err(wiring::store_failed)?;
+            let now = Timestamp::now();
+            let good: Vec<&Pass> = passes.iter().filter(|pass| pass.is_good(now)).collect();
+            match self.format {
+                Format::Json => output::json(&value(person, membership, &good)),
+                Format::Human => rows.push(row(person, membership, &good)),
+            }
+        }
+        if self.format == Format::Human {
+            output::table(&["name", "groups", "roles", "carries"], rows);
+        }
+        if people.iter().next().is_none() {
+            output::error_line(format_args!(
+                "nobody is named: write a file of people, and name it in cordon.toml: people = \"people.toml\""
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn groups(membership: &Membership) -> Vec<&str> {
+    membership
+        .groups
+        .iter()
+        .map(ApproverGroup::as_str)
+        .collect()
+}
+
+fn roles(membership: &Membership) -> Vec<&str> {
+    membership.roles.iter().map(|role| role.as_str()).collect()
+}
+
+fn value(person: &Person, membership: &Membership, passes: &[&Pass]) -> serde_json::Value {
+    let passes = passes.iter().map(|pass| {
+        json!({
+            "id": pass.secret.id(), "kind": pass.kind.as_str(),
+            "signed_in": pass.signed_in.to_string(), "expires": pass.expires.to_string(),
+        })
+    });
+    json!({
+        "name": person.as_str(),
+        "email": membership.email.as_ref().map(Person::as_str),
+        "groups": groups(membership),
+        "roles": roles(membership),
+        "passes": passes.collect::<Vec<_>>(),
+    })
+}
+
+fn row(person: &Person, membership: &Membership, passes: &[&Pass]) -> Vec<String> {
+    let carried: Vec<String> = passes
+        .iter()
+        .map(|pass| {
+            format!(
+                "{} {} until {:.0}",
+                pass.kind.as_str(),
+                pass.secret.id(),
+                pass.expires
+            )
+        })
+        .collect();
+    vec![
+        person.to_string(),
+        groups(membership).join(", "),
+        roles(membership).join(", "),
+        carried.join("\n"),
+    ]
+}
+
+/// The person who is meant by `name`.
+fn known(config: &Config, name: &str) -> Result<Person, Failure> {
+    let people = people::read(config)?;
+    let found = people.find(name).map(|(person, _)| person.clone());
+    found.ok_or_else(|| {
+        let shown = output::inert(name, 64);
+        Failure::new(format!("nobody is called `{shown}` in the file of people"))
+            .help("`cordon people list` shows everyone; `people` of cordon.toml names the file")
+            .code(USAGE)
+    })
+}
+
+/// Makes and keeps a link; gives the address to open. Where browsers go elsewhere than terminals,
+/// both.
+///
+/// # Errors
+/// When no control plane serves, or the store fails.
+pub(crate) async fn link(
+    store: &Arc<dyn Store>,
+    ready: &Ready,
+    person: Person,
+) -> Result<Vec<String>, Failure> {
+    let bases = ready.control_addresses();
+    if bases.is_empty() {
+        return Err(Failure::new("the Cordon that serves has no control plane")
+            .help("name a file of people in cordon.toml, then start it again: people = \"people.toml\""));
+    }
+    let (secret, link) = secret::link(person, Timestamp::now())
+        .map_err(|error| Failure::because("no link can be made", &error))?;
+    store
+        .put_sign_in_link(link)
+        .await
+        .map_err(wiring::store_failed)?;
+    Ok(bases
+        .iter()
+        .map(|base| secret::address(base, &secret))
+        .collect())
+}
+
+impl Link {
+    async fn run(self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let person = known(config, &self.name)?;
+        let ready = Ready::find(config)?;
+        let links = link(store, &ready, person.clone()).await?;
+        match self.format {
+            Format::Json => output::json(&json!({ "person": person.as_str(), "links": links })),
+            Format::Human => links
+                .iter()
+                .for_each(|link| output::line(format_args!("{link}"))),
+        }
+        Ok(())
+    }
+}
+
+impl Token {
+    async fn run(self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let person = known(config, &self.name)?;
+        let kind = match self.scope {
+            Scope::Read => PassKind::Read,
+            Scope::Check => PassKind::Check,
+        };
+        let lifetime = SignedDuration::from_hours(24 * i64::from(self.days));
+        let (secret, pass) = secret::machine(person.clone(), kind, Timestamp::now(), lifetime)
+            .map_err(|error| Failure::because("no token can be made", &error))?;
+        store
+            .put_pass(pass.clone())
+            .await
+            .map_err(wiring::store_failed)?;
+        match self.format {
+            Format::Json => output::json(&json!({
+                "person": person.as_str(), "id": pass.secret.id(), "scope": kind.as_str(),
+                "expires": pass.expires.to_string(), "token": secret.expose(),
+            })),
+            Format::Human => {
+                output::line(format_args!("{}", secret.expose()));
+                output::error_line(format_args!(
+                    "it speaks for {person} until {:.0} and is not shown again; take it back with `cordon people revoke {}`",
+                    pass.expires,
+                    pass.secret.id()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Revoke {
+    async fn run(self, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        match store.revoke_pass(&self.id, Timestamp::now()).await {
+            Ok(()) => {
+                output::line(format_args!("it is taken back"));
+                Ok(())
+            }
+            Err(cordon_store::StoreError::Unknown { .. }) => Err(Failure::new(format!(
+                "there is no pass `{}`",
+                output::inert(&self.id, 40)
+            ))
+            .help("`cordon people list` shows the ids")),
+            Err(error) => Err(wiring::store_failed(error)),
+        }
+    }
+}
