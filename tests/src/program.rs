@@ -32,6 +32,9 @@ impl Way {
     }
 }
 
+/// The file of people, beside the configuration.
+const PEOPLE: &str = "people.toml";
+
 /// A Cordon that serves, until its value is dropped.
 #[derive(Debug)]
 pub struct Cordon {
@@ -53,11 +56,28 @@ impl Cordon {
 
     /// As [`Cordon::start_before`], with these lines at the end of its configuration.
     pub fn start_with(upstream: &str, keys: &Keys, lines: &str) -> Self {
+        Self::start_in(
+            tempfile::tempdir().expect("a temporary folder"),
+            upstream,
+            keys,
+            ["", lines],
+        )
+    }
+
+    /// As [`Cordon::start_with`], with these people, who decide.
+    pub fn start_with_people(upstream: &str, keys: &Keys, people: &str, lines: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join(PEOPLE), people).expect("the folder is ours");
+        let first = format!("people = \"{PEOPLE}\"\n");
+        Self::start_in(folder, upstream, keys, [&first, lines])
+    }
+
+    /// With these lines at the beginning and at the end of its configuration.
+    fn start_in(folder: TempDir, upstream: &str, keys: &Keys, [first, last]: [&str; 2]) -> Self {
         let config = format!(
-            "listen = \"127.0.0.1:0\"\nstate = \"state\"\n\n\
+            "{first}listen = \"127.0.0.1:0\"\nstate = \"state\"\n\n\
              [upstream]\nendpoint = \"{}\"\n\n\
-             [[role]]\naccount = \"{ACCOUNT}\"\narn = \"arn:aws:iam::{ACCOUNT}:role/{AGENT_ROLE}\"\n{lines}",
+             [[role]]\naccount = \"{ACCOUNT}\"\narn = \"arn:aws:iam::{ACCOUNT}:role/{AGENT_ROLE}\"\n{last}",
             upstream
         );
         std::fs::write(folder.path().join("cordon.toml"), config).expect("the folder is ours");
@@ -98,6 +118,56 @@ impl Cordon {
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Ran {
         process::run(cordon(self.folder.path(), &self.base).args(arguments))
+    }
+
+    /// Runs a subcommand at the terminal of someone whose home is this folder: without the keys that
+    /// Cordon serves with.
+    #[must_use]
+    pub fn run_at(&self, home: &Path, arguments: &[&str]) -> Ran {
+        self.run_at_in(home, &Environment::new(), arguments)
+    }
+
+    /// As [`Cordon::run_at`], in a shell with these variables.
+    #[must_use]
+    pub fn run_at_in(&self, home: &Path, environment: &Environment, arguments: &[&str]) -> Ran {
+        let mut command = cordon(self.folder.path(), &[]);
+        process::run(command.envs(environment).env("HOME", home).args(arguments))
+    }
+
+    /// Writes the file of people anew.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write_people(&self, people: &str) {
+        let part = self.folder.path().join("people.part");
+        std::fs::write(&part, people).expect("the folder is ours");
+        std::fs::rename(&part, self.folder.path().join(PEOPLE)).expect("the folder is ours");
+    }
+
+    /// Where people decide.
+    ///
+    /// # Panics
+    /// When nobody does.
+    #[must_use]
+    pub fn control(&self) -> SocketAddr {
+        let said = |line: &str| {
+            let address = line.trim().strip_prefix("control ")?.trim();
+            address.strip_prefix("http://")?.parse().ok()
+        };
+        self.serving.wait_for("where people decide", said)
+    }
+
+    /// The link that it gives to whoever started it.
+    ///
+    /// # Panics
+    /// When it gives none.
+    #[must_use]
+    pub fn link(&self) -> String {
+        let said = |line: &str| {
+            let (_, link) = line.split_once("once, within 10 minutes: ")?;
+            Some(link.trim().to_owned())
+        };
+        self.serving.wait_for("how to sign in", said)
     }
 
     /// Launches the task of a file and gives the agent's environment.

@@ -1,0 +1,289 @@
+//! Deciding, as people do it: one launches an agent, another signs in at a terminal of their own and
+//! says yes or no by `cordon holds`, and what the agent asks for goes to the cloud once or not at all.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::{Client, Environment, Step};
+use crate::cloud::{Cloud, FUNCTION, Kind};
+use crate::process::{DEADLINE, Ran};
+use crate::program::{Cordon, Way};
+use crate::{ACCOUNT, REGION};
+
+/// `tester` launches every task of the stories; that she is a senior herself must not matter.
+const PEOPLE: &str = r#"schema = "cordon.people/v1"
+
+[[person]]
+name   = "tester"
+email  = "tester@example.com"
+groups = ["senior", "resource-owner"]
+
+[[person]]
+name   = "ola"
+groups = ["senior"]
+
+[[person]]
+name   = "kim"
+groups = ["senior", "security", "resource-owner"]
+
+[[person]]
+name   = "ica"
+groups = ["incident-commander"]
+roles  = ["incident-commander"]
+"#;
+
+/// A function in production: each of its changes waits for a senior.
+const TASK: &str = r#"schema = "cordon.task/v1"
+title  = "Give the export more time"
+ticket = "CE-381"
+team   = "costs"
+mode   = "live"
+ttl    = "1h"
+
+[where]
+accounts     = ["111122223333"]
+regions      = ["eu-central-1"]
+environments = ["prod"]
+
+[[allow]]
+do = ["observe"]
+
+[[allow]]
+do = ["lambda:UpdateFunctionConfiguration"]
+on = ["arn:aws:lambda:eu-central-1:111122223333:function:ce-export"]
+
+[budget]
+mutations = 20
+"#;
+
+/// A cloud in which everything is production, Cordon before it, and people who decide.
+#[derive(Debug)]
+pub struct Desk {
+    /// The cloud.
+    pub cloud: Cloud,
+    /// The program.
+    pub cordon: Cordon,
+    folder: TempDir,
+}
+
+/// A person at a terminal of their own.
+#[derive(Debug)]
+pub struct Person {
+    home: TempDir,
+}
+
+impl Desk {
+    /// Starts everything. A held call is answered at once.
+    pub fn open(kind: Kind) -> Self {
+        let cloud = Cloud::start(kind);
+        let lines = format!(
+            "\n[limits]\npark_seconds = 0\n\n\
+             [[environment]]\nname = \"prod\"\nproduction = true\naccounts = [\"{ACCOUNT}\"]\n"
+        );
+        let cordon =
+            Cordon::start_with_people(&cloud.recorder().url(), cloud.base(), PEOPLE, &lines);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("task.toml"), TASK).expect("the folder is ours");
+        Self {
+            cloud,
+            cordon,
+            folder,
+        }
+    }
+
+    /// The file of the task.
+    #[must_use]
+    pub fn task(&self) -> PathBuf {
+        self.folder.path().join("task.toml")
+    }
+
+    /// A folder for a client.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A person who signs in with a link that is made where Cordon serves.
+    #[must_use]
+    pub fn person(&self, name: &str) -> Person {
+        let person = Person::nobody();
+        let ran = person.run(&self.cordon, &["sign-in", &self.link(name)]);
+        let said = ran.succeeded("cordon sign-in");
+        assert!(said.contains(name), "{said}");
+        person
+    }
+
+    /// A link that signs a person in.
+    ///
+    /// # Panics
+    /// When none is made.
+    #[must_use]
+    pub fn link(&self, name: &str) -> String {
+        let ran = self.cordon.run(&["people", "link", name]);
+        let said = ran.succeeded("cordon people link");
+        said.lines().last().expect("a link").to_owned()
+    }
+
+    /// From now on nobody of this name is one of the people, as soon as the program has seen it: `sees`
+    /// says whether it has.
+    ///
+    /// # Panics
+    /// When it does not see it in time.
+    pub fn remove(&self, name: &str, sees: impl Fn() -> bool) {
+        let left = PEOPLE.replace(&format!("\"{name}\""), "\"someone-else\"");
+        assert_ne!(left, PEOPLE, "{name} is one of them");
+        self.cordon.write_people(&left);
+        let until = Instant::now() + DEADLINE;
+        while !sees() {
+            assert!(Instant::now() < until, "{}", self.cordon.log());
+        }
+    }
+
+    /// The hold that waits, as `person` sees it; there is one.
+    ///
+    /// # Panics
+    /// When there is none, or more.
+    #[must_use]
+    pub fn waiting(&self, person: &Person) -> Value {
+        let list = person.json(&self.cordon, &["holds", "list"]);
+        let waiting: Vec<&Value> = list
+            .iter()
+            .filter(|hold| hold["state"] == "waiting")
+            .collect();
+        assert_eq!(waiting.len(), 1, "{list:#?}");
+        person.hold(&self.cordon, &text(waiting[0], "id"))
+    }
+
+    /// How often the change reached the cloud.
+    #[must_use]
+    pub fn reached(&self) -> usize {
+        let calls = self.cloud.agent_calls();
+        let changes = calls.iter().filter(|request| {
+            request.method == "PUT" && request.target.contains("functions/ce-export/configuration")
+        });
+        changes.count()
+    }
+}
+
+impl Person {
+    /// Someone who did not sign in.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self {
+            home: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    /// Runs the program at this person's terminal.
+    #[must_use]
+    pub fn run(&self, cordon: &Cordon, arguments: &[&str]) -> Ran {
+        cordon.run_at(self.home.path(), arguments)
+    }
+
+    /// As [`Person::run`], in a shell with these variables.
+    #[must_use]
+    pub fn run_in(&self, cordon: &Cordon, environment: &Environment, arguments: &[&str]) -> Ran {
+        cordon.run_at_in(self.home.path(), environment, arguments)
+    }
+
+    /// What the program answers to this person, a value for each line.
+    #[must_use]
+    pub fn json(&self, cordon: &Cordon, arguments: &[&str]) -> Vec<Value> {
+        let ran = self.run(cordon, &[arguments, &["--format", "json"]].concat());
+        let said = ran.succeeded(&arguments.join(" "));
+        let lines = said.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+            .collect()
+    }
+
+    /// One hold.
+    #[must_use]
+    pub fn hold(&self, cordon: &Cordon, id: &str) -> Value {
+        self.json(cordon, &["holds", "show", id]).remove(0)
+    }
+
+    /// Says yes to what was seen.
+    #[must_use]
+    pub fn approve(&self, cordon: &Cordon, seen: &Value) -> Ran {
+        let (id, digest) = (text(seen, "id"), text(seen, "digest"));
+        self.run(cordon, &["holds", "approve", &id, "--digest", &digest])
+    }
+}
+
+/// A text of a hold.
+///
+/// # Panics
+/// When it has none of this name.
+#[must_use]
+pub fn text(hold: &Value, name: &str) -> String {
+    let text = hold[name].as_str();
+    text.unwrap_or_else(|| panic!("no {name} in {hold:#}"))
+        .to_owned()
+}
+
+/// The change, with this time limit.
+#[must_use]
+pub fn change(seconds: u32) -> Step {
+    Step {
+        service: "lambda",
+        operation: "UpdateFunctionConfiguration",
+        parameters: json!({ "FunctionName": FUNCTION, "Timeout": seconds }),
+    }
+}
+
+/// An agent asks with a published client; a second person approves; the same call goes once, and
+/// neither another one nor the same one again.
+///
+/// # Panics
+/// At the first thing that is not as it should be.
+pub fn an_approval_lets_the_same_call_go_once(client: Client, kind: Kind, way: Way) {
+    let desk = Desk::open(kind);
+    let environment = desk.cordon.env(&desk.task(), way);
+    let ask = |seconds| ask(client, &desk, &environment, seconds);
+    let kim = desk.person("kim");
+    let ola = desk.person("ola");
+
+    assert!(ask(30).contains("CordonApprovalRequired"));
+    let hold = desk.waiting(&kim);
+    let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}");
+    assert_eq!(hold["targets"][0]["resource"], arn);
+    assert!(text(&hold, "parameters").contains("30"), "{hold:#}");
+    assert_eq!(
+        (&hold["sponsor"], &hold["needs"]),
+        (&json!("tester"), &json!(["senior"]))
+    );
+    assert_eq!(desk.reached(), 0);
+
+    let said = ola.approve(&desk.cordon, &hold).succeeded("an approval");
+    assert!(said.contains("approved"), "{said}");
+    assert!(
+        ask(31).contains("CordonApprovalRequired"),
+        "another call is another matter"
+    );
+    assert_eq!(desk.reached(), 0);
+    assert_eq!(ask(30), "", "{}", desk.cordon.log());
+    assert_eq!(desk.reached(), 1);
+
+    assert!(ask(30).contains("CordonApprovalRequired"), "once is once");
+    let used = kim.hold(&desk.cordon, &text(&hold, "id"));
+    assert_eq!(used["state"], "used");
+    let list = kim.json(&desk.cordon, &["holds", "list"]);
+    assert_eq!(list.len(), 2, "{list:#?}");
+    assert_eq!(desk.reached(), 1);
+    desk.cordon.stop();
+}
+
+/// Asks for the change; gives nothing where it was made, and what the client said where not.
+fn ask(client: Client, desk: &Desk, environment: &Environment, seconds: u32) -> String {
+    let outcome = client
+        .run(&[change(seconds)], environment, desk.folder())
+        .remove(0);
+    match outcome.ok {
+        true => String::new(),
+        false => outcome.text,
+    }
+}
