@@ -122,7 +122,13 @@ impl Call {
     pub fn beside(&self, operation: &str, parameters: Value) -> Option<Self> {
         let operation = self.service().operation(operation)?;
         let prefixed = |operation: Operation| !operation.host_prefix().is_empty();
-        if prefixed(operation) || prefixed(self.operation) || self.route.bucket_in_host {
+        if prefixed(operation) || prefixed(self.operation) {
+            return None;
+        }
+        // A host that has the bucket is that of this bucket alone.
+        let bucket = |parameters: &Value| Some(parameters.get("Bucket")?.as_str()?.to_owned());
+        let bucket_in_host = self.route.bucket_in_host;
+        if bucket_in_host && bucket(&parameters) != bucket(&self.parameters) {
             return None;
         }
         let account = self.account.as_ref();
@@ -139,15 +145,22 @@ impl Call {
             parameters,
             route: Route {
                 host: self.route.host.clone(),
-                bucket_in_host: false,
+                bucket_in_host,
                 query_by_get: false,
                 queue_path: None,
             },
-            protocol: self.protocol,
+            protocol: self.readable_protocol()?,
             region: self.region.clone(),
             partition: self.partition.clone(),
             account: account.cloned(),
         })
+    }
+
+    /// The call's own protocol, or another of its service where answers in that one are not read.
+    fn readable_protocol(&self) -> Option<Protocol> {
+        let of_service = self.service().protocols().iter().copied();
+        let mut readable = std::iter::once(self.protocol).chain(of_service);
+        readable.find(|protocol| *protocol != Protocol::RpcV2Cbor)
     }
 
     /// The call as it was seen to be: its own accesses of the class `itself` where that is less

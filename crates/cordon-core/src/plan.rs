@@ -14,15 +14,19 @@
 
 mod call;
 pub mod change_set;
+mod command;
 mod draft;
-mod property;
+pub(crate) mod property;
 pub mod terraform;
 
 pub use call::{PlanVerdict, PlannedCall};
+pub use command::command;
 
 pub use draft::{Draft, Head};
 pub use property::Property;
+pub(crate) use terraform::converted;
 
+use crate::predict::{Prediction, Undo};
 use crate::record::RecordedOutcome;
 use std::collections::{BTreeSet, HashMap};
 
@@ -95,6 +99,8 @@ pub enum Evidence {
     FromPlan,
     /// The catalog's rules for the operation and its parameters.
     PredictedByRule,
+    /// It was read, and stays as it is.
+    Observed,
     /// It may be so.
     Unknown,
 }
@@ -188,12 +194,27 @@ impl Reversible {
 }
 
 impl Evidence {
-    /// `from plan`, `predicted by rule`, `unknown`.
+    /// Every kind of evidence.
+    pub const ALL: [Self; 4] = [
+        Self::FromPlan,
+        Self::PredictedByRule,
+        Self::Observed,
+        Self::Unknown,
+    ];
+
+    /// The evidence that [`Evidence::as_str`] gives `word` for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == word)
+    }
+
+    /// `from plan`, `predicted by rule`, `observed`, `unknown`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FromPlan => "from plan",
             Self::PredictedByRule => "predicted by rule",
+            Self::Observed => "observed",
             Self::Unknown => "unknown",
         }
     }
@@ -229,9 +250,15 @@ impl Line {
     pub fn of_call(call: PlannedCall) -> Self {
         let effect = call.effect();
         let evidence = Evidence::PredictedByRule;
+        let prediction = call.prediction.as_deref().cloned().unwrap_or_default();
         let calls = vec![call];
+        let reversible = match prediction.undo {
+            Undo::By { .. } => Reversible::Yes,
+            Undo::Never(_) => Reversible::No,
+            Undo::Unknown => Reversible::of(effect, &calls, evidence),
+        };
         Self {
-            reversible: Reversible::of(effect, &calls, evidence),
+            reversible,
             effect,
             name: "".into(),
             kind: "".into(),
@@ -239,8 +266,8 @@ impl Line {
             times: 1,
             evidence,
             because: Vec::new(),
-            properties: Vec::new(),
-            note: "".into(),
+            properties: prediction.properties,
+            note: prediction.notes.join("; ").into(),
         }
     }
 
@@ -258,6 +285,15 @@ impl Line {
         let outcome = self.outcome();
         let verdicts = self.calls.iter().filter_map(|call| call.verdict.as_ref());
         verdicts.filter(move |verdict| Some(verdict.outcome) == outcome)
+    }
+
+    /// What was predicted of its call, where it is one.
+    #[must_use]
+    pub fn prediction(&self) -> Option<&Prediction> {
+        match self.calls.as_slice() {
+            [one] => one.prediction.as_deref(),
+            _ => None,
+        }
     }
 
     /// The groups that its calls wait for.

@@ -11,6 +11,7 @@ use crate::decide::{Decision, Outcome, Refused, Verdict};
 use crate::fact::Fact;
 use crate::ledger::Used;
 use crate::names::{HoldId, Reference};
+use crate::predict::Prediction;
 use crate::refusal::Refusal;
 use crate::session::Session;
 use jiff::Timestamp;
@@ -51,6 +52,8 @@ pub struct CallRecord {
     /// Canonical JSON of the parameters, sensitive ones replaced, cut at 16 KiB. Of a request that
     /// nobody stands behind, the access key id that it claims.
     pub parameters: Box<str>,
+    /// What it would change, where people are to read that.
+    pub prediction: Option<Box<Prediction>>,
     /// Whether the call changes something, so that it must be durable before it leaves.
     pub mutates: bool,
     /// Created and destroyed resources and budget units, to be applied to the task's ledger when
@@ -271,6 +274,7 @@ impl CallRecord {
             policy_version: verdict.policy_version.clone(),
             catalog_version: catalog_version.into(),
             parameters: parameters::of(call).into(),
+            prediction: None,
             mutates: call.mutates(),
             creates: changes
                 .creates
@@ -350,6 +354,7 @@ impl CallRecord {
             policy_version: "".into(),
             catalog_version: catalog_version.into(),
             parameters: "".into(),
+            prediction: None,
             mutates: false,
             creates: Vec::new(),
             destroys: Vec::new(),

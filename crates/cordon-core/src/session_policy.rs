@@ -146,12 +146,30 @@ fn pairs(permit: &Permit) -> Vec<(&str, &str)> {
 
 fn pair(access: &AssessedAccess) -> (&str, &str) {
     let resource = &access.access.resource;
-    // An action without resource types IAM knows on `*` alone, whatever a look told of it.
-    let arn = match resource.kind.contains(':') {
-        true => &*resource.arn,
+    (&*access.access.action, known(&resource.arn, &resource.kind))
+}
+
+/// The resource as IAM knows it: an action without resource types is on `*` alone, whatever a look told
+/// of it.
+fn known<'a>(arn: &'a str, kind: &str) -> &'a str {
+    match kind.contains(':') {
+        true => arn,
         false => "*",
-    };
-    (&*access.access.action, arn)
+    }
+}
+
+/// The document for a change with these accesses (action, ARN and kind of each), to be shown: nothing is
+/// minted by it.
+///
+/// # Errors
+/// [`SessionPolicyError::TooLong`].
+pub fn of_accesses<'a>(
+    accesses: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+) -> Result<String, SessionPolicyError> {
+    let pairs: Vec<_> = accesses
+        .map(|(action, arn, kind)| (action, known(arn, kind)))
+        .collect();
+    exact(&pairs)
 }
 
 fn key(parts: &[&str]) -> [u8; 32] {

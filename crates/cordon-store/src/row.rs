@@ -1,5 +1,7 @@
 //! Calls as rows: the record's own JSON form, which no other part of the program knows.
 
+mod prediction;
+
 use crate::call::{Closed, StoredCall};
 use cordon_aws::call::{AccessLevel, Class, Protocol};
 use cordon_core::authenticate::Ingress;
@@ -9,6 +11,7 @@ use cordon_core::record::{
     AccessRecord, AnswerFault, CallRecord, CallResult, OnHold, RecordedOutcome,
 };
 use jiff::Timestamp;
+use prediction::PredictionRow;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -36,6 +39,8 @@ struct Body<'a> {
     policy_version: Cow<'a, str>,
     catalog_version: Cow<'a, str>,
     parameters: Cow<'a, str>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    prediction: Option<PredictionRow<'a>>,
     creates: Vec<Cow<'a, str>>,
     destroys: Vec<Cow<'a, str>>,
     cost: [u32; 3],
@@ -165,6 +170,7 @@ fn body(record: &CallRecord) -> String {
         policy_version: (&*record.policy_version).into(),
         catalog_version: (&*record.catalog_version).into(),
         parameters: (&*record.parameters).into(),
+        prediction: record.prediction.as_deref().map(PredictionRow::of),
         creates: list(&record.creates),
         destroys: list(&record.destroys),
         cost: [
@@ -291,6 +297,10 @@ impl CallRow {
             policy_version: text(body.policy_version),
             catalog_version: text(body.catalog_version),
             parameters: text(body.parameters),
+            prediction: match body.prediction {
+                Some(row) => Some(Box::new(row.prediction()?)),
+                None => None,
+            },
             mutates: self.mutates,
             creates: texts(body.creates),
             destroys: texts(body.destroys),

@@ -420,6 +420,7 @@ mod tests {
             sponsor: Some("tester".to_owned()),
             agent: None,
             account: None,
+            mode: None,
         };
         let session = launch(&*store, &policies, &options).await.unwrap();
         let broker = Arc::new(Broker::new(BrokerConfig::default()).await);

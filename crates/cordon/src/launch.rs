@@ -31,6 +31,9 @@ pub(crate) struct LaunchOptions {
     /// The account to work in, when the task names several
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<cordon_aws::arn::AccountId>,
+    /// The mode, in the place of what the file says
+    #[arg(skip)]
+    pub(crate) mode: Option<Mode>,
 }
 
 /// Launches the task of `options`, or begins another session on one that is under way; gives the
@@ -103,7 +106,7 @@ async fn begin(
         id: task_id()?,
         sponsor: sponsor(options.sponsor.as_deref())?,
         at: now(),
-        mode: None,
+        mode: options.mode,
         expires: None,
     };
     let task = compile(&name, &text, policies, launch)?;

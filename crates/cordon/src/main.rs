@@ -3,6 +3,7 @@
 //! Nothing is decided here. Each subcommand parses its arguments, asks the crates that know, and
 //! prints; `wiring` puts the planes together for those that serve.
 
+mod attend;
 mod bundle;
 mod cmd;
 mod config;
@@ -17,6 +18,7 @@ mod offline;
 mod output;
 mod people;
 mod preview;
+mod reads;
 mod serving;
 mod telemetry;
 mod wiring;

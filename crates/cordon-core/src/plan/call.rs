@@ -5,7 +5,9 @@ use crate::decide::{DenyReason, Outcome};
 use crate::fact::Fact;
 use crate::judge::Judgement;
 use crate::policy::Policies;
-use crate::record::{AccessRecord, CallRecord, RecordedOutcome};
+use crate::predict::{Prediction, Undo};
+use crate::record::{AccessRecord, CallRecord, RecordedOutcome, parameters};
+use crate::session_policy;
 use cordon_aws::call::{Call, Class};
 use std::collections::BTreeSet;
 
@@ -23,6 +25,11 @@ pub struct PlannedCall {
     pub verdict: Option<PlanVerdict>,
     /// What people quote, for a call that was made.
     pub reference: Box<str>,
+    pub region: Box<str>,
+    /// As JSON, without secrets; cut where they are long.
+    pub parameters: Box<str>,
+    /// What it would change, where that was looked at.
+    pub prediction: Option<Box<Prediction>>,
 }
 
 /// What was decided of a call.
@@ -59,6 +66,9 @@ impl PlannedCall {
             facts: Vec::new(),
             verdict: None,
             reference: "".into(),
+            region: call.region().as_str().into(),
+            parameters: parameters::of(call).into(),
+            prediction: None,
         }
     }
 
@@ -104,7 +114,42 @@ impl PlannedCall {
             facts: record.facts.clone(),
             verdict: Some(verdict),
             reference: record.reference.clone(),
+            region: record.region.clone(),
+            parameters: record.parameters.clone(),
+            prediction: record.prediction.clone(),
         }
+    }
+
+    /// The AWS CLI command that makes the same call; nothing where it would not be the same, or is too
+    /// long to be read.
+    #[must_use]
+    pub fn command(&self) -> Option<String> {
+        let parameters = serde_json::from_str(&self.parameters).ok()?;
+        super::command(&self.service, &self.operation, &self.region, &parameters)
+    }
+
+    /// The AWS CLI command that undoes it, where one is known.
+    #[must_use]
+    pub fn undo(&self) -> Option<String> {
+        match &self.prediction.as_ref()?.undo {
+            Undo::By {
+                operation,
+                parameters,
+            } => super::command(&self.service, operation, &self.region, parameters),
+            Undo::Never(_) | Undo::Unknown => None,
+        }
+    }
+
+    /// The session policy that its credentials would be minted under; nothing where STS would not take
+    /// one, and nothing for reads, which share their sessions.
+    #[must_use]
+    pub fn session_policy(&self) -> Option<String> {
+        if self.effect() == Effect::Read {
+            return None;
+        }
+        let accesses = self.accesses.iter();
+        let pairs = accesses.map(|it| (&*it.action, &*it.resource, &*it.kind));
+        session_policy::of_accesses(pairs).ok()
     }
 
     /// What the call does by itself.

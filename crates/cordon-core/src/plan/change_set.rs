@@ -282,6 +282,8 @@ fn changed(target: &Value) -> Option<Property> {
         before: side("BeforeValue"),
         after: side("AfterValue"),
         forces_replacement: forces(target),
+        observed: None,
+        evidence: Evidence::FromPlan,
     })
 }
 

@@ -3,6 +3,8 @@
 //! A value is shown as its JSON on one line, cut where it is long. What the source marks as
 //! sensitive is never shown, nor is what its name says of itself: plans are posted to pull requests.
 
+use super::Evidence;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// One property that changes.
@@ -16,10 +18,22 @@ pub struct Property {
     pub after: Option<String>,
     /// Whether it is why the resource is replaced.
     pub forces_replacement: bool,
+    /// When `before` was read; nothing where another tool tells it, or nobody does.
+    pub observed: Option<Timestamp>,
+    /// How `after` is known.
+    pub evidence: Evidence,
+}
+
+impl Property {
+    /// Whether nobody knows what it is now.
+    #[must_use]
+    pub fn before_unknown(&self) -> bool {
+        self.before.is_none() && self.observed.is_none() && self.evidence != Evidence::FromPlan
+    }
 }
 
 /// What stands for a value that nobody may see.
-pub(super) const SENSITIVE: &str = "(sensitive)";
+pub(crate) const SENSITIVE: &str = "(sensitive)";
 /// What stands for a value that is only known once it happened.
 pub(super) const UNKNOWN: &str = "(known after apply)";
 
@@ -50,7 +64,7 @@ const HARMLESS: [&str; 6] = [
 ];
 
 /// Whether the name of a property says that its value is a secret.
-pub(super) fn is_telling(name: &str) -> bool {
+pub(crate) fn is_telling(name: &str) -> bool {
     let plain: String = name
         .chars()
         .filter(char::is_ascii_alphanumeric)
@@ -61,7 +75,7 @@ pub(super) fn is_telling(name: &str) -> bool {
 
 /// `value` in the same shape, with marks in the place of what `sensitive` marks: `true`, or a shape
 /// of its own.
-pub(super) fn masked(name: &str, value: &Value, sensitive: Option<&Value>) -> Value {
+pub(crate) fn masked(name: &str, value: &Value, sensitive: Option<&Value>) -> Value {
     if value.is_null() {
         return Value::Null;
     }
@@ -101,7 +115,7 @@ pub(super) fn masked(name: &str, value: &Value, sensitive: Option<&Value>) -> Va
 }
 
 /// A masked value as one line.
-pub(super) fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -15,6 +15,8 @@ mod digest;
 mod fill;
 mod table;
 
+pub(crate) use fill::converted;
+
 pub use derive::{Place, Planned};
 pub use digest::{ChangeDigest, PlanDigest};
 
@@ -429,6 +431,8 @@ fn properties(change: &ResourceChange) -> Vec<Property> {
         before: shown(changed.before),
         after: shown(changed.after),
         forces_replacement: changed.forces_replacement,
+        observed: None,
+        evidence: Evidence::FromPlan,
     });
     changed.collect()
 }

@@ -1,15 +1,19 @@
 //! `cordon preview`: what would happen, before anything does.
 
-use super::Reading;
+use super::{Reading, WayName};
+use crate::attend::{Attended, attend};
 use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
 use crate::failure::{Failure, USAGE};
+use crate::launch::LaunchOptions;
 use crate::machine::{LineError, Reader, Refused, RequestLine};
 use crate::offline::{self, judge_line};
 use crate::preview::{Preview as Shown, PreviewFormat, Source, recording};
-use crate::{launch, output, wiring};
+use crate::reads::Reads;
+use crate::{launch, output, telemetry, wiring};
 use clap::Args;
 use cordon_aws::arn::Region;
+use cordon_aws::call::Call;
 use cordon_aws::catalog::Catalog;
 use cordon_core::judge::{Judge, Pace, Signatures};
 use cordon_core::names::{Reference, SessionId, TaskId};
@@ -21,6 +25,7 @@ use cordon_core::record::CallRecord;
 use cordon_core::task::{Mode, Task};
 use cordon_store::Store;
 use jiff::Timestamp;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufReader, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -32,7 +37,8 @@ use std::time::{Duration, Instant};
 ///
 /// With --plan or --recording, each call is decided against TASK as if it were live, and nothing is
 /// sent; without a task the calls are only shown. With neither, TASK is a launched task, and what its
-/// agents were answered `CordonPreview` for is shown as one plan.
+/// agents were answered `CordonPreview` for is shown as one plan. With a command, TASK is launched in
+/// preview mode, the command is run on it, and its plan is shown in the end.
 ///
 /// Exits with 0 when nothing would change, 2 for changes, 3 when people have to agree first, 4 when
 /// something would be refused or could not be read, and 1 when there is nothing to show.
@@ -51,6 +57,14 @@ pub(crate) struct Preview {
     /// Only what this session did
     #[arg(long, value_name = "ID", group = "source")]
     session: Option<SessionId>,
+    /// Read how the targets of recorded calls stand now, as the task allows it, and show what of them
+    /// would change: at most three reads a call, and nothing else
+    #[arg(long, requires = "recording", requires = "task")]
+    reads: bool,
+    /// How many seconds the reads of one call may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, requires = "reads",
+        value_parser = clap::value_parser!(u64).range(1..=600))]
+    reads_within: u64,
     /// The region of calls whose plan does not tell it
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
@@ -61,9 +75,23 @@ pub(crate) struct Preview {
     /// source's name]
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
+    /// How the tools of the command reach Cordon
+    #[arg(long, value_enum, default_value_t, requires = "command")]
+    way: WayName,
     #[command(flatten)]
     reading: Reading,
+    /// A command (an agent) to run on the task, and its arguments
+    #[arg(
+        last = true,
+        value_name = "CMD",
+        requires = "task",
+        conflicts_with = "source"
+    )]
+    command: Vec<OsString>,
 }
+
+/// Calls of a recording whose targets are read at most: who reads a preview reads no more.
+const MOST_READ: usize = 200;
 
 /// The largest plan that is read, in bytes.
 const LARGEST_PLAN: u64 = 256 << 20;
@@ -76,6 +104,7 @@ impl Preview {
         let config = Config::load(flags)?;
         let policies = Bundle::of(&config)?.load()?;
         let shown = match (&self.plan, &self.recording) {
+            _ if !self.command.is_empty() => self.of_command(&config, &policies)?,
             (Some(file), _) => self.of_plan(&config, &policies, file)?,
             (_, Some(file)) => self.of_recording(&config, &policies, file)?,
             (None, None) => wiring::block_on(async {
@@ -169,13 +198,17 @@ impl Preview {
         let mut judge = task.map(|task| self.judge(task, policies)).transpose()?;
         let mut plan = Plan::default();
         let mut elsewhere = 0_u64;
+        let mut to_read = Vec::new();
         let har = recording::is_har(file);
         each_record(&self.reading, file, |reader, number, line| {
             let call = line
                 .map_err(|refused| refused.error)
                 .and_then(|line| called(judge.as_mut(), reader, &line));
             match call {
-                Ok(call) => plan.push_call(call),
+                Ok((planned, call)) if self.reads && call.mutates() => {
+                    to_read.push((planned, call));
+                }
+                Ok((planned, _)) => plan.push_call(planned),
                 // A HAR holds whatever a browser asked for.
                 Err(error) if har && error.code == "unknown-endpoint" => elsewhere += 1,
                 Err(error) => plan.push_fault(PlanFault {
@@ -185,6 +218,9 @@ impl Preview {
                 }),
             }
         })?;
+        if !to_read.is_empty() {
+            self.read_into(&mut plan, config, to_read)?;
+        }
         if elsewhere > 0 {
             plan.note(format!(
                 "{elsewhere} requests to other hosts than AWS's are left out"
@@ -201,6 +237,76 @@ impl Preview {
             },
             task: named_task,
         })
+    }
+
+    /// Reads how the targets of calls stand, and adds the calls to the plan.
+    fn read_into(
+        &self,
+        plan: &mut Plan,
+        config: &Config,
+        calls: Vec<(PlannedCall, Call)>,
+    ) -> Result<(), Failure> {
+        telemetry::start(config)?;
+        let left = calls.len().saturating_sub(MOST_READ);
+        if left > 0 {
+            plan.note(format!("the targets of {left} more calls are not read"));
+        }
+        let work = async |attended: &Attended| {
+            let mut reads = Reads::of(attended, Duration::from_secs(self.reads_within));
+            let mut read = Vec::with_capacity(calls.len());
+            for (number, (planned, call)) in calls.into_iter().enumerate() {
+                let prediction = match number < MOST_READ {
+                    true => reads.predict(&call).await,
+                    false => None,
+                };
+                read.push(PlannedCall {
+                    prediction: prediction.map(Box::new),
+                    ..planned
+                });
+            }
+            Ok(read)
+        };
+        let read = wiring::block_on(attend(config, &self.launching(), work))?;
+        read.into_iter().for_each(|call| plan.push_call(call));
+        Ok(())
+    }
+
+    /// How the task is launched for a preview: never live.
+    fn launching(&self) -> LaunchOptions {
+        LaunchOptions {
+            task: self.task.clone().unwrap_or_default(),
+            sponsor: None,
+            agent: None,
+            account: self.reading.account.clone(),
+            mode: Some(Mode::Preview),
+        }
+    }
+
+    /// Runs a command on the task in preview mode.
+    fn of_command(&self, config: &Config, policies: &Policies) -> Result<Shown, Failure> {
+        telemetry::start(config)?;
+        let work = async |attended: &Attended| {
+            let session = &attended.session;
+            if session.task.mode() == Mode::Live {
+                let id = session.task.id();
+                return Err(
+                    Failure::new(format!("task {id} is live: its changes would be made"))
+                        .help("name a file, which is launched in preview mode for this")
+                        .code(USAGE),
+                );
+            }
+            let status = attended.run(&self.command, self.way).await?;
+            let store = &attended.store;
+            let mut shown =
+                session_plan(store, policies, session.task.id(), Some(&session.id)).await?;
+            if !status.success() {
+                let note =
+                    format!("the command ended by {status}, as tools do at the first change");
+                shown.plan.note(note);
+            }
+            Ok(shown)
+        };
+        wiring::block_on(attend(config, &self.launching(), work))
     }
 
     /// What was recorded of a task or of one of its sessions.
@@ -232,24 +338,7 @@ impl Preview {
             }
             (None, None) => return Err(Failure::new("no task is named").code(USAGE)),
         };
-        let stored = find(store, &task).await?;
-        let mut plan = Plan::default();
-        for record in recorded(store, Some(&task), session.as_ref()).await? {
-            plan.push_call(PlannedCall::of_record(&record, Some(policies)));
-        }
-        plan.sort();
-        let name = session.map_or_else(|| task.to_string(), |session| session.to_string());
-        let title = launch::recompile(&stored, policies).map(|task| task.title().to_owned());
-        Ok(Shown {
-            plan,
-            source: Source {
-                kind: "session",
-                name,
-                tool: String::new(),
-                digest: String::new(),
-            },
-            task: Some((task.to_string(), title.unwrap_or_default())),
-        })
+        session_plan(store, policies, &task, session.as_ref()).await
     }
 
     fn judging<'p>(
@@ -289,6 +378,33 @@ impl Preview {
         };
         self.region.clone().or_else(own)
     }
+}
+
+/// The plan of what a task, or one of its sessions, was recorded to do.
+async fn session_plan(
+    store: &Arc<dyn Store>,
+    policies: &Policies,
+    task: &TaskId,
+    session: Option<&SessionId>,
+) -> Result<Shown, Failure> {
+    let stored = find(store, task).await?;
+    let mut plan = Plan::default();
+    for record in recorded(store, Some(task), session).await? {
+        plan.push_call(PlannedCall::of_record(&record, Some(policies)));
+    }
+    plan.sort();
+    let name = session.map_or_else(|| task.to_string(), ToString::to_string);
+    let title = launch::recompile(&stored, policies).map(|task| task.title().to_owned());
+    Ok(Shown {
+        plan,
+        source: Source {
+            kind: "session",
+            name,
+            tool: String::new(),
+            digest: String::new(),
+        },
+        task: Some((task.to_string(), title.unwrap_or_default())),
+    })
 }
 
 /// What planned calls are decided by, where there is a task.
@@ -375,13 +491,16 @@ pub(super) fn called(
     judge: Option<&mut Judge<'_>>,
     reader: &Reader,
     line: &RequestLine,
-) -> Result<PlannedCall, LineError> {
+) -> Result<(PlannedCall, Call), LineError> {
     match judge {
         Some(judge) => {
             let judgement = judge_line(judge, reader, line, Timestamp::now())?;
-            Ok(PlannedCall::of_judgement(&judgement))
+            Ok((PlannedCall::of_judgement(&judgement), judgement.call))
         }
-        None => Ok(PlannedCall::of_call(&reader.identify(line)?)),
+        None => {
+            let call = reader.identify(line)?;
+            Ok((PlannedCall::of_call(&call), call))
+        }
     }
 }
 

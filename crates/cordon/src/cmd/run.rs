@@ -1,16 +1,14 @@
 //! `cordon run`: an agent on a task, from launch to summary.
 
 use super::env::WayName;
-use crate::bundle::Bundle;
+use crate::attend::{Attended, attend};
 use crate::config::{Config, Flags};
-use crate::failure::{Failure, USAGE};
-use crate::launch::{LaunchOptions, launch};
+use crate::failure::Failure;
+use crate::launch::LaunchOptions;
 use crate::output::{self, STRONG};
-use crate::serving::{Ready, Serving};
 use crate::{telemetry, wiring};
 use clap::Args;
-use cordon_core::session::{Session, SessionState};
-use cordon_runner::AgentEnvironment;
+use cordon_core::session::Session;
 use cordon_store::{CallFilter, Store, StoredCall};
 use std::ffi::OsString;
 use std::process::{ExitCode, ExitStatus};
@@ -36,66 +34,18 @@ impl Run {
     pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
         let config = Config::load(flags)?;
         telemetry::start(&config)?;
-        wiring::block_on(async {
-            match Ready::find(&config) {
-                Ok(ready) => {
-                    let store = wiring::visit(&config).await?;
-                    let policies = Bundle::of(&config)?.load()?;
-                    let session = launch(&*store, &policies, &self.launch).await?;
-                    ready.knows(&session).await?;
-                    self.supervise(&ready, &store, &session).await
-                }
-                Err(_) => {
-                    let serving = Serving::start(&config).await?;
-                    let code = self.serve(&serving).await;
-                    serving.stop().await?;
-                    code
-                }
-            }
-        })
-    }
-
-    /// Launches the task on the Cordon that this process started, and runs the command.
-    async fn serve(&self, serving: &Serving) -> Result<ExitCode, Failure> {
-        let session = serving.launch(&self.launch).await?;
-        self.supervise(serving.ready(), serving.store(), &session)
-            .await
+        wiring::block_on(attend(&config, &self.launch, async |attended| {
+            self.supervise(attended).await
+        }))
     }
 
     /// Runs the command and says at the end what happened.
-    async fn supervise(
-        &self,
-        ready: &Ready,
-        store: &Arc<dyn Store>,
-        session: &Session,
-    ) -> Result<ExitCode, Failure> {
-        let environment = ready.environment(session, self.way);
+    async fn supervise(&self, attended: &Attended) -> Result<ExitCode, Failure> {
+        let session = &attended.session;
         announce(session);
-        let status = run_command(&self.command, &environment).await;
-        store
-            .set_session_state(&session.id, SessionState::Stopped)
-            .await
-            .map_err(wiring::store_failed)?;
-        summary(store, session).await?;
+        let status = attended.run(&self.command, self.way).await;
+        summary(&attended.store, session).await?;
         Ok(exit_code(status?))
-    }
-}
-
-/// Runs the command to its end. An interrupt is for the command: the terminal sends it to both,
-/// and we outlive it to say what happened.
-async fn run_command(
-    command: &[OsString],
-    environment: &AgentEnvironment,
-) -> Result<ExitStatus, Failure> {
-    let running = cordon_runner::launch(command, environment);
-    tokio::pin!(running);
-    loop {
-        tokio::select! {
-            ended = &mut running => {
-                return ended.map_err(|error| Failure::because("the command could not be run", &error).code(USAGE));
-            }
-            () = wiring::interrupted() => {}
-        }
     }
 }
 

@@ -216,7 +216,8 @@ impl Learn {
             Some(file) => each_record(&self.reading, file, |reader, number, line| {
                 let call = line
                     .map_err(|refused| refused.error)
-                    .and_then(|line| called(None, reader, &line));
+                    .and_then(|line| called(None, reader, &line))
+                    .map(|(planned, _)| planned);
                 match call {
                     Ok(call) => calls.push(call),
                     Err(error) => {

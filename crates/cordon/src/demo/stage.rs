@@ -159,6 +159,7 @@ impl Stage {
             sponsor: Some("demo".to_owned()),
             agent: None,
             account: None,
+            mode: None,
         };
         let session = self.serving.launch(&options).await?;
         page::title("The task that a person declared, read back")?;

@@ -4,7 +4,9 @@
 use super::{Preview, counts, decided_by, name, refused, verdict};
 use crate::output::{self, ERROR, FAINT, GOOD, STRONG, WAIT, inert};
 use anstyle::Style;
-use cordon_core::plan::{Conclusion, Effect, Line, Property, Reversible};
+use cordon_core::plan::{Conclusion, Effect, Evidence, Line, PlannedCall, Property, Reversible};
+use cordon_core::predict::{Prediction, Undo};
+use jiff::Timestamp;
 use std::fmt::Write as _;
 
 /// How many targets and properties of a line are listed before the rest is counted.
@@ -166,6 +168,12 @@ fn block(text: &mut String, line: &Line) {
     if line.properties.len() > LISTED {
         put(format!("and {} more", line.properties.len() - LISTED));
     }
+    if let Some(prediction) = line.prediction() {
+        predicted(prediction).into_iter().for_each(&mut put);
+    }
+    if let [call] = line.calls.as_slice() {
+        commands(call).into_iter().for_each(&mut put);
+    }
     let mut last = vec![line.evidence.as_str().to_owned()];
     last.insert(
         0,
@@ -183,15 +191,90 @@ fn block(text: &mut String, line: &Line) {
     }
 }
 
+/// What was read of the target beside what changes of it.
+fn predicted(prediction: &Prediction) -> Vec<String> {
+    let mut lines = Vec::new();
+    if prediction.unchanged > 0 {
+        lines.push(format!("= {} stay as they are", prediction.unchanged));
+    }
+    if !prediction.dependents.is_empty() {
+        let names = prediction.dependents.iter().take(LISTED);
+        let names: Vec<String> = names.map(|name| inert(name, 80)).collect();
+        let more = prediction.dependents.len().saturating_sub(LISTED);
+        let more = if more > 0 {
+            format!(", and {more} more")
+        } else {
+            String::new()
+        };
+        lines.push(format!("depends on it: {}{more}", names.join(", ")));
+    }
+    if let Some(owner) = prediction.owner() {
+        lines.push(format!("owner {}", inert(owner, 80)));
+    }
+    if !prediction.tags.is_empty() {
+        let tags = prediction.tags.iter().take(LISTED);
+        let tags: Vec<String> = tags
+            .map(|(key, value)| format!("{}={}", inert(key, 40), inert(value, 40)))
+            .collect();
+        lines.push(format!("{FAINT}tags {}{FAINT:#}", tags.join(" ")));
+    }
+    if let Undo::Never(why) = &prediction.undo {
+        lines.push(format!(
+            "{ERROR}cannot be undone{ERROR:#}: {}",
+            inert(why, 200)
+        ));
+    }
+    lines
+}
+
+/// The same call and its undo as commands, and what its credentials could do.
+fn commands(call: &PlannedCall) -> Vec<String> {
+    let mut lines = Vec::new();
+    let command = call
+        .command()
+        .map(|text| format!("$ {}", inert(&text, 1000)));
+    let undo = call
+        .undo()
+        .map(|text| format!("undo $ {}", inert(&text, 1000)));
+    let policy = call.session_policy();
+    let policy = policy.map(|text| format!("credentials for {}", inert(&text, 600)));
+    for line in [command, undo, policy].into_iter().flatten() {
+        lines.push(format!("{FAINT}{line}{FAINT:#}"));
+    }
+    lines
+}
+
 fn property(property: &Property) -> String {
-    let side = |side: &Option<String>| {
-        side.as_deref()
-            .map_or("(none)".to_owned(), |text| inert(text, 80))
+    let shown = |text: &str| inert(text, 80);
+    let before = match &property.before {
+        Some(text) => shown(text),
+        None if property.before_unknown() => "(not known)".to_owned(),
+        None => "(none)".to_owned(),
+    };
+    let name = inert(&property.name, 60);
+    if property.evidence == Evidence::Observed {
+        return format!("{name}  {before}{}", age(property.observed));
+    }
+    let after = match (&property.after, property.evidence) {
+        (Some(text), _) => shown(text),
+        (None, Evidence::Unknown) => "(nobody can say)".to_owned(),
+        (None, _) => "(none)".to_owned(),
     };
     let forces = match property.forces_replacement {
         true => format!("  {ERROR}forces replacement{ERROR:#}"),
         false => String::new(),
     };
-    let (before, after) = (side(&property.before), side(&property.after));
-    format!("{}  {before} → {after}{forces}", inert(&property.name, 60))
+    format!(
+        "{name}  {before} → {after}{forces}{}",
+        age(property.observed)
+    )
+}
+
+/// How long ago something was read.
+fn age(observed: Option<Timestamp>) -> String {
+    let Some(observed) = observed else {
+        return String::new();
+    };
+    let seconds = Timestamp::now().duration_since(observed).as_secs().max(0);
+    format!("  {FAINT}observed {seconds} s ago{FAINT:#}")
 }

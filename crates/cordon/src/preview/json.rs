@@ -3,6 +3,7 @@
 use super::{Preview, counts, verdict};
 use cordon_core::decide::Outcome;
 use cordon_core::plan::{Line, PlannedCall, Property};
+use cordon_core::predict::{Prediction, Undo};
 use cordon_core::record::RecordedOutcome;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -74,7 +75,24 @@ fn line(line: &Line) -> Value {
         "evidence": line.evidence.as_str(),
         "because": line.because,
         "properties": line.properties.iter().map(property).collect::<Vec<_>>(),
+        "prediction": line.prediction().map(prediction),
         "note": text_or_null(&line.note),
+    })
+}
+
+/// What was read and predicted beside the properties.
+fn prediction(prediction: &Prediction) -> Value {
+    let never = match &prediction.undo {
+        Undo::Never(why) => Some(why),
+        Undo::By { .. } | Undo::Unknown => None,
+    };
+    json!({
+        "unchanged": prediction.unchanged,
+        "left_out": prediction.left_out,
+        "no_undo": never,
+        "dependents": prediction.dependents,
+        "owner": prediction.owner(),
+        "tags": prediction.tags,
     })
 }
 
@@ -96,6 +114,9 @@ fn call(call: &PlannedCall) -> Value {
         "actions": actions,
         "facts": call.facts,
         "ref": text_or_null(&call.reference),
+        "command": call.command(),
+        "undo": call.undo(),
+        "session_policy": call.session_policy(),
     })
 }
 
@@ -105,5 +126,7 @@ fn property(property: &Property) -> Value {
         "before": property.before,
         "after": property.after,
         "forces_replacement": property.forces_replacement,
+        "evidence": property.evidence.as_str(),
+        "observed_at": property.observed.map(|at| at.to_string()),
     })
 }

@@ -5,7 +5,7 @@
 
 use super::{Preview, counts, decided_by, name, refused, verdict};
 use crate::output::inert;
-use cordon_core::plan::{Conclusion, Effect, Line, Reversible};
+use cordon_core::plan::{Conclusion, Effect, Evidence, Line, PlannedCall, Reversible};
 use std::fmt::Write as _;
 
 /// GitHub takes 65,536 characters; what is over this is counted and not shown.
@@ -134,18 +134,27 @@ fn details(text: &mut String, preview: &Preview) {
             let _ = writeln!(part, "- {}", code(arn, 200));
         }
         for property in line.properties.iter().take(20) {
-            let side = |side: &Option<String>| code(side.as_deref().unwrap_or("(none)"), 80);
+            let side = |side: &Option<String>, is_known: bool| match (side, is_known) {
+                (Some(text), _) => code(text, 80),
+                (None, true) => code("(none)", 80),
+                (None, false) => "not known".to_owned(),
+            };
             let forces = if property.forces_replacement {
                 " **forces replacement**"
             } else {
                 ""
             };
-            let (before, after) = (side(&property.before), side(&property.after));
+            let before = side(&property.before, !property.before_unknown());
+            let after = side(&property.after, property.evidence != Evidence::Unknown);
             let _ = writeln!(
                 part,
                 "- {}: {before} → {after}{forces}",
                 code(&property.name, 60)
             );
+        }
+        let undo = line.calls.iter().filter_map(PlannedCall::undo).next();
+        if let Some(undo) = undo {
+            let _ = writeln!(part, "- undo: {}", code(&undo, 400));
         }
         if text.len() + inside.len() + part.len() > LONGEST {
             inside.push_str("\nThe rest does not fit here.\n");

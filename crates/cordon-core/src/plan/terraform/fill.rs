@@ -80,7 +80,7 @@ fn put(target: &mut Parameter, shape: Shape, path: &str, value: &Value) -> Optio
 }
 
 /// A value as the shape has it.
-fn converted(shape: Shape, value: &Value) -> Option<Parameter> {
+pub(crate) fn converted(shape: Shape, value: &Value) -> Option<Parameter> {
     let text = || match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(value) => Some(value.to_string()),

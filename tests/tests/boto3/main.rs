@@ -1,6 +1,13 @@
 //! The main job with boto3, before both clouds and by both ways in.
 
-#![allow(clippy::expect_used, reason = "a story stops at once")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a story stops at once"
+)]
+
+mod predictions;
 
 use cordon_tests::agent::Agent;
 use cordon_tests::approvals::an_approval_lets_the_same_call_go_once;
