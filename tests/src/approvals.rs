@@ -52,11 +52,16 @@ environments = ["prod"]
 do = ["observe"]
 
 [[allow]]
+do = ["sqs:CreateQueue"]
+on = ["arn:aws:sqs:eu-central-1:111122223333:nightly"]
+
+[[allow]]
 do = ["lambda:UpdateFunctionConfiguration"]
 on = ["arn:aws:lambda:eu-central-1:111122223333:function:ce-export"]
 
 [budget]
 mutations = 20
+creates   = 2
 "#;
 
 /// A cloud in which everything is production, Cordon before it, and people who decide.
@@ -78,9 +83,14 @@ pub struct Person {
 impl Desk {
     /// Starts everything. A held call is answered at once.
     pub fn open(kind: Kind) -> Self {
+        Self::with_patience(kind, 0)
+    }
+
+    /// Starts everything. A held call waits for so many seconds before its client is answered.
+    pub fn with_patience(kind: Kind, seconds: u32) -> Self {
         let cloud = Cloud::start(kind);
         let lines = format!(
-            "\n[limits]\npark_seconds = 0\n\n\
+            "\n[limits]\npark_seconds = {seconds}\n\n\
              [[environment]]\nname = \"prod\"\nproduction = true\naccounts = [\"{ACCOUNT}\"]\n"
         );
         let cordon =
@@ -155,6 +165,19 @@ impl Desk {
             .collect();
         assert_eq!(waiting.len(), 1, "{list:#?}");
         person.hold(&self.cordon, &text(waiting[0], "id"))
+    }
+
+    /// The hold that waits, as soon as one does.
+    ///
+    /// # Panics
+    /// When none does in time.
+    #[must_use]
+    pub fn held(&self, person: &Person) -> Value {
+        let until = Instant::now() + DEADLINE;
+        while person.json(&self.cordon, &["holds", "list"]).is_empty() {
+            assert!(Instant::now() < until, "{}", self.cordon.log());
+        }
+        self.waiting(person)
     }
 
     /// How often the change reached the cloud.

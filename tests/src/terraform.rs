@@ -6,6 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::AGENT_ROLE;
+use crate::approvals::{self, Desk};
 use crate::client::{Environment, command};
 use crate::cloud::{BUCKET, Cloud, Kind, TABLE};
 use crate::process::{self, Ran};
@@ -293,6 +294,55 @@ pub fn mends_an_instance_in_place() {
     assert_eq!(mended.code, Some(0), "{}\n{}", mended.text(), cordon.log());
     assert!(reached("CreateTags") > 0);
     cordon.stop();
+}
+
+/// A queue that production does not have yet.
+const NIGHTLY: &str = r#"
+provider "aws" {}
+
+resource "aws_sqs_queue" "nightly" { name = "nightly" }
+"#;
+
+/// Plays how an apply waits for a person and goes on when they said yes, without being asked twice.
+///
+/// # Panics
+/// At the first thing that is not as it should be.
+pub fn waits_for_a_person_within_an_apply() {
+    let desk = Desk::with_patience(Kind::Moto, 170);
+    let ola = desk.person("ola");
+    let project = Project::new(desk.cordon.env(&desk.task(), Way::Connect));
+    project.write(NIGHTLY);
+    let _ = project
+        .terraform(&["init", "-input=false"])
+        .succeeded("terraform init");
+    let applied = std::thread::scope(|scope| {
+        let apply = || project.terraform(&["apply", "-auto-approve", "-input=false"]);
+        let applying = scope.spawn(apply);
+        let hold = desk.held(&ola);
+        assert!(
+            approvals::text(&hold, "effect").starts_with("Create 1"),
+            "{hold:#}"
+        );
+        let _ = ola.approve(&desk.cordon, &hold).succeeded("an approval");
+        applying.join().expect("it ran")
+    });
+    assert_eq!(
+        applied.code,
+        Some(0),
+        "{}\n{}",
+        applied.text(),
+        desk.cordon.log()
+    );
+    let calls = desk.cloud.agent_calls();
+    let created = calls.iter().filter(|call| call.names("CreateQueue"));
+    assert_eq!(created.count(), 1, "{}", listing(&calls));
+    let holds = ola.json(&desk.cordon, &["holds", "list", "--all"]);
+    assert_eq!(
+        (holds.len(), &holds[0]["state"]),
+        (1, &"used".into()),
+        "{holds:#?}"
+    );
+    desk.cordon.stop();
 }
 
 fn is_put(request: &crate::wire::Message, key: &str) -> bool {

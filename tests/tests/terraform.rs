@@ -2,7 +2,9 @@
 
 use cordon_tests::cloud::Kind;
 use cordon_tests::program::Way;
-use cordon_tests::terraform::{from_plan, main_job, mends_an_instance_in_place};
+use cordon_tests::terraform::{
+    from_plan, main_job, mends_an_instance_in_place, waits_for_a_person_within_an_apply,
+};
 
 #[test]
 #[ignore = "drives Terraform: cargo xtask test --lane terraform"]
@@ -38,4 +40,10 @@ fn a_task_from_a_plan_allows_its_apply_and_nothing_more() {
 #[ignore = "drives Terraform: cargo xtask test --lane terraform"]
 fn replacing_an_instance_of_before_is_stopped_at_its_end() {
     mends_an_instance_in_place();
+}
+
+#[test]
+#[ignore = "drives Terraform: cargo xtask test --lane terraform"]
+fn an_apply_waits_for_a_person_and_goes_on() {
+    waits_for_a_person_within_an_apply();
 }
