@@ -79,8 +79,9 @@ impl Desk {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
         let files: Vec<BundleFile> = std::fs::read_dir(folder)
             .unwrap()
-            .map(|entry| {
-                let path = entry.unwrap().path();
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .map(|path| {
                 let name = path.file_name().unwrap().to_str().unwrap().to_owned();
                 let mut text = std::fs::read_to_string(&path).unwrap();
                 if name == "10-deny.cedar" {

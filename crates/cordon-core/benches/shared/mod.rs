@@ -16,12 +16,11 @@ pub(crate) const KEY_ID: &str = "AKIACORDONEXAMPLE001";
 
 pub(crate) static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| {
-        let path = entry.unwrap().path();
-        BundleFile {
-            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-            text: std::fs::read_to_string(path).unwrap(),
-        }
+    let paths = std::fs::read_dir(folder).unwrap();
+    let paths = paths.map(|entry| entry.unwrap().path());
+    let files = paths.filter(|path| path.is_file()).map(|path| BundleFile {
+        name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+        text: std::fs::read_to_string(path).unwrap(),
     });
     let files: Vec<_> = files.collect();
     let actions = Arc::new(Actions::of(Catalog::embedded()));

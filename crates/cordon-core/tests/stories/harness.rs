@@ -46,12 +46,11 @@ pub(crate) static POLICIES: LazyLock<Policies> = LazyLock::new(|| load(&bundle()
 pub(crate) fn bundle() -> Vec<BundleFile> {
     let files = std::fs::read_dir(root().join("policies")).unwrap();
     files
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            BundleFile {
-                name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-                text: std::fs::read_to_string(path).unwrap(),
-            }
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| BundleFile {
+            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+            text: std::fs::read_to_string(path).unwrap(),
         })
         .collect()
 }
