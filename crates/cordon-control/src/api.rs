@@ -11,8 +11,8 @@ mod tasks;
 
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
 pub use holds::{
-    ApproveBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody, TargetShown, VoteShown,
-    Yours,
+    ApproveBody, BreakGlassBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody,
+    TargetShown, VoteShown, Yours,
 };
 pub use people::{Me, SignInAs, SignInBody, SignedIn, SignedOut};
 pub use posture::{PostureBody, PostureShown};
@@ -48,6 +48,7 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(holds::show))
         .routes(routes!(holds::approve))
         .routes(routes!(holds::reject))
+        .routes(routes!(holds::break_glass))
         .routes(routes!(holds::wait))
         .routes(routes!(posture::show, posture::change))
         .routes(routes!(calls::list))

@@ -144,6 +144,7 @@ impl From<VoteError> for ApiError {
             VoteError::Over(_) => ("hold-over", "nothing is left to do"),
             VoteError::Sponsor(_) => ("never-your-own-task", "ask someone else of these groups"),
             VoteError::NotAsked(_) => ("not-permitted", "leave it to those who are asked"),
+            VoteError::NotCommander => ("not-permitted", "ask an incident commander"),
             VoteError::Again => (
                 "decided-already",
                 "nothing is left to do; you may still reject it",
@@ -151,7 +152,9 @@ impl From<VoteError> for ApiError {
             VoteError::Digest => ("digest-differs", "look at the hold again"),
         };
         let status = match error {
-            VoteError::Sponsor(_) | VoteError::NotAsked(_) => StatusCode::FORBIDDEN,
+            VoteError::Sponsor(_) | VoteError::NotAsked(_) | VoteError::NotCommander => {
+                StatusCode::FORBIDDEN
+            }
             _ => StatusCode::CONFLICT,
         };
         Self::new(status, code, error.to_string(), next)

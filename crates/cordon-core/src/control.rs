@@ -69,8 +69,13 @@ pub enum Deed<'a> {
     RaisePosture,
     /// Let everyone be less careful.
     LowerPosture,
-    /// Let something pass in an emergency.
-    BreakGlass,
+    /// Lift a hold in an emergency, with another incident commander.
+    BreakGlass {
+        /// The hold.
+        hold: &'a Hold,
+        /// The digest of what the person looked at, whole.
+        seen: &'a str,
+    },
 }
 
 /// Proof that the control plane's policies allow `person` a deed at this moment. Only
@@ -137,7 +142,7 @@ impl Deed<'_> {
             Self::ViewPosture => "view-posture",
             Self::RaisePosture => "raise-posture",
             Self::LowerPosture => "lower-posture",
-            Self::BreakGlass => "break-glass",
+            Self::BreakGlass { .. } => "break-glass",
         }
     }
 
@@ -153,7 +158,7 @@ impl Deed<'_> {
             Self::ViewPosture => "see the posture",
             Self::RaisePosture => "raise the posture",
             Self::LowerPosture => "lower the posture",
-            Self::BreakGlass => "break glass",
+            Self::BreakGlass { .. } => "break the glass",
         }
     }
 }
@@ -361,7 +366,7 @@ impl Question<'_> {
     fn put(&self, schema: &Schema) -> Result<(Request, Entities), Unaskable> {
         let thing = self.thing()?;
         let seen = match self.deed {
-            Deed::Approve { seen, .. } => seen,
+            Deed::Approve { seen, .. } | Deed::BreakGlass { seen, .. } => seen,
             _ => "",
         };
         let context = Context::from_pairs([
@@ -402,7 +407,10 @@ impl Question<'_> {
 
     fn thing(&self) -> Result<Entity, Unaskable> {
         let (kind, id, attributes) = match self.deed {
-            Deed::ViewHold(hold) | Deed::Reject(hold) | Deed::Approve { hold, .. } => {
+            Deed::ViewHold(hold)
+            | Deed::Reject(hold)
+            | Deed::Approve { hold, .. }
+            | Deed::BreakGlass { hold, .. } => {
                 let needs = hold.needs.iter().map(ApproverGroup::as_str);
                 let digest = RestrictedExpression::new_string(hold.digest.to_string());
                 let attributes = HashMap::from([
@@ -554,7 +562,13 @@ mod tests {
             ("view-posture", Deed::ViewPosture),
             ("raise-posture", Deed::RaisePosture),
             ("lower-posture", Deed::LowerPosture),
-            ("break-glass", Deed::BreakGlass),
+            (
+                "break-glass",
+                Deed::BreakGlass {
+                    hold: &held,
+                    seen: DIGEST,
+                },
+            ),
         ];
         let mut table = String::new();
         for (name, deed) in deeds {
@@ -568,7 +582,7 @@ mod tests {
             table,
             "view-hold: mei ola vic ada ica\n\
              approve: ola\n\
-             reject: ola\n\
+             reject: ola ica\n\
              view-task: mei vic ada ica\n\
              view-strays: vic ada ica\n\
              stop-task: mei ola kim ada ica\n\
@@ -623,7 +637,11 @@ mod tests {
         ] {
             assert_eq!(verdict("ola", approve, minutes), expected, "{minutes}");
             assert_eq!(verdict("ica", Deed::LowerPosture, minutes), expected);
-            assert_eq!(verdict("ica", Deed::BreakGlass, minutes), expected);
+            let glass = Deed::BreakGlass {
+                hold: &held,
+                seen: DIGEST,
+            };
+            assert_eq!(verdict("ica", glass, minutes), expected);
         }
         assert_eq!(verdict("ola", Deed::Reject(&held), 9_000), "allowed");
         assert_eq!(verdict("ola", Deed::RaisePosture, 9_000), "allowed");
@@ -669,7 +687,7 @@ mod tests {
             "owner",
         );
         check(
-            "action == Control::Action::\"approve\"",
+            "action == Control::Action::\"view-hold\"",
             "action == Control::Action::\"aprove\"",
             "aprove",
         );

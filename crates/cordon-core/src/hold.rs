@@ -9,6 +9,9 @@
 //!    Waiting ─► Approved ─► (the call leaves, once) ─► Ended
 //!       └─► Rejected, Unanswered      └─► Lapsed
 //! ```
+//! In an emergency two incident commanders stand for all groups together: each breaks the glass, with
+//! a reason. That lifts a hold as an approval does, for one call, and never a denial.
+//!
 //! What an approval is bound to: the digest of the call (operation, every parameter, content,
 //! place, task, policies) and the digest of the state it was judged on ([`StateDigest`]). A
 //! difference in either is another hold.
@@ -17,7 +20,7 @@ use crate::assess::Assessed;
 use crate::decide::Refused;
 use crate::digest::quote;
 use crate::names::{ApproverGroup, HoldId, Person, Reference, Sponsor, TaskId};
-use crate::people::People;
+use crate::people::{People, Role};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -31,6 +34,9 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
 
 /// For how long "nobody answered" stays the answer before the same call may be asked again.
 pub const SILENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// How many incident commanders break the glass together.
+pub const GLASS: usize = 2;
 
 /// SHA-256 over what a held call was judged on beside itself: each access with its resource's
 /// environment and provenance, and every fact.
@@ -139,6 +145,8 @@ pub struct Vote {
 pub enum Answer {
     /// It may go.
     Approve,
+    /// It must go, and nobody who is asked can be had: an incident commander says so.
+    BreakGlass,
     /// It may not.
     Reject(Reason),
 }
@@ -219,6 +227,9 @@ pub enum VoteError {
     /// The hold is over.
     #[error("the hold is over ({0}): nothing can be decided about it any more")]
     Over(&'static str),
+    /// They are no incident commander.
+    #[error("only incident commanders break the glass")]
+    NotCommander,
     /// The sponsor never decides.
     #[error("the sponsor of a task never lifts its holds: ask someone else of {0}")]
     Sponsor(String),
@@ -272,6 +283,7 @@ impl Answer {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Approve => "approve",
+            Self::BreakGlass => "break-glass",
             Self::Reject(reason) => reason.as_str(),
         }
     }
@@ -281,6 +293,7 @@ impl Answer {
     pub fn named(word: &str) -> Option<Self> {
         match word {
             "approve" => Some(Self::Approve),
+            "break-glass" => Some(Self::BreakGlass),
             word => Reason::named(word).map(Self::Reject),
         }
     }
@@ -387,15 +400,17 @@ impl Hold {
         if let Some(ended) = &self.ended {
             return Standing::Ended(ended.how);
         }
-        let counts =
-            |vote: &&Vote| vote.at <= self.decide_by && self.may_decide(&vote.person, people);
+        let counts = |vote: &&Vote| {
+            let asked = self.may_decide(&vote.person, people);
+            vote.at <= self.decide_by && (asked || self.may_break(&vote.person, people))
+        };
         let no = self
             .votes
             .iter()
             .filter(counts)
             .find_map(|vote| match vote.answer {
                 Answer::Reject(reason) => Some(reason),
-                Answer::Approve => None,
+                Answer::Approve | Answer::BreakGlass => None,
             });
         if let Some(reason) = no {
             return Standing::Rejected(reason);
@@ -408,7 +423,14 @@ impl Hold {
             .cloned()
             .collect();
         let last = self.needs.iter().filter_map(complete).max();
-        match (missing.is_empty(), last) {
+        let last = match self.broken(people) {
+            Some(broken) => Some(
+                last.filter(|_| missing.is_empty())
+                    .map_or(broken, |last| last.min(broken)),
+            ),
+            None => last.filter(|_| missing.is_empty()),
+        };
+        match (missing.is_empty() || self.broken(people).is_some(), last) {
             (true, Some(last)) => {
                 let until = last.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
                 match now < until {
@@ -442,6 +464,28 @@ impl Hold {
         yes.get(quorum - 1).map(|(_, at)| *at)
     }
 
+    /// When enough incident commanders had broken the glass; nothing as long as they have not.
+    fn broken(&self, people: &People) -> Option<Timestamp> {
+        let mut broke: Vec<(&Person, Timestamp)> = self
+            .votes
+            .iter()
+            .filter(|vote| vote.answer == Answer::BreakGlass && vote.at <= self.decide_by)
+            .filter(|vote| self.may_break(&vote.person, people))
+            .map(|vote| (&vote.person, vote.at))
+            .collect();
+        broke.sort_by_key(|(_, at)| *at);
+        let mut seen = BTreeSet::new();
+        broke.retain(|(person, _)| seen.insert(*person));
+        broke.get(GLASS - 1).map(|(_, at)| *at)
+    }
+
+    /// Whether `person` may break the glass. A hold that asks nobody has no glass: nobody was meant to
+    /// lift it.
+    fn may_break(&self, person: &Person, people: &People) -> bool {
+        let commands = people.has_role(person, Role::IncidentCommander);
+        commands && !self.needs.is_empty() && !people.is_sponsor(person, &self.sponsor)
+    }
+
     /// Whether `person` is one of those who are asked.
     fn may_decide(&self, person: &Person, people: &People) -> bool {
         let asked = self
@@ -470,8 +514,13 @@ impl Hold {
         if people.is_sponsor(person, &self.sponsor) {
             return Err(VoteError::Sponsor(groups()));
         }
-        if !self.may_decide(person, people) {
-            return Err(VoteError::NotAsked(groups()));
+        match answer {
+            Answer::BreakGlass if self.may_break(person, people) => {}
+            Answer::BreakGlass => return Err(VoteError::NotCommander),
+            // Who broke the glass may take it back.
+            Answer::Reject(_) if self.may_break(person, people) => {}
+            _ if self.may_decide(person, people) => {}
+            _ => return Err(VoteError::NotAsked(groups())),
         }
         let standing = self.standing(people, now);
         if !standing.is_open() || now >= self.decide_by {
@@ -480,13 +529,11 @@ impl Hold {
         if seen != &*self.digest {
             return Err(VoteError::Digest);
         }
-        let said = |vote: &&Vote| vote.person == *person;
-        match self.votes.iter().rfind(said) {
-            // Who said yes may still stop it.
-            Some(vote) if vote.answer != Answer::Approve || answer == Answer::Approve => {
-                Err(VoteError::Again)
-            }
-            _ => Ok(()),
+        let mut said = self.votes.iter().filter(|vote| vote.person == *person);
+        // Who said yes may still stop it.
+        match said.any(|vote| vote.answer == answer || matches!(vote.answer, Answer::Reject(_))) {
+            true => Err(VoteError::Again),
+            false => Ok(()),
         }
     }
 }
@@ -679,6 +726,92 @@ mod tests {
             admits(&hold(&["senior"], 1), &ola, no, "sha256:d", 30),
             Err(VoteError::Over("unanswered"))
         );
+    }
+
+    fn commanders() -> People {
+        let text = r#"
+            schema = "cordon.people/v1"
+            [[person]]
+            name = "ola"
+            groups = ["senior"]
+            [[person]]
+            name = "ica"
+            email = "ica@example.com"
+            roles = ["incident-commander"]
+            [[person]]
+            name = "ivo"
+            roles = ["incident-commander"]
+            [[person]]
+            name = "ada"
+            roles = ["admin"]
+        "#;
+        People::parse("people.toml", text).unwrap()
+    }
+
+    #[test]
+    fn two_incident_commanders_break_the_glass_and_one_does_not() {
+        let people = commanders();
+        let check = |hold: &Hold, votes: &[(&str, &str, i64)], now: i64, expected: &str| {
+            let votes = votes.iter();
+            let votes = votes.map(|(person, word, minute)| vote(person, word, *minute));
+            let held = Hold {
+                votes: votes.collect(),
+                ..hold.clone()
+            };
+            let standing = held.standing(&people, at(now));
+            assert_eq!(standing.as_str(), expected, "{:?}", held.votes);
+        };
+        let (ica, ivo) = (("ica", "break-glass", 1), ("ivo", "break-glass", 2));
+        let both = hold(&["senior", "owner"], 2);
+        check(&both, &[ica], 3, "waiting");
+        check(&both, &[ica, ("ica", "break-glass", 2)], 3, "waiting");
+        check(&both, &[ica, ("ada", "break-glass", 2)], 3, "waiting");
+        check(&both, &[ica, ("ola", "break-glass", 2)], 3, "waiting");
+        check(&both, &[ica, ("ola", "approve", 2)], 3, "waiting");
+        check(&both, &[ica, ("ivo", "approve", 2)], 3, "waiting");
+        check(&both, &[ica, ivo], 3, "approved");
+        check(&both, &[ica, ivo], 17, "lapsed");
+        check(&both, &[ica, ivo, ("ola", "too-risky", 3)], 4, "rejected");
+        check(&both, &[ica, ivo, ("ica", "too-risky", 3)], 4, "rejected");
+        check(&both, &[ica, ("ivo", "break-glass", 31)], 32, "unanswered");
+        check(&hold(&[], 1), &[ica, ivo], 3, "waiting");
+        let own = Hold {
+            sponsor: "ICA@example.com".parse().unwrap(),
+            ..hold(&["senior"], 1)
+        };
+        check(&own, &[ica, ivo], 3, "waiting");
+    }
+
+    #[test]
+    fn breaking_the_glass_is_for_incident_commanders_and_is_done_once() {
+        let people = commanders();
+        let person = |name: &str| -> Person { name.parse().unwrap() };
+        let mut held = hold(&["senior"], 1);
+        let admits = |held: &Hold, name: &str, answer, seen: &str| {
+            held.admits(&person(name), answer, seen, &people, at(1))
+        };
+        let glass = Answer::BreakGlass;
+        assert_eq!(admits(&held, "ica", glass, "sha256:d"), Ok(()));
+        assert_eq!(
+            admits(&held, "ica", glass, "sha256:x"),
+            Err(VoteError::Digest)
+        );
+        for name in ["ola", "ada", "eve"] {
+            assert_eq!(
+                admits(&held, name, glass, "sha256:d"),
+                Err(VoteError::NotCommander)
+            );
+        }
+        let approve = admits(&held, "ica", Answer::Approve, "sha256:d");
+        assert!(matches!(approve, Err(VoteError::NotAsked(_))));
+        held.votes = vec![vote("ica", "break-glass", 1)];
+        assert_eq!(
+            admits(&held, "ica", glass, "sha256:d"),
+            Err(VoteError::Again)
+        );
+        let no = Answer::Reject(Reason::TooRisky);
+        assert_eq!(admits(&held, "ica", no, "sha256:d"), Ok(()));
+        assert_eq!(admits(&held, "ivo", glass, "sha256:d"), Ok(()));
     }
 
     #[test]

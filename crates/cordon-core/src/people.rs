@@ -161,6 +161,14 @@ impl People {
             .is_some_and(|membership| membership.groups.contains(group))
     }
 
+    /// Whether `person` is known and has `role` now.
+    #[must_use]
+    pub fn has_role(&self, person: &Person, role: Role) -> bool {
+        self.0
+            .get(person)
+            .is_some_and(|membership| membership.roles.contains(&role))
+    }
+
     /// Whether `sponsor` is `person`, by whichever name.
     #[must_use]
     pub fn is_sponsor(&self, person: &Person, sponsor: &Sponsor) -> bool {

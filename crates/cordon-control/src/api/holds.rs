@@ -15,7 +15,7 @@ use cordon_core::fact::Fact;
 use cordon_core::hold::{Answer, Hold, Reason, Standing, Vote};
 use cordon_core::inert::inert;
 use cordon_core::names::{ApproverGroup, HoldId};
-use cordon_core::people::People;
+use cordon_core::people::{People, Role};
 use cordon_core::record::{AccessRecord, CallRecord};
 use cordon_store::{HoldFilter, StoreError};
 use http::StatusCode;
@@ -27,6 +27,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
+/// How short the reason of an emergency may be.
+const SHORTEST_REASON: usize = 10;
 /// How long a note may be.
 const LONGEST_NOTE: usize = 1_000;
 /// Targets that are shown one by one, the gravest first.
@@ -201,6 +203,16 @@ pub struct ApproveBody {
     pub note: String,
 }
 
+/// An emergency.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlassBody {
+    /// The whole digest of what you looked at: `sha256:` and 64 digits.
+    pub digest: String,
+    /// Why nobody who is asked can be had, and why it cannot wait.
+    pub reason: String,
+}
+
 /// A rejection.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -296,20 +308,39 @@ pub(super) async fn approve(
     Named(id): Named<HoldId>,
     Body(body): Body<ApproveBody>,
 ) -> Result<Json<HoldShown>, ApiError> {
-    if !is_whole(&body.digest) {
-        return Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "digest-not-whole",
-            "an approval names the whole digest: `sha256:` and 64 digits",
-            "look at the hold and send its `digest`",
-        ));
-    }
+    whole(&body.digest)?;
     let said = Said {
         answer: Answer::Approve,
         seen: Some(&body.digest),
         note: prose(&body.note, LONGEST_NOTE)?,
     };
     let hold = say(&plane, &visitor, &id, said).await?;
+    shown(&plane, &visitor, hold).await
+}
+
+/// Lift it in an emergency, together with another incident commander. It lets one call go within 15
+/// minutes, as an approval does, and is told loudly.
+#[utoipa::path(post, path = "/api/v1/holds/{ref}/break-glass", params(("ref" = String, Path, description = "its id")), request_body = BreakGlassBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+pub(super) async fn break_glass(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+    Named(id): Named<HoldId>,
+    Body(body): Body<BreakGlassBody>,
+) -> Result<Json<HoldShown>, ApiError> {
+    whole(&body.digest)?;
+    let reason = prose(&body.reason, LONGEST_NOTE)?;
+    if reason.chars().count() < SHORTEST_REASON {
+        return Err(ApiError::malformed(
+            "say in `reason` why nobody who is asked can be had, and why it cannot wait",
+        ));
+    }
+    let said = Said {
+        answer: Answer::BreakGlass,
+        seen: Some(&body.digest),
+        note: reason,
+    };
+    let hold = say(&plane, &visitor, &id, said).await?;
+    tracing::error!(hold = %id, task = %hold.task, by = %visitor.person(), "the glass was broken");
     shown(&plane, &visitor, hold).await
 }
 
@@ -388,6 +419,7 @@ async fn say(
         let seen = said.seen.unwrap_or(&hold.digest);
         let deed = match said.answer {
             Answer::Approve => Deed::Approve { hold: &hold, seen },
+            Answer::BreakGlass => Deed::BreakGlass { hold: &hold, seen },
             Answer::Reject(_) => Deed::Reject(&hold),
         };
         // What binds people comes first from the policies, and in any case from the hold itself.
@@ -438,13 +470,19 @@ async fn shown(plane: &Plane, visitor: &Visitor, hold: Hold) -> Result<Json<Hold
     Ok(Json(sight.whole(plane, visitor, title)))
 }
 
-fn is_whole(digest: &str) -> bool {
-    digest.strip_prefix("sha256:").is_some_and(|digits| {
-        digits.len() == 64
-            && digits
-                .bytes()
-                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    })
+/// Refuses a digest that is not whole: a part of one may be that of something else.
+fn whole(digest: &str) -> Result<(), ApiError> {
+    let digits = digest.strip_prefix("sha256:").unwrap_or_default();
+    let is_digit = |digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+    match digits.len() == 64 && digits.bytes().all(is_digit) {
+        true => Ok(()),
+        false => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "digest-not-whole",
+            "it names the whole digest: `sha256:` and 64 digits",
+            "look at the hold and send its `digest`",
+        )),
+    }
 }
 
 impl HoldQuery {
@@ -562,11 +600,11 @@ impl Sight {
     }
 
     fn vote(&self, vote: &Vote) -> VoteShown {
-        let asked = self
-            .hold
-            .needs
-            .iter()
-            .any(|group| self.people.is_member(&vote.person, group));
+        let mut groups = self.hold.needs.iter();
+        let asked = match vote.answer {
+            Answer::BreakGlass => self.people.has_role(&vote.person, Role::IncidentCommander),
+            _ => groups.any(|group| self.people.is_member(&vote.person, group)),
+        };
         VoteShown {
             person: vote.person.to_string(),
             answer: vote.answer.as_str().to_owned(),

@@ -45,6 +45,9 @@ pub(crate) const PEOPLE: &str = r#"
     [[person]]
     name = "ica"
     roles = ["incident-commander"]
+    [[person]]
+    name = "ivo"
+    roles = ["incident-commander"]
 "#;
 
 /// A control plane and what it stands on.

@@ -146,6 +146,79 @@ async fn many_at_one_moment_all_count_and_one_person_once() {
 }
 
 #[tokio::test]
+async fn two_incident_commanders_break_the_glass_with_a_reason_and_a_recent_sign_in() {
+    let stage = Stage::new().await;
+    let hold = stage.held("1", "max", &["senior", "owner"]).await;
+    let own = stage.held("2", "ica", &["senior"]).await;
+    let (ica, ivo, ola) = (
+        stage.token("ica").await,
+        stage.token("ivo").await,
+        stage.token("ola").await,
+    );
+    let glass = |hold: &str, digest: &str, reason: &str| {
+        let path = format!("/holds/{hold}/break-glass");
+        (
+            path,
+            format!(r#"{{"digest":"{digest}","reason":"{reason}"}}"#),
+        )
+    };
+    let why = "nobody answers, and customers are locked out";
+    let (path, body) = glass("H-1", DIGEST, why);
+    stage
+        .post(&path, &ola, &body)
+        .await
+        .refuses(403, "not-permitted");
+    let (_, short) = glass("H-1", DIGEST, "now");
+    stage
+        .post(&path, &ica, &short)
+        .await
+        .refuses(400, "malformed");
+    let (_, part) = glass("H-1", "sha256:00", why);
+    stage
+        .post(&path, &ica, &part)
+        .await
+        .refuses(400, "digest-not-whole");
+    let (_, other) = glass("H-1", OTHER, why);
+    stage
+        .post(&path, &ica, &other)
+        .await
+        .refuses(403, "approve-what-you-saw");
+    let (own_path, _) = glass("H-2", DIGEST, why);
+    stage
+        .post(&own_path, &ica, &body)
+        .await
+        .refuses(403, "never-your-own-task");
+    stage.pass(16);
+    stage
+        .post(&path, &ica, &body)
+        .await
+        .refuses(403, "prove-who-you-are");
+    assert_eq!((stage.votes(&hold).await, stage.votes(&own).await), (0, 0));
+
+    let ica = stage.token("ica").await;
+    let first = stage.post(&path, &ica, &body).await;
+    assert_eq!(first.body["state"], "waiting");
+    stage
+        .post(&path, &ica, &body)
+        .await
+        .refuses(409, "decided-already");
+    stage
+        .post(&path, &ivo, &body)
+        .await
+        .refuses(403, "prove-who-you-are");
+    let ivo = stage.token("ivo").await;
+    let second = stage.post(&path, &ivo, &body).await;
+    assert_eq!(second.body["state"], "approved", "{second:?}");
+    assert_eq!(second.body["votes"][0]["answer"], "break-glass");
+    assert_eq!(second.body["votes"][0]["note"], why);
+    assert_eq!(second.body["votes"][1]["counts"], true);
+    let back = stage
+        .post("/holds/H-1/reject", &ica, r#"{"reason":"too-risky"}"#)
+        .await;
+    assert_eq!(back.body["state"], "rejected");
+}
+
+#[tokio::test]
 async fn what_is_over_is_not_decided() {
     let stage = Stage::new().await;
     let used = stage.held("1", "max", &["senior"]).await;

@@ -126,6 +126,7 @@ async fn the_api_describes_every_route_that_it_has() {
         "/api/v1/holds/{ref}",
         "/api/v1/holds/{ref}/approve",
         "/api/v1/holds/{ref}/reject",
+        "/api/v1/holds/{ref}/break-glass",
         "/api/v1/holds/{ref}/wait",
         "/api/v1/posture",
         "/api/v1/calls",

@@ -6,7 +6,9 @@ use crate::output::{self, ERROR, FAINT, Format, GOOD, STRONG, WAIT, inert};
 use crate::wiring;
 use anstyle::Style;
 use clap::{Args, Subcommand, ValueEnum};
-use cordon_control::api::{ApproveBody, HoldPage, HoldShown, HoldSummary, RejectBody};
+use cordon_control::api::{
+    ApproveBody, BreakGlassBody, HoldPage, HoldShown, HoldSummary, RejectBody,
+};
 use cordon_control::client::Client;
 use cordon_core::names::HoldId;
 use std::io::{BufRead, IsTerminal as _};
@@ -32,6 +34,8 @@ pub(crate) enum Holds {
     Approve(Approve),
     /// Say no, for a reason that the agent is told
     Reject(Reject),
+    /// Lift it in an emergency, together with another incident commander
+    BreakGlass(BreakGlass),
     /// Wait until people decided
     Wait(Wait),
 }
@@ -99,6 +103,26 @@ pub(crate) struct Reject {
     format: Format,
 }
 
+/// Lift it in an emergency, together with another incident commander.
+///
+/// Two who signed in within 15 minutes, each with a reason; the sponsor is never one of them. It lets one
+/// call go within 15 minutes, as an approval does, is kept with the hold and told loudly in the log. Exit
+/// codes: 0 said; 1 refused; 2 wrongly asked.
+#[derive(Debug, Args)]
+pub(crate) struct BreakGlass {
+    /// Its id: H-7QK4M2ZD
+    hold: HoldId,
+    /// The whole digest of what you looked at: sha256:... (not a prefix)
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<String>,
+    /// Why nobody who is asked can be had, and why it cannot wait
+    #[arg(long)]
+    reason: String,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
 /// Wait until people decided. Exit codes: 0 approved or used; 3 it still waits; 4 rejected, or over
 /// without an approval; 1 it cannot be looked at.
 #[derive(Debug, Args)]
@@ -144,6 +168,7 @@ impl Holds {
                 }
                 Self::Approve(approve) => approve.run(&client).await,
                 Self::Reject(reject) => reject.run(&client).await,
+                Self::BreakGlass(glass) => glass.run(&client).await,
                 Self::Wait(wait) => wait.run(&client).await,
             }
         })
@@ -208,22 +233,7 @@ fn id(text: &str) -> Result<&str, Failure> {
 
 impl Approve {
     async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let hold = find(client, &self.hold).await?;
-        if self.format == Format::Human {
-            print(&hold, Format::Human);
-        }
-        let digest = match &self.digest {
-            Some(digest) => digest.clone(),
-            None if std::io::stdin().is_terminal() => {
-                confirm(&hold, &mut std::io::stdin().lock())?;
-                hold.digest
-            }
-            None => {
-                return Err(Failure::new("nobody is at this terminal to be asked")
-                    .help("name the whole digest of what you looked at: --digest sha256:...")
-                    .code(USAGE));
-            }
-        };
+        let digest = looked_at(client, &self.hold, self.digest, self.format).await?;
         let body = ApproveBody {
             digest,
             note: self.note,
@@ -232,6 +242,44 @@ impl Approve {
         let hold: HoldShown = client.post(&path, &body).await.map_err(failed)?;
         told(&hold, self.format);
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl BreakGlass {
+    async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        let digest = looked_at(client, &self.hold, self.digest, self.format).await?;
+        let body = BreakGlassBody {
+            digest,
+            reason: self.reason,
+        };
+        let path = format!("/holds/{}/break-glass", self.hold);
+        let hold: HoldShown = client.post(&path, &body).await.map_err(failed)?;
+        told(&hold, self.format);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Shows a hold; gives the digest of what was looked at: the one that was named, else that of what is
+/// shown, once whoever is at the terminal says that they read it.
+async fn looked_at(
+    client: &Client,
+    id: &HoldId,
+    named: Option<String>,
+    format: Format,
+) -> Result<String, Failure> {
+    let hold = find(client, id).await?;
+    if format == Format::Human {
+        print(&hold, Format::Human);
+    }
+    match named {
+        Some(digest) => Ok(digest),
+        None if std::io::stdin().is_terminal() => {
+            confirm(&hold, &mut std::io::stdin().lock())?;
+            Ok(hold.digest)
+        }
+        None => Err(Failure::new("nobody is at this terminal to be asked")
+            .help("name the whole digest of what you looked at: --digest sha256:...")
+            .code(USAGE)),
     }
 }
 
