@@ -45,6 +45,7 @@ pub(crate) static POLICIES: LazyLock<Policies> = LazyLock::new(|| load(&bundle()
 /// The files of the baseline bundle.
 pub(crate) fn bundle() -> Vec<BundleFile> {
     let files = std::fs::read_dir(root().join("policies")).unwrap();
+    // Beside them lie those of the control plane, in a folder of their own.
     files
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file())
