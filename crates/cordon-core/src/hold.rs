@@ -221,6 +221,21 @@ pub enum Standing {
     Ended(Closing),
 }
 
+/// How a hold serves its call, which is asked for once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Serves {
+    /// These groups have not approved yet.
+    Waits(BTreeSet<ApproverGroup>),
+    /// These approved: it lets the call go, once.
+    Approved(BTreeSet<ApproverGroup>),
+    /// Someone said no, which is the answer as long as the task lasts.
+    Rejected(Reason),
+    /// Nobody answered a short while ago, which is the answer for now.
+    Unanswered,
+    /// It no longer serves, and another may be opened.
+    Over(Closing),
+}
+
 /// Why a vote is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VoteError {
@@ -352,9 +367,9 @@ impl Standing {
 }
 
 impl Hold {
-    /// The hold that a refused call opens; `follows` is the one that it had before.
+    /// The hold that a refused call opens where none serves it.
     #[must_use]
-    pub fn open(refused: &Refused, follows: Option<(HoldId, Closing)>, now: Timestamp) -> Self {
+    pub fn open(refused: &Refused, now: Timestamp) -> Self {
         let (assessed, verdict) = (refused.assessed(), refused.verdict());
         let task = &assessed.session().task;
         let patience = now
@@ -373,19 +388,39 @@ impl Hold {
             opened: now,
             decide_by: patience.min(task.expires_at()),
             asked: 1,
-            follows,
+            follows: None,
             votes: Vec::new(),
             ended: None,
         }
     }
 
-    /// Whether it is about what `refused` is: the same people asked about the same state.
+    /// How it serves its call, for which `asked` would be opened now.
     #[must_use]
-    pub fn still_fits(&self, refused: &Refused) -> bool {
-        let verdict = refused.verdict();
-        self.state == StateDigest::of(refused.assessed())
-            && self.needs == verdict.needs
-            && self.quorum == verdict.quorum
+    pub fn serves(&self, asked: &Self, people: &People, now: Timestamp) -> Serves {
+        // The same people must be asked about the same state, for the same task and call.
+        let fits = self.state == asked.state
+            && self.needs == asked.needs
+            && self.quorum == asked.quorum
+            && self.task == asked.task
+            && self.digest == asked.digest;
+        match self.standing(people, now) {
+            Standing::Waiting { .. } | Standing::Approved { .. } if !fits => {
+                Serves::Over(Closing::Changed)
+            }
+            Standing::Waiting { missing } => Serves::Waits(missing),
+            Standing::Approved { groups, .. } => Serves::Approved(groups),
+            Standing::Rejected(reason) => Serves::Rejected(reason),
+            Standing::Unanswered if now < self.quiet_until() => Serves::Unanswered,
+            Standing::Unanswered => Serves::Over(Closing::Unanswered),
+            Standing::Lapsed => Serves::Over(Closing::Lapsed),
+            Standing::Ended(why) => Serves::Over(why),
+        }
+    }
+
+    /// Until when "nobody answered" is the answer.
+    fn quiet_until(&self) -> Timestamp {
+        let until = self.decide_by.saturating_add(SILENCE);
+        until.unwrap_or(Timestamp::MAX)
     }
 
     /// How many votes it has: a writer says which it saw.

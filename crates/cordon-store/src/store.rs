@@ -90,7 +90,7 @@ pub trait Store: Debug + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Exists`] if the same call of its task waits already: that one is to be joined;
-    /// [`StoreError::Crowded`] if too many wait.
+    /// [`StoreError::Crowded`] if too many wait; [`StoreError::Outdated`] if its task was stopped.
     fn open_hold(&self, hold: Hold, bounds: HoldBounds) -> Answer<'_, ()>;
 
     /// Counts one more time that the call of a hold was asked for.

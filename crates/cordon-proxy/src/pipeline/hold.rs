@@ -23,26 +23,23 @@ use crate::line::Line;
 use crate::live::Snapshot;
 use crate::meter::Stage;
 use crate::replay::Signature;
-use crate::standing::{Need, Standing as SessionStanding};
+use crate::standing::{Need, Standing};
 use crate::trace::chain;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_core::assess::assess;
 use cordon_core::decide::{Circumstances, Decision, Outcome, Permit, Refused, decide};
 use cordon_core::digest::Content;
-use cordon_core::hold::{Closing, Hold, Reason, SILENCE, Standing};
+use cordon_core::hold::{Hold, Reason};
 use cordon_core::identify::Identified;
 use cordon_core::names::{ApproverGroup, HoldId};
 use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
 use cordon_core::refusal::{HeldAnswer, Refusal};
-use cordon_store::{HoldBounds, Recorded, StoreError};
+use cordon_store::{HoldBounds, Recorded, Sought, StoreError, seek};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::time::{Instant as Deadline, sleep_until};
-
-/// How often a hold that changes under the hands is looked at again.
-const TRIES: usize = 4;
 
 /// One request on its way through holds.
 pub(super) struct Passage<'p> {
@@ -217,67 +214,31 @@ impl Passage<'_> {
         if refused.assessed().content() == Content::Open {
             return Next::Refused(refused, No::Open);
         }
-        for _ in 0..TRIES {
-            let found = match self.latest(&refused).await {
-                Ok(found) => found,
-                Err(error) => return Next::Refused(refused, No::Failed(error)),
-            };
-            let follows = match found {
-                None => None,
-                Some(hold) => match stands(hold, &refused, now, under.now) {
-                    Stands::Waits(hold, missing) if waited == Some(&hold.id) => {
-                        return Next::Waits(refused, hold, missing);
-                    }
-                    Stands::Waits(hold, missing) => {
-                        match self.line.store.join_hold(&hold.id).await {
-                            Ok(()) => return Next::Waits(refused, hold, missing),
-                            Err(StoreError::Outdated { .. }) => continue,
-                            Err(error) => return Next::Refused(refused, No::Failed(error)),
-                        }
-                    }
-                    Stands::Approved(hold, groups) => {
-                        return approved(refused, *hold, groups, now, under);
-                    }
-                    Stands::No(no) => return Next::Refused(refused, no),
-                    Stands::Over(id, why) => Some((id, why)),
-                },
-            };
-            let hold = Hold::open(&refused, follows, under.now);
-            let opened = self
-                .line
-                .store
-                .open_hold(hold.clone(), HoldBounds::default());
-            match opened.await {
-                Ok(()) => {
-                    tracing::warn!(
-                        hold = %hold.id,
-                        task = %hold.task,
-                        operation = refused.assessed().call().operation().name(),
-                        needs = ?hold.needs,
-                        decide_by = %hold.decide_by,
-                        "a call waits for people"
-                    );
-                    let missing = hold.needs.clone();
-                    return Next::Waits(refused, Box::new(hold), missing);
-                }
-                // Another request for the same was quicker: it is joined.
-                Err(StoreError::Exists { .. }) => {}
-                Err(StoreError::Crowded) => return Next::Refused(refused, No::Full),
-                Err(error) => return Next::Refused(refused, No::Failed(error)),
+        let asked = Hold::open(&refused, under.now);
+        let store = &*self.line.store;
+        let bounds = HoldBounds::default();
+        match seek(store, &asked, bounds, waited, &now.people, under.now).await {
+            Ok(Sought::Opened(hold)) => {
+                tracing::warn!(
+                    hold = %hold.id,
+                    task = %hold.task,
+                    operation = refused.assessed().call().operation().name(),
+                    needs = ?hold.needs,
+                    decide_by = %hold.decide_by,
+                    "a call waits for people"
+                );
+                let missing = hold.needs.clone();
+                Next::Waits(refused, hold, missing)
             }
+            Ok(Sought::Waits(hold, missing)) => Next::Waits(refused, hold, missing),
+            Ok(Sought::Approved(hold, groups)) => approved(refused, *hold, groups, now, under),
+            Ok(Sought::Rejected(hold, reason)) => {
+                Next::Refused(refused, No::Rejected(hold, reason))
+            }
+            Ok(Sought::Unanswered(hold)) => Next::Refused(refused, No::Unanswered(hold)),
+            Ok(Sought::Crowded) => Next::Refused(refused, No::Full),
+            Err(error) => Next::Refused(refused, No::Failed(error)),
         }
-        let id = refused.assessed().reference().to_string();
-        Next::Refused(
-            refused,
-            No::Failed(StoreError::Outdated { what: "hold", id }),
-        )
-    }
-
-    async fn latest(&self, refused: &Refused) -> Result<Option<Hold>, StoreError> {
-        let assessed = refused.assessed();
-        let task = assessed.session().task.id();
-        let digest = assessed.digest().to_string();
-        self.line.store.latest_hold(task, &digest).await
     }
 
     /// Records that the call waits; gives what its agent is told in the end.
@@ -349,7 +310,7 @@ impl Passage<'_> {
         };
         let posture = line.live.snapshot().posture;
         let session = refused.assessed().session();
-        let mut standing = SessionStanding::of(line, session, posture);
+        let mut standing = Standing::of(line, session, posture);
         let mut changes = line.store.changes();
         let said = async {
             loop {
@@ -377,40 +338,6 @@ impl Passage<'_> {
             () = sleep_until(self.until) => false,
         }
     }
-}
-
-/// How the hold that a held call has stands for it.
-enum Stands {
-    Waits(Box<Hold>, BTreeSet<ApproverGroup>),
-    Approved(Box<Hold>, BTreeSet<ApproverGroup>),
-    No(No),
-    /// It no longer serves, and another may be opened.
-    Over(HoldId, Closing),
-}
-
-fn stands(hold: Hold, refused: &Refused, snapshot: &Snapshot, now: Timestamp) -> Stands {
-    let standing = hold.standing(&snapshot.people, now);
-    let over = |why| Stands::Over(hold.id.clone(), why);
-    match standing {
-        Standing::Waiting { .. } | Standing::Approved { .. } if !hold.still_fits(refused) => {
-            over(Closing::Changed)
-        }
-        Standing::Waiting { missing } => Stands::Waits(Box::new(hold), missing),
-        Standing::Approved { groups, .. } => Stands::Approved(Box::new(hold), groups),
-        Standing::Rejected(reason) => Stands::No(No::Rejected(Box::new(hold), reason)),
-        Standing::Unanswered if now < quiet_until(&hold) => {
-            Stands::No(No::Unanswered(Box::new(hold)))
-        }
-        Standing::Unanswered => over(Closing::Unanswered),
-        Standing::Lapsed => over(Closing::Lapsed),
-        Standing::Ended(why) => over(why),
-    }
-}
-
-/// Until when "nobody answered" is the answer.
-fn quiet_until(hold: &Hold) -> Timestamp {
-    let until = hold.decide_by.saturating_add(SILENCE);
-    until.unwrap_or(Timestamp::MAX)
 }
 
 /// Decides once more, knowing who agreed.

@@ -103,7 +103,8 @@ async fn open(connection: &mut SqliteConnection, hold: &Hold) -> Result<u64, sql
     let done = sqlx::query(
         "INSERT INTO hold (id, task, sponsor, reference, digest, state, policy_version, needs, \
          quorum, opened, decide_by, asked, follows, follows_why) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 \
+         WHERE NOT EXISTS (SELECT 1 FROM task WHERE id = ?2 AND state = 'stopped')",
     )
     .bind(hold.id.as_str())
     .bind(hold.task.as_str())

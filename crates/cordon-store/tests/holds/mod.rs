@@ -233,4 +233,8 @@ pub(crate) async fn a_stopped_task_takes_back_its_holds(store: Arc<dyn Store>) {
     let ended = held(&*store, "H-1").await.ended.unwrap();
     assert_eq!(ended.how, Closing::Withdrawn);
     assert_eq!(held(&*store, "H-2").await.ended, None);
+    // A request that was under way when the task was stopped asks nobody.
+    let late = hold("H-3", "T-1", "sha256:00");
+    let late = store.open_hold(late, HoldBounds::default()).await;
+    assert!(matches!(late, Err(StoreError::Outdated { .. })), "{late:?}");
 }

@@ -1,0 +1,83 @@
+//! Finding the hold of a call that people must decide about.
+//!
+//! Takes the hold that the call would open; gives the one that serves it, which may be one that was
+//! there: joined, approved, said no to. What a hold says is [`Hold::serves`]; here is what it takes
+//! to ask several times at once, from several processes, and to open one all the same.
+
+use crate::error::StoreError;
+use crate::hold::HoldBounds;
+use crate::store::Store;
+use cordon_core::hold::{Hold, Reason, Serves};
+use cordon_core::names::{ApproverGroup, HoldId};
+use cordon_core::people::People;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+/// How often a hold that changes under the hands is looked at again.
+const TRIES: usize = 4;
+
+/// The hold under which a call goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sought {
+    /// It was opened just now, and waits for all whom it needs.
+    Opened(Box<Hold>),
+    /// It waits for these groups still.
+    Waits(Box<Hold>, BTreeSet<ApproverGroup>),
+    /// These groups approved. The record of the call uses it up, and may find it gone.
+    Approved(Box<Hold>, BTreeSet<ApproverGroup>),
+    /// Someone said no.
+    Rejected(Box<Hold>, Reason),
+    /// Nobody answered a short while ago.
+    Unanswered(Box<Hold>),
+    /// More calls wait than people can look at.
+    Crowded,
+}
+
+/// Finds the hold that serves a call at `now`, or opens `asked`. `waited` is the hold under which
+/// this request waited before, and so was counted in.
+///
+/// # Errors
+/// [`StoreError`]; [`StoreError::Outdated`] where others were quicker each time.
+pub async fn seek(
+    store: &dyn Store,
+    asked: &Hold,
+    bounds: HoldBounds,
+    waited: Option<&HoldId>,
+    people: &People,
+    now: Timestamp,
+) -> Result<Sought, StoreError> {
+    for _ in 0..TRIES {
+        let follows = match store.latest_hold(&asked.task, &asked.digest).await? {
+            None => None,
+            Some(hold) => match hold.serves(asked, people, now) {
+                Serves::Waits(missing) if waited == Some(&hold.id) => {
+                    return Ok(Sought::Waits(Box::new(hold), missing));
+                }
+                Serves::Waits(missing) => match store.join_hold(&hold.id).await {
+                    Ok(()) => return Ok(Sought::Waits(Box::new(hold), missing)),
+                    Err(StoreError::Outdated { .. }) => continue,
+                    Err(error) => return Err(error),
+                },
+                Serves::Approved(groups) => return Ok(Sought::Approved(Box::new(hold), groups)),
+                Serves::Rejected(reason) => return Ok(Sought::Rejected(Box::new(hold), reason)),
+                Serves::Unanswered => return Ok(Sought::Unanswered(Box::new(hold))),
+                Serves::Over(why) => Some((hold.id, why)),
+            },
+        };
+        let hold = Hold {
+            follows,
+            ..asked.clone()
+        };
+        match store.open_hold(hold.clone(), bounds).await {
+            Ok(()) => return Ok(Sought::Opened(Box::new(hold))),
+            // Another request for the same was quicker: its hold is looked at.
+            Err(StoreError::Exists { .. }) => {}
+            Err(StoreError::Crowded) => return Ok(Sought::Crowded),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(StoreError::Outdated {
+        what: "hold",
+        id: asked.id.to_string(),
+    })
+}

@@ -1,0 +1,752 @@
+//! Requests, votes, changes, expiry, revocation, crashes and restarts in every order that chance
+//! makes of them, against the real store: what was approved goes once, and only that.
+//!
+//! An interleaving is one task with a sponsor and four other people, driven by its own seed. Many
+//! run at once on one store, which is dropped in the middle with everything in flight, opened anew
+//! and used on; a second process votes. Everything that is asked of the store is noted before, and
+//! every answer after, so that the end can be judged from the notes: not one of them rests on what
+//! the code under test concludes. In the words of the project's invariants:
+//!
+//! - an approval lets go the very call and state that it was given for (I6);
+//! - once, in its time, for its task, whatever crashed meanwhile (I7);
+//! - by people who count at that moment, never by the sponsor (I8);
+//! - and nothing of a task after its stop was acknowledged (I13).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+mod fixture;
+
+use cordon_core::hold::{Answer, Closing, Hold, LIFETIME, Reason, StateDigest, Vote};
+use cordon_core::names::{ApproverGroup, HoldId, Person, TaskId};
+use cordon_core::people::{Membership, People};
+use cordon_core::record::CallRecord;
+use cordon_store::{
+    Budget, CallFilter, HoldBounds, HoldFilter, RecordError, Sought, Store, StoreError, TaskState,
+    seek,
+};
+use fixture::*;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// How many interleavings, unless this variable says otherwise. CI runs 100,000.
+const INTERLEAVINGS: &str = "CORDON_INTERLEAVINGS";
+/// How many races, unless this variable says otherwise. CI runs 10,000.
+const RACES: &str = "CORDON_RACES";
+
+/// How many share a store, and a crash.
+const TOGETHER: usize = 500;
+/// Steps of one interleaving.
+const STEPS: u32 = 14;
+
+const PEOPLE: [&str; 5] = ["mia@example.com", "mei", "ola", "kim", "eve"];
+const SPONSOR: &str = PEOPLE[0];
+
+fn wanted(variable: &str, usual: usize) -> usize {
+    let text = std::env::var(variable).ok();
+    text.map_or(usual, |text| text.parse().unwrap())
+}
+
+#[test]
+fn whatever_happens_in_whatever_order_an_approval_lets_one_call_go() {
+    let wanted = wanted(INTERLEAVINGS, 2_000);
+    let mut sum = Sum::default();
+    let mut chance = Chance(1);
+    for first in (0..wanted).step_by(TOGETHER) {
+        let seeds = first..wanted.min(first + TOGETHER);
+        sum.add(&round(seeds.map(|seed| seed as u64), &mut chance));
+    }
+    println!("{wanted} interleavings: {sum:?}");
+    // What never happened was not tried.
+    let Sum {
+        went,
+        gone,
+        crashes,
+        opened,
+        rejected,
+        changed,
+        lapsed,
+        unanswered,
+        withdrawn,
+    } = sum;
+    for (what, count) in [
+        ("calls let go", went),
+        ("approvals that were gone", gone),
+        ("crashes", crashes),
+        ("holds", opened),
+        ("rejections", rejected),
+        ("changed", changed),
+        ("lapsed", lapsed),
+        ("unanswered", unanswered),
+        ("withdrawn", withdrawn),
+    ] {
+        assert!(count > 0, "no {what} in {wanted} interleavings");
+    }
+}
+
+#[test]
+fn of_64_retries_on_one_approval_one_goes_every_time() {
+    let races = wanted(RACES, 200);
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(serve(folder.path()).await);
+        for race in 0..races {
+            let (id, digest) = (format!("H-{race}"), format!("sha256:{race}"));
+            let held = hold(&id, "T-1", &digest);
+            store.open_hold(held.clone(), unbounded()).await.unwrap();
+            store.vote(&held.id, 0, yes("mei", 20)).await.unwrap();
+            let mut retries = JoinSet::new();
+            for retry in 0..64 {
+                let store = Arc::clone(&store);
+                let record = CallRecord {
+                    digest: digest.as_str().into(),
+                    ..approved(&format!("R{race}-{retry}"), "T-1", &id, 1)
+                };
+                retries.spawn(async move {
+                    match store.record(record, Budget::default()).await {
+                        Ok(_) => 1,
+                        Err(RecordError::ApprovalGone) => 0,
+                        Err(other) => panic!("{other}"),
+                    }
+                });
+            }
+            let went: u32 = retries.join_all().await.into_iter().sum();
+            assert_eq!(went, 1, "race {race}");
+        }
+        let used = store.ledger(&"T-1".parse().unwrap()).await.unwrap().used;
+        assert_eq!(used.mutations as usize, races);
+        store.shut_down().await.unwrap();
+    });
+    println!("{races} races of 64");
+}
+
+/// What came of interleavings.
+#[derive(Debug, Default)]
+struct Sum {
+    went: usize,
+    gone: usize,
+    crashes: usize,
+    opened: usize,
+    rejected: usize,
+    changed: usize,
+    lapsed: usize,
+    unanswered: usize,
+    withdrawn: usize,
+}
+
+impl Sum {
+    fn add(&mut self, other: &Self) {
+        self.went += other.went;
+        self.gone += other.gone;
+        self.crashes += other.crashes;
+        self.opened += other.opened;
+        self.rejected += other.rejected;
+        self.changed += other.changed;
+        self.lapsed += other.lapsed;
+        self.unanswered += other.unanswered;
+        self.withdrawn += other.withdrawn;
+    }
+}
+
+/// Runs interleavings on one store through some crashes to their end, and judges them.
+fn round(seeds: impl Iterator<Item = u64>, chance: &mut Chance) -> Sum {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: Vec<Arc<Case>> = seeds.map(|seed| Arc::new(Case::new(seed))).collect();
+    let crashes = chance.below(4);
+    let all = cases.len() * STEPS as usize;
+    let mut sum = Sum::default();
+    for life in 0..=crashes {
+        // A life ends after so many steps of all: the last one when nothing is left to do.
+        let until = match life < crashes {
+            true => 1 + chance.below(all.max(2) - 1),
+            false => usize::MAX,
+        };
+        live(folder.path(), &cases, until);
+        sum.crashes += usize::from(life < crashes);
+    }
+    runtime().block_on(async {
+        let store = serve(folder.path()).await;
+        store.check().await.unwrap();
+        for case in &cases {
+            sum.add(&case.judge(&store).await);
+        }
+        store.shut_down().await.unwrap();
+    });
+    sum
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
+}
+
+/// One life of a serving process: all cases go on until so many steps were taken, and everything is
+/// dropped where it stands.
+fn live(folder: &Path, cases: &[Arc<Case>], until: usize) {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let store: Arc<dyn Store> = Arc::new(reopened(folder).await);
+        let visitor: Arc<dyn Store> = Arc::new(visit(folder).await);
+        let (taken, crash) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let dying = Arc::new(AtomicBool::new(false));
+        let mut running = JoinSet::new();
+        for case in cases {
+            let (case, taken, crash) = (Arc::clone(case), Arc::clone(&taken), Arc::clone(&crash));
+            let at = Place {
+                store: Arc::clone(&store),
+                visitor: Arc::clone(&visitor),
+                dying: Arc::clone(&dying),
+            };
+            running.spawn(async move {
+                case.begin(&at).await;
+                while case.step(&at).await {
+                    if taken.fetch_add(1, Ordering::Relaxed) + 1 == until {
+                        at.dying.store(true, Ordering::SeqCst);
+                        crash.notify_one();
+                    }
+                }
+            });
+        }
+        tokio::select! {
+            () = crash.notified() => {}
+            () = async { while let Some(ended) = running.join_next().await { ended.unwrap(); } } => {
+                store.shut_down().await.unwrap();
+                visitor.shut_down().await.unwrap();
+            }
+        }
+    });
+    runtime.shutdown_background();
+}
+
+/// The store, as soon as the process before has let go of it.
+async fn reopened(folder: &Path) -> cordon_store::Sqlite {
+    let options = || cordon_store::SqliteOptions {
+        purpose: cordon_store::Purpose::Serve,
+        max_pages: None,
+    };
+    loop {
+        match cordon_store::open_sqlite(folder, options()).await {
+            Ok(store) => return store,
+            Err(StoreError::InUse { .. } | StoreError::Locked(_)) => {
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}: {error:?}"),
+        }
+    }
+}
+
+fn unbounded() -> HoldBounds {
+    HoldBounds {
+        of_task: u32::MAX,
+        all: u32::MAX,
+    }
+}
+
+/// The two processes that a case uses.
+#[derive(Clone)]
+struct Place {
+    store: Arc<dyn Store>,
+    visitor: Arc<dyn Store>,
+    dying: Arc<AtomicBool>,
+}
+
+impl Place {
+    /// What became of something that nothing explains but the end of the process that it was asked
+    /// of: whoever asked ends with it, and never learns.
+    async fn end<T>(&self, error: impl std::fmt::Display) -> T {
+        if self.dying.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
+        panic!("{error}");
+    }
+}
+
+/// One interleaving: what it does, and what it saw.
+struct Case {
+    seed: u64,
+    task: TaskId,
+    needs: BTreeSet<ApproverGroup>,
+    quorum: u32,
+    notes: Mutex<Notes>,
+}
+
+struct Notes {
+    chance: Chance,
+    left: u32,
+    begun: bool,
+    /// Grows with every note: which of two things was first.
+    number: u64,
+    now: Timestamp,
+    members: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    state: u8,
+    calls: u32,
+    /// Votes that were asked to be kept, with when that was acknowledged.
+    votes: Vec<(HoldId, Vote, Option<u64>)>,
+    went: Vec<Went>,
+    gone: usize,
+    stopped: Option<u64>,
+}
+
+/// A call that was asked to be recorded as let go by an approval.
+#[derive(Debug, Clone)]
+struct Went {
+    reference: String,
+    hold: HoldId,
+    digest: String,
+    state: String,
+    began: u64,
+    now: Timestamp,
+    members: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    acknowledged: bool,
+}
+
+/// Small and reproducible: <https://prng.di.unimi.it/splitmix64.c>, by Sebastiano Vigna.
+#[derive(Clone)]
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    fn one_of<T: Copy>(&mut self, choice: &[T]) -> T {
+        choice[self.below(choice.len())]
+    }
+}
+
+impl Case {
+    fn new(seed: u64) -> Self {
+        let mut chance = Chance(seed.wrapping_mul(0x1234_5678_9abc_def1));
+        let needs: &[&str] = chance.one_of(&[&["senior"][..], &["senior", "owner"], &["owner"]]);
+        let quorum = chance.one_of(&[1, 1, 1, 2]);
+        let groups = |names: &[&'static str]| names.iter().copied().collect();
+        let members = BTreeMap::from([
+            (SPONSOR, groups(&["senior", "owner"])),
+            ("mei", groups(&["senior"])),
+            ("ola", groups(&["senior", "owner"])),
+            ("kim", groups(&["owner"])),
+            ("eve", groups(&[])),
+        ]);
+        Self {
+            seed,
+            task: format!("T-{seed}").parse().unwrap(),
+            needs: needs.iter().map(|name| name.parse().unwrap()).collect(),
+            quorum,
+            notes: Mutex::new(Notes {
+                chance,
+                left: STEPS,
+                begun: false,
+                number: 0,
+                now: at(10),
+                members,
+                state: 0,
+                calls: 0,
+                votes: Vec::new(),
+                went: Vec::new(),
+                gone: 0,
+                stopped: None,
+            }),
+        }
+    }
+
+    /// Declares the task; in a later life it may be there already.
+    async fn begin(&self, place: &Place) {
+        if self.notes.lock().unwrap().begun {
+            return;
+        }
+        match place.store.put_task(task(self.task.as_str())).await {
+            Ok(()) | Err(StoreError::Exists { .. }) => self.notes.lock().unwrap().begun = true,
+            Err(error) => place.end(error).await,
+        }
+    }
+
+    /// Takes one step; false where none is left.
+    async fn step(self: &Arc<Self>, place: &Place) -> bool {
+        let kind = {
+            let mut notes = self.notes.lock().unwrap();
+            if notes.left == 0 {
+                return false;
+            }
+            notes.left -= 1;
+            notes.chance.below(100)
+        };
+        match kind {
+            0..=37 => self.request(place, 1).await,
+            38..=45 => self.request(place, 4).await,
+            46..=76 => self.vote(place).await,
+            77..=80 => self.forge(place).await,
+            81..=90 => self.wait(),
+            91..=93 => self.notes.lock().unwrap().alter(),
+            94..=97 => self.notes.lock().unwrap().regroup(),
+            _ => self.stop(place).await,
+        }
+        true
+    }
+
+    fn wait(&self) {
+        let mut notes = self.notes.lock().unwrap();
+        let minutes = notes.chance.one_of(&[1, 5, 14, 16, 31, 45]);
+        notes.now += SignedDuration::from_mins(minutes);
+    }
+
+    /// The agent asks for one of two calls, `times` at once.
+    async fn request(self: &Arc<Self>, place: &Place, times: u32) {
+        let digest = self
+            .notes
+            .lock()
+            .unwrap()
+            .chance
+            .one_of(&["sha256:a", "sha256:a", "sha256:b"]);
+        let mut running = JoinSet::new();
+        for _ in 0..times {
+            let (case, place) = (Arc::clone(self), place.clone());
+            running.spawn(async move { case.ask(&place, digest).await });
+        }
+        while let Some(ended) = running.join_next().await {
+            if let Err(error) = ended {
+                place.end(error).await
+            }
+        }
+    }
+
+    async fn ask(&self, place: &Place, digest: &'static str) {
+        let (reference, asked, people, now) = {
+            let mut notes = self.notes.lock().unwrap();
+            notes.calls += 1;
+            let name = format!("{}-{}", self.seed, notes.calls);
+            let asked = Hold {
+                reference: format!("R{name}").parse().unwrap(),
+                state: StateDigest::from_written(&format!("sha256:{}", notes.state)),
+                needs: self.needs.clone(),
+                quorum: self.quorum,
+                opened: notes.now,
+                decide_by: notes.now + SignedDuration::from_mins(30),
+                ..hold(&format!("H-{name}"), self.task.as_str(), digest)
+            };
+            (format!("R{name}"), asked, notes.people(), notes.now)
+        };
+        let store = &*place.store;
+        let sought = seek(store, &asked, unbounded(), None, &people, now).await;
+        let approval = match sought {
+            Ok(Sought::Approved(hold, _)) => *hold,
+            Ok(_) | Err(StoreError::Outdated { .. }) => return,
+            Err(error) => return place.end(error).await,
+        };
+        let noted = {
+            let mut notes = self.notes.lock().unwrap();
+            let (began, members) = (notes.next(), notes.members.clone());
+            notes.went.push(Went {
+                reference: reference.clone(),
+                hold: approval.id.clone(),
+                digest: digest.to_owned(),
+                state: asked.state.as_str().to_owned(),
+                began,
+                now,
+                members,
+                acknowledged: false,
+            });
+            notes.went.len() - 1
+        };
+        let record = CallRecord {
+            at: now,
+            digest: digest.into(),
+            ..approved(
+                &reference,
+                self.task.as_str(),
+                approval.id.as_str(),
+                approval.revision(),
+            )
+        };
+        let outcome = store.record(record, Budget::default()).await;
+        match outcome {
+            Ok(_) => self.notes.lock().unwrap().went[noted].acknowledged = true,
+            Err(RecordError::ApprovalGone) => self.notes.lock().unwrap().gone += 1,
+            Err(error) => place.end(error).await,
+        }
+    }
+
+    /// Someone says something of a hold of this task.
+    async fn vote(&self, place: &Place) {
+        let Some((hold, mut chance)) = self.some_hold(place).await else {
+            return;
+        };
+        let person: Person = chance.one_of(&PEOPLE).parse().unwrap();
+        let no = Answer::Reject(Reason::TooRisky);
+        let yes = Answer::Approve;
+        let answer = chance.one_of(&[yes, yes, yes, yes, yes, yes, yes, no]);
+        let seen = match chance.below(10) {
+            0 => "sha256:other",
+            _ => &*hold.digest,
+        };
+        let (people, now) = {
+            let notes = self.notes.lock().unwrap();
+            (notes.people(), notes.now)
+        };
+        if hold.admits(&person, answer, seen, &people, now).is_ok() {
+            let by_visitor = chance.one_of(&[true, false]);
+            self.say(place, by_visitor, &hold, person, answer, now)
+                .await;
+        }
+    }
+
+    /// A vote that nobody admitted stands in the store all the same, as after a fault elsewhere.
+    async fn forge(&self, place: &Place) {
+        let Some((hold, mut chance)) = self.some_hold(place).await else {
+            return;
+        };
+        let person = chance.one_of(&[SPONSOR, "eve"]).parse().unwrap();
+        let now = self.notes.lock().unwrap().now;
+        self.say(place, true, &hold, person, Answer::Approve, now)
+            .await;
+    }
+
+    async fn some_hold(&self, place: &Place) -> Option<(Hold, Chance)> {
+        let of_this = HoldFilter {
+            task: Some(self.task.clone()),
+            ..HoldFilter::default()
+        };
+        let mut holds = match place.visitor.holds(&of_this).await {
+            Ok(holds) => holds,
+            Err(error) => place.end(error).await,
+        };
+        let mut notes = self.notes.lock().unwrap();
+        // Mostly the newest: an older one is over.
+        let which = notes.chance.below(holds.len().clamp(1, 2));
+        let chance = Chance(notes.chance.next());
+        (which < holds.len()).then(|| (holds.swap_remove(which), chance))
+    }
+
+    async fn say(
+        &self,
+        place: &Place,
+        by_visitor: bool,
+        hold: &Hold,
+        person: Person,
+        answer: Answer,
+        at: Timestamp,
+    ) {
+        let vote = Vote {
+            person,
+            answer,
+            at,
+            note: "".into(),
+        };
+        let noted = {
+            let mut notes = self.notes.lock().unwrap();
+            notes.votes.push((hold.id.clone(), vote.clone(), None));
+            notes.votes.len() - 1
+        };
+        let store = match by_visitor {
+            true => &place.visitor,
+            false => &place.store,
+        };
+        match store.vote(&hold.id, hold.revision(), vote).await {
+            Ok(()) => {
+                let mut notes = self.notes.lock().unwrap();
+                notes.votes[noted].2 = Some(notes.next());
+            }
+            Err(StoreError::Outdated { .. } | StoreError::Locked(_)) => {}
+            Err(error) => place.end(error).await,
+        }
+    }
+
+    async fn stop(&self, place: &Place) {
+        let stopped = TaskState::Stopped;
+        match place.visitor.set_task_state(&self.task, stopped).await {
+            Ok(()) => {
+                let mut notes = self.notes.lock().unwrap();
+                let number = notes.next();
+                notes.stopped.get_or_insert(number);
+            }
+            Err(StoreError::Locked(_)) => {}
+            Err(error) => place.end(error).await,
+        }
+    }
+
+    /// Holds what the store has against what was noted.
+    async fn judge(&self, store: &dyn Store) -> Sum {
+        let of_this = HoldFilter {
+            task: Some(self.task.clone()),
+            limit: Some(10_000),
+            ..HoldFilter::default()
+        };
+        let holds = store.holds(&of_this).await.unwrap();
+        let calls = CallFilter {
+            task: Some(self.task.clone()),
+            limit: Some(10_000),
+            ..CallFilter::default()
+        };
+        let calls = store.search(&calls).await.unwrap();
+        let notes = self.notes.lock().unwrap();
+        let say = |what: &str| format!("{what} in interleaving {}: {holds:#?}", self.seed);
+
+        for (hold, vote, acknowledged) in &notes.votes {
+            let kept = holds.iter().find(|held| held.id == *hold).unwrap();
+            let there = kept.votes.contains(vote);
+            assert!(there || acknowledged.is_none(), "{}", say("a lost vote"));
+        }
+        for hold in &holds {
+            for vote in &hold.votes {
+                let asked = notes
+                    .votes
+                    .iter()
+                    .any(|(id, asked, _)| *id == hold.id && asked == vote);
+                assert!(asked, "{}", say("a vote of nobody"));
+            }
+        }
+        // Calls that the store let go, and holds that it used up, are the same.
+        let used: BTreeMap<&str, &Hold> = holds
+            .iter()
+            .filter_map(|hold| Some((hold.ended.as_ref()?.by.as_ref()?.as_str(), hold)))
+            .collect();
+        let recorded: BTreeSet<&str> = calls.iter().map(|call| &*call.record.reference).collect();
+        let users: BTreeSet<&str> = used.keys().copied().collect();
+        assert_eq!(
+            recorded,
+            users,
+            "{}",
+            say("calls and approvals that differ")
+        );
+        let marked = holds
+            .iter()
+            .filter(|hold| ended(hold) == Some(Closing::Used))
+            .count();
+        assert_eq!(marked, used.len(), "{}", say("an approval used by nobody"));
+        for went in &notes.went {
+            let hold = used.get(went.reference.as_str());
+            assert!(
+                hold.is_some() || !went.acknowledged,
+                "{}",
+                say("a lost call")
+            );
+            if let Some(hold) = hold {
+                self.judge_use(&notes, went, hold).unwrap_or_else(|what| {
+                    panic!("{} by {went:?}", say(&what));
+                });
+            }
+        }
+        let count = |closing| {
+            holds
+                .iter()
+                .filter(|hold| ended(hold) == Some(closing))
+                .count()
+        };
+        let no = |hold: &&Hold| hold.votes.iter().any(|vote| vote.answer != Answer::Approve);
+        Sum {
+            went: used.len(),
+            gone: notes.gone,
+            crashes: 0,
+            opened: holds.len(),
+            rejected: holds.iter().filter(no).count(),
+            changed: count(Closing::Changed),
+            lapsed: count(Closing::Lapsed),
+            unanswered: count(Closing::Unanswered),
+            withdrawn: count(Closing::Withdrawn),
+        }
+    }
+
+    /// Whether `hold` may have let `went` go, worked out from the votes anew.
+    fn judge_use(&self, notes: &Notes, went: &Went, hold: &Hold) -> Result<(), String> {
+        let ensure = |holds: bool, what: &str| holds.then_some(()).ok_or_else(|| what.to_owned());
+        ensure(
+            went.hold == hold.id,
+            "a call by an approval that it did not name",
+        )?;
+        ensure(*went.digest == *hold.digest, "a call that nobody approved")?;
+        ensure(
+            went.state == hold.state.as_str(),
+            "a state that nobody approved",
+        )?;
+        ensure(hold.task == self.task, "an approval of another task")?;
+        let counts = |person: &str, group: &str| {
+            let members = went.members.get(person);
+            person != SPONSOR && members.is_some_and(|groups| groups.contains(group))
+        };
+        let mut complete = Timestamp::MIN;
+        for group in &self.needs {
+            let mut yes: BTreeMap<&str, Timestamp> = BTreeMap::new();
+            for vote in &hold.votes {
+                let person = vote.person.as_str();
+                let counted = counts(person, group.as_str()) && vote.at <= hold.decide_by;
+                if counted && vote.answer == Answer::Approve {
+                    let first = yes.entry(person).or_insert(vote.at);
+                    *first = vote.at.min(*first);
+                }
+            }
+            let mut times: Vec<Timestamp> = yes.into_values().collect();
+            times.sort();
+            let last = times
+                .get(self.quorum as usize - 1)
+                .ok_or("an approval by too few")?;
+            complete = complete.max(*last);
+        }
+        ensure(went.now < complete + LIFETIME, "an approval after its time")?;
+        for (id, vote, acknowledged) in &notes.votes {
+            let before = acknowledged.is_some_and(|number| number < went.began);
+            let person = vote.person.as_str();
+            let counted = self
+                .needs
+                .iter()
+                .any(|group| counts(person, group.as_str()));
+            let no = *id == hold.id && vote.answer != Answer::Approve;
+            ensure(!(before && counted && no), "a call that was said no to")?;
+        }
+        let stopped = notes.stopped.is_some_and(|number| number < went.began);
+        ensure(!stopped, "a call of a task that was stopped")
+    }
+}
+
+fn ended(hold: &Hold) -> Option<Closing> {
+    hold.ended.as_ref().map(|ended| ended.how)
+}
+
+impl Notes {
+    fn next(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+
+    /// What the agent's call would change looks different now.
+    fn alter(&mut self) {
+        self.state = (self.state + 1) % 2;
+    }
+
+    /// Someone leaves a group, or comes to it.
+    fn regroup(&mut self) {
+        let person = self.chance.one_of(&PEOPLE[1..]);
+        let group = self.chance.one_of(&["senior", "owner"]);
+        let groups = self.members.get_mut(person).unwrap();
+        if !groups.remove(group) {
+            groups.insert(group);
+        }
+    }
+
+    fn people(&self) -> People {
+        People::new(self.members.iter().map(|(name, groups)| {
+            let membership = Membership {
+                groups: groups.iter().map(|name| name.parse().unwrap()).collect(),
+                ..Membership::default()
+            };
+            (name.parse().unwrap(), membership)
+        }))
+    }
+}
