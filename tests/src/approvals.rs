@@ -88,15 +88,24 @@ impl Desk {
 
     /// Starts everything. A held call waits for so many seconds before its client is answered.
     pub fn with_patience(kind: Kind, seconds: u32) -> Self {
+        Self::with(kind, seconds, |_| String::new())
+    }
+
+    /// Starts everything, with the lines of configuration that `more` gives for a folder of its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn with(kind: Kind, seconds: u32, more: impl FnOnce(&Path) -> String) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("task.toml"), TASK).expect("the folder is ours");
         let cloud = Cloud::start(kind);
         let lines = format!(
             "\n[limits]\npark_seconds = {seconds}\n\n\
-             [[environment]]\nname = \"prod\"\nproduction = true\naccounts = [\"{ACCOUNT}\"]\n"
+             [[environment]]\nname = \"prod\"\nproduction = true\naccounts = [\"{ACCOUNT}\"]\n{}",
+            more(folder.path())
         );
         let cordon =
             Cordon::start_with_people(&cloud.recorder().url(), cloud.base(), PEOPLE, &lines);
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("task.toml"), TASK).expect("the folder is ours");
         Self {
             cloud,
             cordon,

@@ -16,7 +16,9 @@ use cordon_tests::cloud::Kind;
 use cordon_tests::program::Way;
 use cordon_tests::signer::Call;
 use cordon_tests::wire::Message;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 
 fn open() -> (Desk, Agent) {
     let desk = Desk::open(Kind::Lab);
@@ -266,4 +268,59 @@ fn who_starts_cordon_is_given_a_link_to_sign_in_with() {
         .run(&desk.cordon, &["sign-in", &link])
         .succeeded("a sign-in");
     assert!(said.contains("tester"), "{said}");
+}
+
+/// The first request that comes, answered well.
+fn hears(listener: &TcpListener) -> String {
+    let (mut stream, _) = listener.accept().expect("somebody comes");
+    let (mut text, mut bytes) = (String::new(), [0; 4096]);
+    loop {
+        let read = stream.read(&mut bytes).expect("it is sent");
+        text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        if length == Some(&body.len().to_string()) {
+            break;
+        }
+    }
+    let _ = stream.write_all(b"HTTP/1.1 204 x\r\nconnection: close\r\n\r\n");
+    text
+}
+
+#[test]
+fn people_hear_of_what_waits_and_stats_tell_how_they_decided() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let desk = Desk::with(Kind::Lab, 0, |folder| {
+        let key = folder.join("ops.key");
+        std::fs::write(&key, "a key of thirty-two characters..").expect("the folder is ours");
+        format!(
+            "\n[[channel]]\nname = \"ops\"\nkind = \"webhook\"\nurl = \"http://{address}/hook\"\nkey_file = \"{}\"\n",
+            key.display()
+        )
+    });
+    let agent = Agent::on(&desk.cordon, &desk.task());
+    let ola = desk.person("ola");
+    waits(&ask(&agent, 30));
+    let heard = hears(&listener);
+    let hold = desk.waiting(&ola);
+    let id = text(&hold, "id");
+    assert!(
+        heard.contains(&format!("x-cordon-delivery: ops/{id}/waiting")),
+        "{heard}"
+    );
+    assert!(
+        heard.contains("Change 1 lambda:function in prod: ce-export"),
+        "{heard}"
+    );
+    let _ = ola.approve(&desk.cordon, &hold).succeeded("an approval");
+    assert!(hears(&listener).contains(&format!("ops/{id}/approved")));
+    let stats = desk.cordon.run(&["policy", "stats", "--format", "json"]);
+    let stats: Value = serde_json::from_str(&stats.succeeded("cordon policy stats")).unwrap();
+    assert_eq!(stats["policy"], "production-change-needs-senior");
+    assert_eq!((&stats["held"], &stats["approved"]), (&json!(1), &json!(1)));
 }

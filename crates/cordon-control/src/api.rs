@@ -9,10 +9,12 @@ mod people;
 mod posture;
 mod tasks;
 
+pub(crate) use holds::Sight;
+
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
 pub use holds::{
     ApproveBody, BreakGlassBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody,
-    TargetShown, VoteShown, Yours,
+    TargetShown, ToldShown, VoteShown, Yours,
 };
 pub use people::{Me, SignInAs, SignInBody, SignedIn, SignedOut};
 pub use posture::{PostureBody, PostureShown};

@@ -8,10 +8,11 @@
 //! ```
 //! It has a listener of its own, which agents are not given, and knows the data plane only through
 //! the store. [`gate`] looks at every request before anything else does; [`secret`] makes what people
-//! carry; [`api`] has one file for each thing that can be looked at or changed; [`client`] is how the
+//! carry; [`channel`] tells them that something waits; [`api`] has one file for each thing that can be looked at or changed; [`client`] is how the
 //! command line speaks to it.
 
 pub mod api;
+pub mod channel;
 pub mod client;
 mod failure;
 mod gate;

@@ -2,6 +2,7 @@
 //! closed.
 
 use crate::api;
+use crate::channel::{self, Channel, Roots};
 use crate::gate;
 use crate::plane::{Origin, Parts, Plane};
 use axum::Router;
@@ -24,12 +25,24 @@ const HEAD: Duration = Duration::from_secs(10);
 const HEAD_BYTES: usize = 32 * 1024;
 
 /// Where the control plane is reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ControlConfig {
     /// A loopback address.
     pub listen: SocketAddr,
     /// Where browsers reach it, where that is elsewhere: a server for TLS in front of it.
     pub url: Option<Origin>,
+    /// Where people hear of what waits.
+    pub channels: Vec<Channel>,
+    /// The authorities that certificates of channels may come from.
+    pub roots: Roots,
+    /// How often it is looked for what is to be told, beside at every change.
+    pub beat: Duration,
+}
+
+impl std::fmt::Debug for ControlConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ControlConfig({}, {:?})", self.listen, self.channels)
+    }
 }
 
 /// Why it does not start.
@@ -85,6 +98,10 @@ pub async fn start(config: &ControlConfig, parts: Parts) -> Result<Running, Star
         closing: plane.closing.clone(),
         tasks: tasks.clone(),
     };
+    for channel in &config.channels {
+        let (plane, roots) = (Arc::clone(&plane), Arc::clone(&config.roots));
+        tasks.spawn(channel::tell(plane, channel.clone(), roots, config.beat));
+    }
     let app = app(plane);
     tasks.spawn(accept(
         listener,

@@ -47,4 +47,5 @@ pub use config::{
 pub use host::{HostName, HostPattern};
 pub use live::{Live, Snapshot};
 pub use own::container_token;
+pub use roots::platform as platform_roots;
 pub use start::{Address, Closed, Parts, Proxy, Running, StartError};

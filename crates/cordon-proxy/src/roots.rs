@@ -8,7 +8,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
 /// Every root of the platform; what cannot be read is reported and left out.
-pub(crate) fn platform() -> Vec<CertificateDer<'static>> {
+#[must_use]
+pub fn platform() -> Vec<CertificateDer<'static>> {
     let found = read();
     for error in &found.errors {
         tracing::warn!(%error, "a root certificate of the platform could not be read");

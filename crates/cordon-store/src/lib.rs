@@ -11,6 +11,7 @@
 //! machine needs no database server and a fleet can share one.
 
 mod call;
+mod delivery;
 mod error;
 mod hold;
 mod pass;
@@ -23,6 +24,7 @@ mod store;
 mod task;
 
 pub use call::{Budget, CallFilter, Closed, Limit, Recorded, StoredCall};
+pub use delivery::Delivery;
 pub use error::{RecordError, StoreError};
 pub use hold::{HoldBounds, HoldFilter};
 pub use pass::{NewPass, Pass, PassKind, SecretHash, SignInLink};

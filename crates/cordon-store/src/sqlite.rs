@@ -21,6 +21,7 @@ mod read;
 mod writer;
 
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
+use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
 use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
@@ -355,6 +356,14 @@ impl Store for Sqlite {
 
     fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {
         self.change(Change::RevokePass(id.into(), at))
+    }
+
+    fn put_delivery(&self, delivery: Delivery) -> Answer<'_, ()> {
+        self.change(Change::Delivery(delivery))
+    }
+
+    fn deliveries<'a>(&'a self, hold: &'a HoldId) -> Answer<'a, Vec<Delivery>> {
+        Box::pin(hold::deliveries(self, hold))
     }
 
     fn check(&self) -> Answer<'_, ()> {

@@ -3,6 +3,7 @@
 //! the same promises.
 
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
+use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
 use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
@@ -199,6 +200,16 @@ pub trait Store: Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such pass.
     fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()>;
+
+    /// Writes down an attempt to tell a channel how a hold stands, in place of the one before. Not one
+    /// of the changes that [`Store::changes`] tells of.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such hold.
+    fn put_delivery(&self, delivery: Delivery) -> Answer<'_, ()>;
+
+    /// What channels were told of a hold, in the order of the last attempts.
+    fn deliveries<'a>(&'a self, hold: &'a HoldId) -> Answer<'a, Vec<Delivery>>;
 
     /// Looks whether what is kept is whole. Reads everything: for `cordon doctor`.
     ///

@@ -82,6 +82,7 @@ conformance! {
     people_are_not_asked_more_than_they_can_look_at
     a_stopped_task_takes_back_its_holds
     holds_and_calls_are_read_page_by_page
+    what_channels_were_told_is_kept_and_tells_nobody
     a_link_signs_its_person_in_once
     of_many_with_one_link_one_signs_in
     a_link_is_for_its_time

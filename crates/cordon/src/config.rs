@@ -62,6 +62,20 @@ pub(crate) struct Control {
     pub(crate) listen: SocketAddr,
     /// Where browsers reach it, where a server for TLS is in front of it.
     pub(crate) url: Option<Origin>,
+    /// Where people hear of what waits.
+    pub(crate) channels: Vec<Channel>,
+}
+
+/// Where people hear of what waits, as written.
+#[derive(Debug, Clone)]
+pub(crate) struct Channel {
+    pub(crate) name: String,
+    pub(crate) kind: cordon_control::channel::Kind,
+    /// The file that holds its address, which may be a secret.
+    pub(crate) url_file: Option<PathBuf>,
+    pub(crate) target: Option<cordon_control::channel::Target>,
+    /// The file that holds what its notices are signed with.
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// Where calls go.

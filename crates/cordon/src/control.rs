@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::current::Current;
 use crate::failure::{Failure, USAGE};
 use crate::identity;
+use cordon_control::channel::Channel;
 use cordon_control::client::{Client, ClientError};
 use cordon_control::{Clock, ControlConfig, Parts, Running, StartError};
 use cordon_store::Store;
@@ -13,6 +14,12 @@ use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it is looked for what is to be told, beside at every change.
+const BEAT: Duration = Duration::from_secs(2);
+/// How short the key of a channel may be.
+const SHORTEST_KEY: usize = 16;
 
 /// The variables that say where a machine asks, and with which token.
 const ADDRESS: &str = "CORDON_CONTROL_URL";
@@ -41,6 +48,9 @@ pub(crate) async fn start(
     let plane = ControlConfig {
         listen: config.control.listen,
         url: config.control.url.clone(),
+        channels: channels(config)?,
+        roots: cordon_proxy::platform_roots().into(),
+        beat: BEAT,
     };
     let running = cordon_control::start(&plane, parts).await;
     running.map(Some).map_err(|error| {
@@ -54,6 +64,49 @@ pub(crate) async fn start(
         };
         Failure::because("the control plane could not be started", &error).help(help)
     })
+}
+
+/// The channels with what their files hold.
+fn channels(config: &Config) -> Result<Vec<Channel>, Failure> {
+    let channels = config.control.channels.iter();
+    channels
+        .map(|written| {
+            let target = match (&written.target, &written.url_file) {
+                (Some(target), _) => target.clone(),
+                (None, Some(file)) => secret(file)?.parse().map_err(|error| {
+                    let what = format!("`{}` holds no address", file.display());
+                    Failure::because(what, &error).code(USAGE)
+                })?,
+                (None, None) => return Err(Failure::new("a channel has no address").code(USAGE)),
+            };
+            let key = match &written.key_file {
+                Some(file) => secret(file)?,
+                None => String::new(),
+            };
+            if written.kind.signed && key.len() < SHORTEST_KEY {
+                return Err(Failure::new(format!(
+                    "the key of the channel `{}` has fewer than {SHORTEST_KEY} characters",
+                    written.name
+                ))
+                .help("make one: openssl rand -hex 32")
+                .code(USAGE));
+            }
+            Ok(Channel {
+                name: written.name.as_str().into(),
+                kind: written.kind,
+                target,
+                key: key.into_bytes().into(),
+            })
+        })
+        .collect()
+}
+
+/// What a file holds, without the white space around it.
+fn secret(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::because(format!("`{}` could not be read", file.display()), &error).code(USAGE)
+    })?;
+    Ok(text.trim().to_owned())
 }
 
 /// Who is signed in at this terminal, as its file keeps it.

@@ -17,7 +17,7 @@ use cordon_core::inert::inert;
 use cordon_core::names::{ApproverGroup, HoldId};
 use cordon_core::people::{People, Role};
 use cordon_core::record::{AccessRecord, CallRecord};
-use cordon_store::{HoldFilter, StoreError};
+use cordon_store::{Delivery, HoldFilter, StoreError};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -127,6 +127,8 @@ pub struct HoldShown {
     pub reference: String,
     /// The hold of the same call before this one, and why that no longer serves.
     pub follows: Option<String>,
+    /// What channels were told of it.
+    pub told: Vec<ToldShown>,
     /// What you may do with it.
     pub yours: Yours,
 }
@@ -170,6 +172,21 @@ pub struct VoteShown {
     pub counts: bool,
     /// For the sponsor and for those who decide.
     pub note: String,
+}
+
+/// What a channel was told.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ToldShown {
+    /// The channel.
+    pub channel: String,
+    /// How the hold stood.
+    pub state: String,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// When the last one was.
+    pub at: String,
+    /// Why it did not arrive; empty where it did.
+    pub error: String,
 }
 
 /// What the one who looks may do.
@@ -466,8 +483,13 @@ pub(super) async fn visible(
 async fn shown(plane: &Plane, visitor: &Visitor, hold: Hold) -> Result<Json<HoldShown>, ApiError> {
     let task = plane.store.task(&hold.task).await?;
     let title = task.map(|task| title(&task.text)).unwrap_or_default();
+    let told = plane.store.deliveries(&hold.id).await?;
+    let told = told.iter().map(ToldShown::of).collect();
     let sight = Sight::of(plane, hold).await?;
-    Ok(Json(sight.whole(plane, visitor, title)))
+    Ok(Json(HoldShown {
+        told,
+        ..sight.whole(plane, visitor, title)
+    }))
 }
 
 /// Refuses a digest that is not whole: a part of one may be that of something else.
@@ -499,7 +521,7 @@ impl HoldQuery {
 }
 
 /// A hold with the record of its call, at one moment.
-pub(super) struct Sight {
+pub(crate) struct Sight {
     hold: Hold,
     /// Not there for the moment in which it is being written.
     record: Option<CallRecord>,
@@ -509,7 +531,7 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) async fn of(plane: &Plane, hold: Hold) -> Result<Self, ApiError> {
+    pub(crate) async fn of(plane: &Plane, hold: Hold) -> Result<Self, ApiError> {
         let call = plane.store.call(&hold.reference).await?;
         let (people, now) = (plane.people(), plane.clock.now());
         Ok(Self {
@@ -521,7 +543,7 @@ impl Sight {
         })
     }
 
-    pub(super) fn summary(&self) -> HoldSummary {
+    pub(crate) fn summary(&self) -> HoldSummary {
         let hold = &self.hold;
         let names = |groups: &BTreeSet<ApproverGroup>| -> Vec<String> {
             groups.iter().map(ApproverGroup::to_string).collect()
@@ -595,6 +617,7 @@ impl Sight {
                 .follows
                 .as_ref()
                 .map(|(id, why)| format!("{id} ({})", why.as_str())),
+            told: Vec::new(),
             yours: self.yours(plane, visitor),
         }
     }
@@ -637,6 +660,19 @@ impl Sight {
                 .err()
                 .map(|error| error.message.to_string())
                 .unwrap_or_default(),
+        }
+    }
+}
+
+impl ToldShown {
+    fn of(delivery: &Delivery) -> Self {
+        let error = delivery.error.as_deref().unwrap_or_default();
+        Self {
+            channel: inert(&delivery.channel, NAME),
+            state: inert(&delivery.state, NAME),
+            attempts: delivery.attempts,
+            at: delivery.at.to_string(),
+            error: inert(error, NAME),
         }
     }
 }

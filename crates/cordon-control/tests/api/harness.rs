@@ -1,6 +1,7 @@
 //! A control plane on a store of its own, whose clock and people the test turns, and requests written
 //! byte by byte.
 
+use cordon_control::channel::Channel;
 use cordon_control::{Clock, ControlConfig, Origin, Parts, Running, secret, start};
 use cordon_core::control::ControlPolicies;
 use cordon_core::decide::Outcome;
@@ -14,8 +15,10 @@ use cordon_store::{
     Budget, HoldBounds, PassKind, Purpose, SqliteOptions, Store, StoredTask, TaskState, open_sqlite,
 };
 use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -106,6 +109,15 @@ impl Stage {
 
     /// Reached by browsers at `url`.
     pub(crate) async fn at(url: Option<&str>) -> Self {
+        Self::telling(url, Vec::new(), Vec::new()).await
+    }
+
+    /// With channels, whose certificates come from `roots`.
+    pub(crate) async fn telling(
+        url: Option<&str>,
+        channels: Vec<Channel>,
+        roots: Vec<CertificateDer<'static>>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions {
             purpose: Purpose::Serve,
@@ -118,6 +130,9 @@ impl Stage {
         let config = ControlConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
             url: url.map(|url| url.parse::<Origin>().unwrap()),
+            channels,
+            roots: roots.into(),
+            beat: Duration::from_millis(20),
         };
         let parts = Parts {
             store: Arc::clone(&store),

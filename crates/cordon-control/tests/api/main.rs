@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod channels;
 mod doors;
 mod harness;
 mod holds;

@@ -7,9 +7,9 @@ use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Answer, Budget, CallFilter, HoldBounds, HoldFilter, NewPass, Pass, RecordError, Recorded,
-    SecretHash, SignInLink, StandingPosture, Store, StoreError, StoredCall, StoredSession,
-    StoredTask, TaskState,
+    Answer, Budget, CallFilter, Delivery, HoldBounds, HoldFilter, NewPass, Pass, RecordError,
+    Recorded, SecretHash, SignInLink, StandingPosture, Store, StoreError, StoredCall,
+    StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -167,6 +167,14 @@ impl Store for Faulty {
 
     fn posture(&self) -> Answer<'_, StandingPosture> {
         self.inner.posture()
+    }
+
+    fn put_delivery(&self, delivery: Delivery) -> Answer<'_, ()> {
+        self.inner.put_delivery(delivery)
+    }
+
+    fn deliveries<'a>(&'a self, hold: &'a HoldId) -> Answer<'a, Vec<Delivery>> {
+        self.inner.deliveries(hold)
     }
 
     fn put_sign_in_link(&self, link: SignInLink) -> Answer<'_, ()> {

@@ -36,11 +36,12 @@ pub(super) async fn apply(
             return Ok(Err(StoreError::Exists { what, id }));
         }
         Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
-            let task = match change {
-                Change::PutSession(session) => session.task.as_str(),
-                _ => id,
+            let (what, id) = match change {
+                Change::PutSession(session) => ("task", session.task.as_str()),
+                Change::Delivery(delivery) => ("hold", delivery.hold.as_str()),
+                _ => ("task", id),
             };
-            return Ok(Err(unknown("task", task)));
+            return Ok(Err(unknown(what, id)));
         }
         Err(error) => return Err(StoreError::of(path, error)),
     }
@@ -97,6 +98,7 @@ fn subject(change: &Change) -> (&'static str, &str) {
         Change::SignIn(link, _) => ("sign-in link to be used", link.id()),
         Change::PutPass(pass) => ("pass", pass.secret.id()),
         Change::RevokePass(id, _) => ("pass", id),
+        Change::Delivery(delivery) => ("delivery", delivery.hold.as_str()),
     }
 }
 
@@ -168,5 +170,6 @@ fn statement(change: &Change) -> Statement<'_> {
         Change::SignIn(link, new) => pass::use_link(link, new),
         Change::PutPass(new) => pass::put(new),
         Change::RevokePass(id, at) => pass::revoke(id, *at),
+        Change::Delivery(delivery) => hold::deliver(delivery),
     }
 }

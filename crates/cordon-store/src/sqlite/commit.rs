@@ -76,7 +76,10 @@ pub(super) async fn commit(
     ledger(connection, plan, accounts).await.map_err(failed)?;
     for (place, change) in &plan.changes {
         let applied = change::apply(path, connection, change).await;
-        committed.note(*place, applied.map_err(Fault::Store)?);
+        let applied = applied.map_err(Fault::Store)?;
+        if change.is_told() || applied.is_err() {
+            committed.note(*place, applied);
+        }
     }
     for (place, change) in &plan.holds {
         let applied = hold::apply(path, connection, change).await;

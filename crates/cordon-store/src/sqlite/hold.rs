@@ -3,9 +3,11 @@
 //! Everything that depends on what was there before is one statement that looks and writes, so that
 //! two processes on one file cannot both win.
 
+use super::change::Statement;
 use super::job::HoldChange;
 use super::read::microseconds;
 use super::{Sqlite, read};
+use crate::delivery::Delivery;
 use crate::error::StoreError;
 use crate::hold::HoldFilter;
 use crate::row::NewCall;
@@ -252,6 +254,50 @@ pub(super) async fn search(store: &Sqlite, filter: &HoldFilter) -> Result<Vec<Ho
         .push(" ORDER BY opened DESC, id DESC LIMIT ")
         .push_bind(limit);
     fetch(store, query).await
+}
+
+/// Writes down the last attempt to tell a channel how a hold stands.
+pub(super) fn deliver(delivery: &Delivery) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO delivery (hold, channel, state, attempts, at, error) VALUES (?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (hold, channel, state) DO UPDATE \
+         SET attempts = excluded.attempts, at = excluded.at, error = excluded.error",
+    )
+    .bind(delivery.hold.as_str())
+    .bind(&*delivery.channel)
+    .bind(&*delivery.state)
+    .bind(i64::from(delivery.attempts))
+    .bind(delivery.at.as_microsecond())
+    .bind(delivery.error.as_deref())
+}
+
+/// What channels were told of a hold, in the order of the last attempts.
+pub(super) async fn deliveries(store: &Sqlite, id: &HoldId) -> Result<Vec<Delivery>, StoreError> {
+    let failed = |error| StoreError::of(&store.path, error);
+    let rows: Vec<(String, String, i64, i64, Option<String>)> = sqlx::query_as(
+        "SELECT channel, state, attempts, at, error FROM delivery WHERE hold = ? \
+         ORDER BY at, channel, state",
+    )
+    .bind(id.as_str())
+    .fetch_all(&store.reads)
+    .await
+    .map_err(failed)?;
+    rows.into_iter()
+        .map(|(channel, state, attempts, at, error)| {
+            let unreadable = || StoreError::Unreadable {
+                what: "delivery of hold",
+                id: id.to_string(),
+            };
+            Ok(Delivery {
+                hold: id.clone(),
+                channel: channel.into(),
+                state: state.into(),
+                attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+                at: microseconds(at).ok_or_else(unreadable)?,
+                error: error.map(Box::from),
+            })
+        })
+        .collect()
 }
 
 const HOLDS: &str = "SELECT id, task, sponsor, reference, digest, state, policy_version, needs, quorum, opened, \

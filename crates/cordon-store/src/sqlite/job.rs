@@ -1,6 +1,7 @@
 //! Jobs: what callers ask of the writer, and how they hear of it.
 
 use crate::call::Budget;
+use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::HoldBounds;
 use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
@@ -77,6 +78,7 @@ pub(super) enum Change {
     SignIn(SecretHash, NewPass),
     PutPass(Pass),
     RevokePass(Box<str>, Timestamp),
+    Delivery(Delivery),
 }
 
 /// A change of a hold.
@@ -87,6 +89,13 @@ pub(super) enum HoldChange {
     /// With the number of votes that the voter knew of.
     Vote(HoldId, u64, Vote),
     End(HoldId, Ended),
+}
+
+impl Change {
+    /// Whether others are told that something changed: nobody decides by what a channel was told.
+    pub(super) fn is_told(&self) -> bool {
+        !matches!(self, Self::Delivery(_))
+    }
 }
 
 impl HoldChange {

@@ -3,8 +3,8 @@
 use crate::fixture::*;
 use cordon_core::hold::Hold;
 use cordon_store::{
-    CallFilter, HoldBounds, HoldFilter, NewPass, Pass, PassKind, SecretHash, SignInLink, Store,
-    StoreError,
+    CallFilter, Delivery, HoldBounds, HoldFilter, NewPass, Pass, PassKind, SecretHash, SignInLink,
+    Store, StoreError,
 };
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -135,6 +135,42 @@ pub(crate) async fn a_pass_that_was_taken_back_stays_so(store: Arc<dyn Store>) {
     assert!(
         matches!(unknown, Err(StoreError::Unknown { .. })),
         "{unknown:?}"
+    );
+}
+
+pub(crate) async fn what_channels_were_told_is_kept_and_tells_nobody(store: Arc<dyn Store>) {
+    let held = hold("H-1", "T-1", "sha256:00");
+    store
+        .open_hold(held.clone(), HoldBounds::default())
+        .await
+        .unwrap();
+    let attempt = |channel: &str, state: &str, attempts, error: Option<&str>| Delivery {
+        hold: held.id.clone(),
+        channel: channel.into(),
+        state: state.into(),
+        attempts,
+        at: at(i64::from(attempts)),
+        error: error.map(Box::from),
+    };
+    let mut changes = store.changes();
+    changes.mark_unchanged();
+    let failed = attempt("ops", "waiting", 1, Some("it answered 503"));
+    store.put_delivery(failed).await.unwrap();
+    let arrived = attempt("ops", "waiting", 2, None);
+    let other = attempt("chat", "waiting", 1, None);
+    for delivery in [&arrived, &other] {
+        store.put_delivery(delivery.clone()).await.unwrap();
+    }
+    assert_eq!(store.deliveries(&held.id).await.unwrap(), [other, arrived]);
+    assert!(!changes.has_changed().unwrap());
+    let unknown = Delivery {
+        hold: "H-9".parse().unwrap(),
+        ..attempt("ops", "waiting", 1, None)
+    };
+    let refused = store.put_delivery(unknown).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unknown { .. })),
+        "{refused:?}"
     );
 }
 

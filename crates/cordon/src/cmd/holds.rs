@@ -443,6 +443,15 @@ fn print(hold: &HoldShown, format: Format) {
             ),
         );
     }
+    for told in hold.told.iter().filter(|told| !told.error.is_empty()) {
+        row(
+            "not told",
+            &format!(
+                "{}: {}, {} attempts",
+                told.channel, told.error, told.attempts
+            ),
+        );
+    }
     row(
         "task",
         &format!(
@@ -521,6 +530,7 @@ mod tests {
             policy_version: text(),
             reference: text(),
             follows: None,
+            told: Vec::new(),
             yours: Yours {
                 approve: true,
                 reject: true,

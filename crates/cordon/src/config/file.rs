@@ -2,9 +2,10 @@
 //! each fault says where it came from.
 
 use super::{
-    Config, Control, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role, Upstream,
-    default_state,
+    Channel, Config, Control, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role,
+    Upstream, default_state,
 };
+use cordon_control::channel::KINDS;
 use cordon_core::document::{Document, Placed, Section};
 use cordon_core::fault::{Fault, Faults};
 use std::fmt::Display;
@@ -191,7 +192,50 @@ impl<'t> Reader<'t> {
         Control {
             listen: listen.unwrap_or(default),
             url: url.and_then(|url| self.parsed(&url)),
+            channels: self.rows(top, "channel", Self::channel),
         }
+    }
+
+    fn channel(&mut self, section: &mut Section<'t>) -> Option<Channel> {
+        let name = self.document.required_string(section, "name", "ops");
+        let kind = self.document.required_string(section, "kind", "webhook");
+        let url = self.document.string(section, "url").map(setting);
+        let url_file = self.document.string(section, "url_file").map(setting);
+        let key_file = self.document.string(section, "key_file").map(setting);
+        let (name, kind) = (name.map(setting)?, kind.map(setting)?);
+        let found = KINDS.into_iter().find(|known| known.word == kind.text);
+        let Some(found) = found else {
+            let words: Vec<&str> = KINDS.iter().map(|known| known.word).collect();
+            let message = format!("`{}` is not a kind of channel", kind.text);
+            self.fault(
+                kind.origin,
+                message,
+                &format!("kinds: {}", words.join(", ")),
+            );
+            return None;
+        };
+        if url.is_some() == url_file.is_some() {
+            let help = "`url_file` keeps an address that is a secret out of this file";
+            self.fault(
+                name.origin,
+                "a channel has either `url` or `url_file`",
+                help,
+            );
+        }
+        if found.signed != key_file.is_some() {
+            let message = match found.signed {
+                true => "a webhook has a `key_file`: what its notices are signed with",
+                false => "only a webhook has a `key_file`",
+            };
+            self.fault(name.origin, message, "");
+        }
+        Some(Channel {
+            target: url.and_then(|url| self.parsed(&url)),
+            url_file: url_file.map(|file| self.path(file)),
+            key_file: key_file.map(|file| self.path(file)),
+            name: name.text,
+            kind: found,
+        })
     }
 
     fn only_sqlite(&mut self, top: &mut Section<'t>) {
@@ -460,6 +504,30 @@ mod tests {
             config.listen,
             Listen::Address("127.0.0.1:2".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn a_channel_says_where_it_is_and_what_signs() {
+        let channel = |lines: &str| format!("[[channel]]\nname = \"ops\"\n{lines}\n");
+        let hook = "kind = \"webhook\"\nurl = \"https://hooks.example.com\"";
+        let slack = "kind = \"slack\"";
+        for (lines, expected) in [
+            ("kind = \"pigeon\"", "cordon.toml:3:8"),
+            (hook, "a webhook has a `key_file`"),
+            (slack, "either `url` or `url_file`"),
+            (
+                "kind = \"slack\"\nurl = \"http://hooks.example.com\"",
+                "cordon.toml:4:7",
+            ),
+        ] {
+            check(&channel(lines), &[expected]);
+        }
+        let signed = channel(&format!("{hook}\nkey_file = \"ops.key\""));
+        let config = read(Path::new("/etc/c.toml"), &signed, &Flags::default()).unwrap();
+        let [channel] = config.control.channels.as_slice() else {
+            panic!("{:?}", config.control);
+        };
+        assert_eq!(channel.key_file.as_deref(), Some(Path::new("/etc/ops.key")));
     }
 
     #[test]

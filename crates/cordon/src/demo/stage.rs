@@ -257,6 +257,7 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
         control: Control {
             listen: ([127, 0, 0, 1], 0).into(),
             url: None,
+            channels: Vec::new(),
         },
         own_hosts: Vec::new(),
         upstream: Upstream {
