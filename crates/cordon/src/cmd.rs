@@ -10,6 +10,7 @@ mod env;
 mod holds;
 mod people;
 mod policy;
+mod policy_stats;
 mod posture;
 mod preview;
 mod run;

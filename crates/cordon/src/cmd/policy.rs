@@ -1,5 +1,6 @@
 //! `cordon policy`: bundles checked and tested.
 
+use super::policy_stats::Stats;
 use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
 use crate::failure::Failure;
@@ -17,6 +18,8 @@ pub(crate) enum Policy {
     Check(Folder),
     /// Run a bundle's tests.toml, with coverage and a mutation check
     Test(Folder),
+    /// How people decided on what each policy asked them, and how long they took
+    Stats(Stats),
 }
 
 /// A bundle's folder.
@@ -31,14 +34,19 @@ pub(crate) struct Folder {
 
 impl Policy {
     pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
-        let (Self::Check(options) | Self::Test(options)) = &self;
-        let bundle = match &options.folder {
-            Some(folder) => Bundle::read(folder)?,
-            None => Bundle::of(&Config::load(flags)?)?,
-        };
         match self {
-            Self::Check(options) => check(&bundle, options.format),
-            Self::Test(options) => test(&bundle, options.format),
+            Self::Check(options) => check(&options.bundle(flags)?, options.format),
+            Self::Test(options) => test(&options.bundle(flags)?, options.format),
+            Self::Stats(stats) => stats.run(flags),
+        }
+    }
+}
+
+impl Folder {
+    fn bundle(&self, flags: &Flags) -> Result<Bundle, Failure> {
+        match &self.folder {
+            Some(folder) => Bundle::read(folder),
+            None => Bundle::of(&Config::load(flags)?),
         }
     }
 }
