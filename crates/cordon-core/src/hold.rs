@@ -457,17 +457,12 @@ impl Hold {
             .filter(|group| complete(group).is_none())
             .cloned()
             .collect();
+        // A hold that nobody is asked about is lifted by nobody.
         let last = self.needs.iter().filter_map(complete).max();
-        let last = match self.broken(people) {
-            Some(broken) => Some(
-                last.filter(|_| missing.is_empty())
-                    .map_or(broken, |last| last.min(broken)),
-            ),
-            None => last.filter(|_| missing.is_empty()),
-        };
-        match (missing.is_empty() || self.broken(people).is_some(), last) {
-            (true, Some(last)) => {
-                let until = last.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
+        let agreed = last.filter(|_| missing.is_empty());
+        match [agreed, self.broken(people)].into_iter().flatten().min() {
+            Some(lifted) => {
+                let until = lifted.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
                 match now < until {
                     true => Standing::Approved {
                         groups: self.needs.clone(),
@@ -476,9 +471,8 @@ impl Hold {
                     false => Standing::Lapsed,
                 }
             }
-            // A hold that nobody is asked about is lifted by nobody.
-            _ if now >= self.decide_by => Standing::Unanswered,
-            _ => Standing::Waiting { missing },
+            None if now >= self.decide_by => Standing::Unanswered,
+            None => Standing::Waiting { missing },
         }
     }
 
