@@ -1,4 +1,5 @@
-//! A real store that can be told to fail: for what happens when a disk is full.
+//! A real store that can be told to fail, and to take its process with it: for what happens when a
+//! disk is full, and when power is lost.
 
 use cordon_core::hold::{Ended, Hold, Vote};
 use cordon_core::ledger::Ledger;
@@ -14,7 +15,7 @@ use cordon_store::{
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -23,6 +24,8 @@ use tokio::sync::watch;
 pub(crate) struct Faulty {
     inner: Arc<dyn Store>,
     full: AtomicBool,
+    /// How many steps there are to the end of the process; zero: it lives.
+    steps: AtomicU32,
 }
 
 impl Faulty {
@@ -30,6 +33,7 @@ impl Faulty {
         Self {
             inner,
             full: AtomicBool::new(false),
+            steps: AtomicU32::new(0),
         }
     }
 
@@ -41,6 +45,34 @@ impl Faulty {
     /// Every call so far, oldest first.
     pub(crate) async fn tail_all(&self) -> Vec<StoredCall> {
         self.inner.tail(0, 10_000).await.unwrap()
+    }
+
+    /// From now on the process is killed at this step: each thing that is asked of the store for a
+    /// call is one before it is done, and one after.
+    pub(crate) fn dies_at(&self, step: u32) {
+        self.steps.store(step, Ordering::SeqCst);
+    }
+
+    async fn step<T>(&self, asked: impl Future<Output = T>) -> T {
+        self.may_die().await;
+        let answer = asked.await;
+        self.may_die().await;
+        answer
+    }
+
+    async fn may_die(&self) {
+        let left = |steps: u32| steps.checked_sub(1);
+        if self
+            .steps
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
+            == Ok(1)
+        {
+            let own = std::process::id().to_string();
+            let mut kill = std::process::Command::new("kill");
+            kill.args(["-9", &own]).status().unwrap();
+            // It is dead by now, or about to be.
+            std::future::pending::<()>().await;
+        }
     }
 
     fn room(&self) -> Result<(), StoreError> {
@@ -55,30 +87,30 @@ impl Store for Faulty {
     fn record(&self, record: CallRecord, budget: Budget) -> Answer<'_, Recorded, RecordError> {
         Box::pin(async move {
             self.room()?;
-            self.inner.record(record, budget).await
+            self.step(self.inner.record(record, budget)).await
         })
     }
 
     fn close(&self, recorded: Recorded, result: CallResult, took: Duration) -> Answer<'_, ()> {
         Box::pin(async move {
             self.room()?;
-            self.inner.close(recorded, result, took).await
+            self.step(self.inner.close(recorded, result, took)).await
         })
     }
 
     fn open_hold(&self, hold: Hold, bounds: HoldBounds) -> Answer<'_, ()> {
         Box::pin(async move {
             self.room()?;
-            self.inner.open_hold(hold, bounds).await
+            self.step(self.inner.open_hold(hold, bounds)).await
         })
     }
 
     fn join_hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, ()> {
-        self.inner.join_hold(id)
+        Box::pin(self.step(self.inner.join_hold(id)))
     }
 
     fn vote<'a>(&'a self, id: &'a HoldId, revision: u64, vote: Vote) -> Answer<'a, ()> {
-        self.inner.vote(id, revision, vote)
+        Box::pin(self.step(self.inner.vote(id, revision, vote)))
     }
 
     fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()> {
@@ -86,11 +118,11 @@ impl Store for Faulty {
     }
 
     fn hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, Option<Hold>> {
-        self.inner.hold(id)
+        Box::pin(self.step(self.inner.hold(id)))
     }
 
     fn latest_hold<'a>(&'a self, task: &'a TaskId, digest: &'a str) -> Answer<'a, Option<Hold>> {
-        self.inner.latest_hold(task, digest)
+        Box::pin(self.step(self.inner.latest_hold(task, digest)))
     }
 
     fn holds<'a>(&'a self, filter: &'a HoldFilter) -> Answer<'a, Vec<Hold>> {
@@ -158,11 +190,11 @@ impl Store for Faulty {
     }
 
     fn ledger<'a>(&'a self, task: &'a TaskId) -> Answer<'a, Arc<Ledger>> {
-        self.inner.ledger(task)
+        Box::pin(self.step(self.inner.ledger(task)))
     }
 
     fn last_minute<'a>(&'a self, task: &'a TaskId, now: Timestamp) -> Answer<'a, u32> {
-        self.inner.last_minute(task, now)
+        Box::pin(self.step(self.inner.last_minute(task, now)))
     }
 
     fn posture(&self) -> Answer<'_, StandingPosture> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-const PEOPLE: &str = r#"
+pub(crate) const PEOPLE: &str = r#"
 schema = "cordon.people/v1"
 [[person]]
 name = "mia"
@@ -50,7 +50,7 @@ async fn stage(park: Duration) -> Arc<Stage> {
     Arc::new(stage)
 }
 
-fn people_are(stage: &Stage, text: &str) {
+pub(crate) fn people_are(stage: &Stage, text: &str) {
     let people = People::parse("people.toml", text).unwrap();
     stage.live.set_people(Arc::new(people));
 }
@@ -76,7 +76,7 @@ async fn waiting(stage: &Stage, count: usize, asked: u32) -> Hold {
 }
 
 /// What a person says, as the control plane would have it written.
-async fn said(stage: &Stage, id: &Hold, person: &str, word: &str) -> Result<(), String> {
+pub(crate) async fn said(stage: &Stage, id: &Hold, person: &str, word: &str) -> Result<(), String> {
     let hold = stage.store.hold(&id.id).await.unwrap().unwrap();
     let people = Arc::clone(&stage.live.snapshot().people);
     let person = person.parse().unwrap();

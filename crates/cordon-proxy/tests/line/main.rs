@@ -15,6 +15,7 @@ mod budgets;
 mod faulty;
 mod holds;
 mod hostile;
+mod killed;
 mod learned;
 mod replay;
 mod room;

@@ -17,8 +17,11 @@ use cordon_proxy::{
     Address, Clock, Deadlines, FixedUpstream, Limits, Listen, Live, Parts, PlainUpstream, Proxy,
     ProxyConfig, Running, Snapshot, Upstream as Configured,
 };
-use cordon_store::{Purpose, SqliteOptions, Store, StoredCall, StoredTask, TaskState, open_sqlite};
+use cordon_store::{
+    Purpose, SqliteOptions, Store, StoreError, StoredCall, StoredTask, TaskState, open_sqlite,
+};
 use jiff::Timestamp;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -100,6 +103,10 @@ pub(crate) struct Set {
     pub(crate) destroys: u32,
     /// Groups that must approve each change of the task.
     pub(crate) approvals: &'static [&'static str],
+    /// The STS that is asked, if not the stage's own.
+    pub(crate) sts: Option<String>,
+    /// Where the store is, if not in a folder of the stage's own. It may be there already.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl Default for Set {
@@ -115,6 +122,8 @@ impl Default for Set {
             ends: None,
             destroys: 50,
             approvals: &[],
+            sts: None,
+            folder: None,
         }
     }
 }
@@ -128,7 +137,7 @@ pub(crate) struct Stage {
     set: Set,
     running: Running,
     sts: Upstream,
-    _folder: tempfile::TempDir,
+    _own: tempfile::TempDir,
 }
 
 impl Stage {
@@ -137,16 +146,21 @@ impl Stage {
     }
 
     pub(crate) async fn set(set: Set) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let own = tempfile::tempdir().unwrap();
+        let folder = set.folder.clone();
+        let folder = folder.unwrap_or_else(|| own.path().to_owned());
         let upstream = Upstream::start(Manner::answers(answer(200, "", "{}"))).await;
         let sts = Upstream::start(Manner::answers(assumed())).await;
         let options = SqliteOptions {
             purpose: Purpose::Serve,
             max_pages: None,
         };
-        let store = open_sqlite(folder.path(), options).await.unwrap();
+        let store = open_sqlite(&folder, options).await.unwrap();
         let store = Arc::new(Faulty::new(Arc::new(store)));
-        store.put_task(stored(&set)).await.unwrap();
+        match store.put_task(stored(&set)).await {
+            Ok(()) | Err(StoreError::Exists { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
         let live = Arc::new(Live::new(Snapshot {
             sessions: Arc::new(Sessions::new([session(SessionState::Live, &set)])),
             policies: Arc::clone(&POLICIES),
@@ -164,7 +178,7 @@ impl Stage {
             own_hosts: Vec::new(),
             upstream: Configured::Fixed(fixed),
             tunnel: Vec::new(),
-            state: folder.path().to_owned(),
+            state: folder,
             limits: set.limits.clone(),
             deadlines: set.deadlines.clone(),
         };
@@ -172,7 +186,14 @@ impl Stage {
             catalog: Catalog::embedded(),
             live: Arc::clone(&live),
             store: store.clone(),
-            broker: Arc::new(broker(sts.url(), "AKIABASE000000000001", "base").await),
+            broker: Arc::new(
+                broker(
+                    set.sts.clone().unwrap_or_else(|| sts.url()),
+                    "AKIABASE000000000001",
+                    "base",
+                )
+                .await,
+            ),
             clock: Clock::system(),
         };
         let running = Proxy::start(config, parts).await.unwrap();
@@ -196,7 +217,7 @@ impl Stage {
             set,
             running,
             sts,
-            _folder: folder,
+            _own: own,
         }
     }
 
@@ -318,7 +339,7 @@ fn account() -> AccountId {
 }
 
 /// STS's answer to `AssumeRole`.
-fn assumed() -> Vec<u8> {
+pub(crate) fn assumed() -> Vec<u8> {
     let expires = Timestamp::now() + jiff::SignedDuration::from_mins(15);
     let expires = expires.strftime("%Y-%m-%dT%H:%M:%SZ");
     let body = format!(
