@@ -17,6 +17,7 @@ use cordon_tests::cloud::{Cloud, Kind, TABLE};
 use cordon_tests::process::Ran;
 use cordon_tests::program::{Cordon, task};
 use cordon_tests::signer::Call;
+use cordon_tests::wire::Message;
 use cordon_tests::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 
@@ -262,10 +263,121 @@ fn a_previewed_session_is_one_plan_and_nothing_of_it_reached_the_cloud() {
         .agent_calls()
         .iter()
         .filter(|call| !call.names("DescribeTable"))
-        .map(cordon_tests::wire::Message::summary)
+        .map(Message::summary)
         .collect();
     assert!(changes.is_empty(), "{changes:?}");
     cordon.stop();
+}
+
+/// A task of the stories in preview mode, in a file of its own.
+fn previewing(folder: &Path, name: &str) -> String {
+    let text = std::fs::read_to_string(task(name)).expect("the task");
+    let text = text.replace("mode   = \"live\"", "mode   = \"preview\"");
+    written(folder, "task.toml", &text).display().to_string()
+}
+
+#[test]
+fn a_previewed_change_is_kept_with_what_it_would_have_changed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cloud = Cloud::start(Kind::Lab);
+    let cordon = Cordon::start(&cloud);
+    let agent = Agent::on(&cordon, Path::new(&previewing(folder.path(), "main-job")));
+    let previewed = agent.call(&Call {
+        service: "lambda",
+        method: "PUT",
+        path: "/2015-03-31/functions/ce-export/configuration",
+        headers: &[("content-type", "application/json")],
+        body: br#"{"MemorySize":1024}"#,
+    });
+    let told = previewed.text();
+    assert!(told.contains("is in preview mode"), "{told}");
+
+    let calls = cordon.calls(&["operation:UpdateFunctionConfiguration"]);
+    let predicted = &calls[0]["prediction"];
+    let property = &predicted["properties"][0];
+    assert_eq!(property["name"], "MemorySize");
+    assert_eq!(
+        (&property["before"], &property["after"]),
+        (&json!("512"), &json!("1024"))
+    );
+    assert_eq!(property["evidence"], "predicted by rule");
+    assert!(property["observed_at"].is_string(), "{property}");
+    let command =
+        "aws lambda update-function-configuration --function-name ce-export --memory-size";
+    let call = &predicted["calls"][0];
+    assert_eq!(call["command"], format!("{command} 1024 --region {REGION}"));
+    assert_eq!(call["undo"], format!("{command} 512 --region {REGION}"));
+    let reference = calls[0]["ref"].as_str().expect("a reference");
+    let told = cordon.run(&["why", reference]).succeeded("cordon why");
+    assert!(told.contains("MemorySize  512 → 1024"), "{told}");
+
+    let sent: Vec<String> = cloud.agent_calls().iter().map(Message::summary).collect();
+    let is_read =
+        |line: &String| line.starts_with("GET /2015-03-31/functions/ce-export/configuration");
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert!(sent.iter().all(is_read), "{sent:?}");
+    cordon.stop();
+}
+
+#[test]
+fn a_command_is_previewed_or_rehearsed_and_the_account_gets_no_change() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (cloud, sandbox) = (Cloud::start(Kind::Lab), Cloud::start(Kind::Lab));
+    let cordon = Cordon::start(&cloud);
+    let task = previewing(folder.path(), "environments");
+    let agent = cordon_tests::program::program().display().to_string();
+    let act = [
+        "--",
+        &agent,
+        "demo-agent",
+        "update-environment",
+        "costs-web",
+        "ROUNDING",
+        "half-up",
+    ];
+    let changes = |cloud: &Cloud| {
+        let calls = cloud.agent_calls();
+        calls
+            .iter()
+            .filter(|call| call.names("UpdateEnvironment"))
+            .count()
+    };
+
+    let ran = cordon.run(&[&["preview", &task, "--format", "json"], &act[..]].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
+    let whole: Value = shown_in(&ran.out);
+    assert_eq!(lines(&whole), [["~", "UpdateEnvironment", "preview"]]);
+    assert_eq!((changes(&cloud), changes(&sandbox)), (0, 0));
+
+    let url = sandbox.recorder().url();
+    let rehearsing = [
+        "preview",
+        &task,
+        "--format",
+        "json",
+        "--sandbox-upstream",
+        &url,
+    ];
+    let before = cloud.exchanges().len();
+    let ran = cordon.run(&[&rehearsing[..], &act[..]].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
+    let whole = shown_in(&ran.out);
+    assert_eq!(lines(&whole), [["~", "UpdateEnvironment", "allow"]]);
+    let tool = whole["source"]["tool"].as_str().unwrap_or_default();
+    assert_eq!(tool, format!("rehearsed at {url}"));
+    assert_eq!(changes(&sandbox), 1, "the emulator gets the change");
+    assert_eq!(
+        cloud.exchanges().len(),
+        before,
+        "the account gets nothing at all"
+    );
+    cordon.stop();
+}
+
+/// The preview at the end of what a command printed.
+fn shown_in(text: &str) -> Value {
+    let last = text.lines().rev().find(|line| line.starts_with('{'));
+    serde_json::from_str(last.unwrap_or_default()).unwrap_or_else(|_| panic!("{text}"))
 }
 
 #[test]

@@ -76,6 +76,11 @@ impl Assessed {
         identified
     }
 
+    /// The request that it is.
+    #[must_use]
+    pub fn identified(&self) -> &Identified {
+        &self.identified
+    }
     /// The call.
     #[must_use]
     pub fn call(&self) -> &Call {

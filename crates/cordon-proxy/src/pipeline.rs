@@ -18,6 +18,7 @@ mod lend;
 mod look;
 mod outcome;
 mod pause;
+mod predict;
 mod record;
 mod stop;
 

@@ -151,6 +151,35 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The same for a rehearsal before an emulator: with a state of its own, and nobody else served.
+    ///
+    /// # Errors
+    /// When the address cannot be used.
+    pub(crate) fn rehearsing(&self, upstream: &str, state: &Path) -> Result<Self, Failure> {
+        use cordon_proxy::{FixedUpstream, PlainUpstream};
+        FixedUpstream::parse(upstream, PlainUpstream::LoopbackOnly).map_err(|error| {
+            Failure::because(
+                format!("`{upstream}` cannot be used as an upstream"),
+                &error,
+            )
+            .help("write an address such as http://127.0.0.1:5000")
+            .code(USAGE)
+        })?;
+        Ok(Self {
+            listen: Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0))),
+            state: state.to_owned(),
+            people: None,
+            upstream: Upstream {
+                endpoint: Some(upstream.trim_end_matches('/').to_owned()),
+                ca: None,
+            },
+            metrics: None,
+            ..self.clone()
+        })
+    }
+}
+
 /// The configuration file and its text; an empty text where there is no file.
 fn source(flags: &Flags) -> Result<(PathBuf, String), Failure> {
     let read = |path: &Path| {

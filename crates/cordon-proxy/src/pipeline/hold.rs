@@ -15,9 +15,10 @@
 
 use super::look;
 use super::pause::pause;
-use super::record::record;
+use super::predict::predict;
+use super::record::{Beside, record};
 use super::stop::{Stopped, stop};
-use crate::gather::gather;
+use crate::gather::{Gathered, gather};
 use crate::http1::Connection;
 use crate::line::Line;
 use crate::live::Snapshot;
@@ -32,6 +33,7 @@ use cordon_core::digest::Content;
 use cordon_core::hold::{Hold, Reason};
 use cordon_core::identify::Identified;
 use cordon_core::names::{ApproverGroup, HoldId};
+use cordon_core::predict::Prediction;
 use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
 use cordon_core::refusal::{HeldAnswer, Refusal};
 use cordon_store::{HoldBounds, Recorded, Sought, StoreError, seek};
@@ -131,16 +133,29 @@ impl Passage<'_> {
             let mut gathered = gather(line, &identified, &snapshot, now).await;
             look::look(line, self.client, &identified, &snapshot, &mut gathered).await;
             let assessed = assess(identified, &gathered.knowledge(&snapshot));
-            let circumstances = gathered.circumstances;
-            let decision = decide(&snapshot.policies, assessed, &circumstances);
+            let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
             let Decision::Hold(refused) = decision else {
-                return self.record(decision, None, now).await;
+                let prediction = match &decision {
+                    Decision::Preview(refused) => {
+                        predict(line, self.client, refused, &snapshot, &gathered).await
+                    }
+                    _ => None,
+                };
+                let beside = Beside {
+                    prediction,
+                    approval: None,
+                };
+                return self.record(decision, beside, now).await;
             };
             // Rare and large: kept apart, so that no other call carries it.
-            let held = Box::pin(self.held(refused, &snapshot, &circumstances, told));
+            let held = Box::pin(self.held(refused, &snapshot, &gathered, told));
             match held.await? {
                 Held::Decided(decision, approval) => {
-                    return self.record(*decision, Some(approval), now).await;
+                    let beside = Beside {
+                        approval: Some(approval),
+                        prediction: None,
+                    };
+                    return self.record(*decision, beside, now).await;
                 }
                 Held::Again(again, waits) => {
                     (identified, snapshot) = *again;
@@ -153,13 +168,13 @@ impl Passage<'_> {
     async fn record(
         &self,
         decision: Decision,
-        approval: Option<OnHold>,
+        beside: Beside,
         now: Timestamp,
     ) -> Result<Passed, Stopped> {
         let decided = self.line.meter.took(Stage::Decide, self.began);
         let signature = Some(self.signature);
         let (permit, recorded) =
-            record(self.line, decision, approval, signature, self.shape, now).await?;
+            record(self.line, decision, beside, signature, self.shape, now).await?;
         Ok(Passed {
             permit,
             recorded,
@@ -173,10 +188,11 @@ impl Passage<'_> {
         &mut self,
         refused: Refused,
         snapshot: &Snapshot,
-        under: &Circumstances,
+        gathered: &Gathered,
         told: Option<Told>,
     ) -> Result<Held, Stopped> {
         let waited = told.as_ref().map(|told| &told.hold);
+        let under = &gathered.circumstances;
         let (refused, hold, missing) = match self.next(refused, waited, snapshot, under).await {
             Next::Decided(decision, approval) => {
                 return Ok(Held::Decided(Box::new(decision), approval));
@@ -186,7 +202,11 @@ impl Passage<'_> {
         };
         let waits = match told {
             Some(told) if told.hold == hold.id => told,
-            _ => self.tell(&refused, &hold, &missing).await,
+            _ => {
+                let prediction = predict(self.line, self.client, &refused, snapshot, gathered);
+                let prediction = prediction.await;
+                self.tell(&refused, &hold, &missing, prediction).await
+            }
         };
         if !self.park(&hold, &refused).await {
             return Err(waits.stopped);
@@ -247,11 +267,13 @@ impl Passage<'_> {
         refused: &Refused,
         hold: &Hold,
         missing: &BTreeSet<ApproverGroup>,
+        prediction: Option<Box<Prediction>>,
     ) -> Told {
         let answer = HeldAnswer::Waiting { hold, missing };
+        let stopped = self.stop(refused, answer, Some(&hold.id), prediction);
         Told {
             hold: hold.id.clone(),
-            stopped: self.stop(refused, answer, Some(&hold.id)).await,
+            stopped: stopped.await,
         }
     }
 
@@ -276,7 +298,7 @@ impl Passage<'_> {
             ),
             No::Rejected(..) | No::Unanswered(_) | No::Open => {}
         }
-        self.stop(&refused, answer, id).await
+        self.stop(&refused, answer, id, None).await
     }
 
     async fn stop(
@@ -284,6 +306,7 @@ impl Passage<'_> {
         refused: &Refused,
         answer: HeldAnswer<'_>,
         hold: Option<&HoldId>,
+        prediction: Option<Box<Prediction>>,
     ) -> Stopped {
         let reference = refused.assessed().reference().clone();
         let hint = refused.verdict().policies.first();
@@ -294,6 +317,7 @@ impl Passage<'_> {
             id: id.clone(),
             uses: None,
         });
+        record.prediction = prediction;
         if refusal.verdict == "deny" {
             record.outcome = RecordedOutcome::Decided(Outcome::Deny);
         }

@@ -6,7 +6,7 @@
 //! parameters make it.
 
 use super::depart::{self, DepartError, Departure};
-use super::record::record;
+use super::record::{Beside, record};
 use crate::forward::{AnswerBody, Answered, ForwardError};
 use crate::gather::Gathered;
 use crate::http1::Connection;
@@ -20,6 +20,7 @@ use cordon_core::decide::decide;
 use cordon_core::fact::Fact;
 use cordon_core::identify::Identified;
 use cordon_core::look::{Look, LookError, Seen};
+use http::StatusCode;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -28,7 +29,7 @@ const LARGEST: usize = 1024 * 1024;
 
 /// Why a call could not be looked into.
 #[derive(Debug, thiserror::Error)]
-enum Unseen {
+pub(super) enum Unseen {
     #[error("Cordon has no way to ask for it")]
     NoWay,
     #[error("the read that would tell was refused: {0}")]
@@ -98,7 +99,7 @@ async fn see(
     Ok(look.finish())
 }
 
-/// One read of Cordon's own, down the line.
+/// One read of Cordon's own that was answered well.
 async fn ask(
     line: &Line,
     client: &mut Connection,
@@ -107,6 +108,30 @@ async fn ask(
     gathered: &Gathered,
     patience: Duration,
 ) -> Result<Answer, Unseen> {
+    let protocol = read.call().protocol();
+    let told = send(line, client, read, snapshot, gathered, patience).await?;
+    if !told.status.is_success() {
+        return Err(Unseen::Status(told.status.as_u16()));
+    }
+    Answer::read(protocol, &told.body).ok_or(Unseen::Unread)
+}
+
+/// What came back of a read.
+pub(super) struct Told {
+    pub(super) status: StatusCode,
+    pub(super) error_type: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+/// One read of Cordon's own, down the line.
+pub(super) async fn send(
+    line: &Line,
+    client: &mut Connection,
+    read: Identified,
+    snapshot: &Snapshot,
+    gathered: &Gathered,
+    patience: Duration,
+) -> Result<Told, Unseen> {
     let protocol = read.call().protocol();
     let shape = ErrorShape {
         protocol,
@@ -117,9 +142,16 @@ async fn ask(
     let assessed = assess(read, &gathered.knowledge(snapshot));
     let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
     let refused = |stopped: super::stop::Stopped| Unseen::Refused(stopped.refusal.message);
-    let (permit, recorded) = record(line, decision, None, None, shape, line.clock.now())
-        .await
-        .map_err(refused)?;
+    let (permit, recorded) = record(
+        line,
+        decision,
+        Beside::default(),
+        None,
+        shape,
+        line.clock.now(),
+    )
+    .await
+    .map_err(refused)?;
     let departure = Departure::of(line, &permit, shape, decided);
     let departing = depart::depart(line, client, permit, &recorded, &departure);
     let outcome = timeout(patience, departing)
@@ -128,17 +160,24 @@ async fn ask(
     let answered = depart::close(line, recorded, departure, outcome)
         .await
         .map_err(refused)?;
-    let Answered { status, body, .. } = answered;
-    if !status.is_success() {
-        body.discard().await;
-        return Err(Unseen::Status(status.as_u16()));
-    }
-    let bytes = timeout(patience, whole(body))
+    let Answered {
+        status,
+        headers,
+        body,
+        ..
+    } = answered;
+    let error_type = headers.get("x-amzn-errortype");
+    let error_type = error_type
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let body = timeout(patience, whole(body))
         .await
         .map_err(|_| Unseen::TooSlow(patience))?;
-    bytes
-        .and_then(|bytes| Answer::read(protocol, &bytes))
-        .ok_or(Unseen::Unread)
+    Ok(Told {
+        status,
+        error_type,
+        body: body.ok_or(Unseen::Unread)?,
+    })
 }
 
 /// A whole body; nothing where it breaks off or is larger than any that Cordon asks for.

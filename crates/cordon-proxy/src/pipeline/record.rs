@@ -7,25 +7,36 @@ use crate::trace::chain;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_core::decide::{Decision, Outcome, Permit};
 use cordon_core::names::Reference;
+use cordon_core::predict::Prediction;
 use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
 use cordon_core::refusal::{Failure, HeldAnswer, Refusal};
 use cordon_core::session::Session;
 use cordon_store::{Budget, RecordError, Recorded};
 use jiff::Timestamp;
 
+/// What is written beside a decision.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// The approval that lets the call go: it is used up with the record.
+    pub(super) approval: Option<OnHold>,
+    /// What a call that does not go would change.
+    pub(super) prediction: Option<Box<Prediction>>,
+}
+
 /// Writes the decision down. An allowed call goes on with the proof that it was. Only Cordon's own
-/// reads have no `signature`. An `approval` that lets the call go is used up with the record.
+/// reads have no `signature`.
 pub(super) async fn record(
     line: &Line,
     decision: Decision,
-    approval: Option<OnHold>,
+    beside: Beside,
     signature: Option<&Signature>,
     shape: ErrorShape,
     now: Timestamp,
 ) -> Result<(Permit, Recorded), Stopped> {
     let reference = decision.assessed().reference().clone();
     let mut record = CallRecord::of_decision(&decision, None, line.catalog.version());
-    record.hold = approval;
+    record.hold = beside.approval;
+    record.prediction = beside.prediction;
     let permit = match decision {
         Decision::Allow(permit) => permit,
         Decision::Hold(refused) | Decision::Preview(refused) | Decision::Deny(refused) => {

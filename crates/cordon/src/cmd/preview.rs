@@ -75,6 +75,10 @@ pub(crate) struct Preview {
     /// source's name]
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
+    /// Rehearse: the command's calls go to this emulator instead, changes too, so that it can go on.
+    /// The task is launched live there, in a state of its own, and nothing reaches the account
+    #[arg(long, value_name = "URL", requires = "command")]
+    sandbox_upstream: Option<String>,
     /// How the tools of the command reach Cordon
     #[arg(long, value_enum, default_value_t, requires = "command")]
     way: WayName,
@@ -287,7 +291,8 @@ impl Preview {
         telemetry::start(config)?;
         let work = async |attended: &Attended| {
             let session = &attended.session;
-            if session.task.mode() == Mode::Live {
+            let is_rehearsed = self.sandbox_upstream.is_some();
+            if session.task.mode() == Mode::Live && !is_rehearsed {
                 let id = session.task.id();
                 return Err(
                     Failure::new(format!("task {id} is live: its changes would be made"))
@@ -297,16 +302,38 @@ impl Preview {
             }
             let status = attended.run(&self.command, self.way).await?;
             let store = &attended.store;
-            let mut shown =
-                session_plan(store, policies, session.task.id(), Some(&session.id)).await?;
+            let id = session.task.id();
+            let mut shown = session_plan(store, policies, id, Some(&session.id)).await?;
             if !status.success() {
-                let note =
-                    format!("the command ended by {status}, as tools do at the first change");
+                let note = match is_rehearsed {
+                    true => format!("the command ended by {status}"),
+                    false => format!(
+                        "the command ended by {status}, as tools do at a change that is not made"
+                    ),
+                };
                 shown.plan.note(note);
+            }
+            if let Some(url) = &self.sandbox_upstream {
+                shown.source.tool = format!("rehearsed at {url}");
+                shown.plan.note(format!(
+                    "rehearsed at {url}: what is shown was made there, and nowhere else"
+                ));
             }
             Ok(shown)
         };
-        wiring::block_on(attend(config, &self.launching(), work))
+        let launching = self.launching();
+        let Some(url) = &self.sandbox_upstream else {
+            return wiring::block_on(attend(config, &launching, work));
+        };
+        let folder = tempfile::tempdir().map_err(|error| {
+            Failure::because("a folder for the rehearsal could not be made", &error)
+        })?;
+        let config = config.rehearsing(url, folder.path())?;
+        let launching = LaunchOptions {
+            mode: Some(Mode::Live),
+            ..launching
+        };
+        wiring::block_on(attend(&config, &launching, work))
     }
 
     /// What was recorded of a task or of one of its sessions.

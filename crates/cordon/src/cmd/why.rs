@@ -3,8 +3,10 @@
 use crate::config::{Config, Flags};
 use crate::failure::Failure;
 use crate::output::{self, Format, STRONG, inert};
+use crate::preview::{human, json};
 use crate::wiring;
 use clap::Args;
+use cordon_core::plan::{Line, PlannedCall};
 use cordon_core::record::{AnswerFault, CallRecord, CallResult};
 use cordon_store::{CallFilter, StoredCall};
 use serde_json::{Value, json};
@@ -97,8 +99,17 @@ pub(crate) fn call_value(call: &StoredCall) -> Value {
         "policy_version": record.policy_version,
         "catalog_version": record.catalog_version,
         "parameters": record.parameters,
+        "prediction": prediction(record),
         "result": result_value(call),
     })
+}
+
+/// What the call would change, where that was looked at: as `cordon preview` tells it.
+fn prediction(record: &CallRecord) -> Value {
+    match record.prediction {
+        Some(_) => json::line(&Line::of_call(PlannedCall::of_record(record, None))),
+        None => Value::Null,
+    }
 }
 
 fn result_value(call: &StoredCall) -> Value {
@@ -159,6 +170,11 @@ fn explain(call: &StoredCall) {
     }
     if !record.message.is_empty() {
         row("told", &inert(&record.message, 2000));
+    }
+    if record.prediction.is_some() {
+        let line = Line::of_call(PlannedCall::of_record(record, None));
+        let changes = human::changes(&line);
+        row("changes", &changes.join("\n"));
     }
     row("result", &result_words(call));
     if let Some(change) = smallest_change(record) {

@@ -161,19 +161,7 @@ fn block(text: &mut String, line: &Line) {
             .collect();
         put(format!("{FAINT}by {}{FAINT:#}", calls.join(", ")));
     }
-    line.properties
-        .iter()
-        .take(LISTED)
-        .for_each(|one| put(property(one)));
-    if line.properties.len() > LISTED {
-        put(format!("and {} more", line.properties.len() - LISTED));
-    }
-    if let Some(prediction) = line.prediction() {
-        predicted(prediction).into_iter().for_each(&mut put);
-    }
-    if let [call] = line.calls.as_slice() {
-        commands(call).into_iter().for_each(&mut put);
-    }
+    changes(line).into_iter().for_each(&mut put);
     let mut last = vec![line.evidence.as_str().to_owned()];
     last.insert(
         0,
@@ -189,6 +177,19 @@ fn block(text: &mut String, line: &Line) {
     if !line.note.is_empty() {
         put(inert(&line.note, 200));
     }
+}
+
+/// What changes of the target, and how to make the change and undo it.
+pub(crate) fn changes(line: &Line) -> Vec<String> {
+    let properties = line.properties.iter().take(LISTED);
+    let mut lines: Vec<String> = properties.map(property).collect();
+    let more = line.properties.len().saturating_sub(LISTED);
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    lines.extend(line.prediction().into_iter().flat_map(predicted));
+    if let [call] = line.calls.as_slice() {
+        lines.extend(commands(call));
+    }
+    lines
 }
 
 /// What was read of the target beside what changes of it.

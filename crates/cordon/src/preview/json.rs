@@ -53,7 +53,8 @@ fn text_or_null(text: &str) -> Value {
     }
 }
 
-fn line(line: &Line) -> Value {
+/// One line.
+pub(crate) fn line(line: &Line) -> Value {
     json!({
         "effect": line.effect.as_str(),
         "symbol": line.effect.symbol(),

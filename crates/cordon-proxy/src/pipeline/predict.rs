@@ -1,0 +1,73 @@
+//! Predicting: what a call that does not go would change, for the people who read of it.
+//!
+//! Only for what waits for people and for what is previewed: an allowed call is not slowed down, and a
+//! denied one makes Cordon ask nothing. The reads go down the line as a look's do. What they do not
+//! tell is unknown; the decision never rests on it.
+
+use super::look::send;
+use crate::gather::Gathered;
+use crate::http1::Connection;
+use crate::line::Line;
+use crate::live::Snapshot;
+use crate::trace::chain;
+use cordon_core::decide::Refused;
+use cordon_core::identify::Identified;
+use cordon_core::look::Read;
+use cordon_core::predict::{Asking, Prediction, Reading};
+use std::time::{Duration, Instant};
+
+/// How long the reads for one call may take together: its client waits.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a refused call would change; nothing where no rule knows its operation.
+pub(super) async fn predict(
+    line: &Line,
+    client: &mut Connection,
+    refused: &Refused,
+    snapshot: &Snapshot,
+    gathered: &Gathered,
+) -> Option<Box<Prediction>> {
+    let identified = refused.assessed().identified();
+    let call = identified.call();
+    let mut asking = Asking::of(call)?;
+    let began = Instant::now();
+    while let Some(read) = asking.next(call) {
+        let left = PATIENCE.saturating_sub(began.elapsed());
+        let reading = match left.is_zero() {
+            true => Reading::Failed,
+            false => reading(line, client, identified, &read, snapshot, gathered, left).await,
+        };
+        asking.learn(reading);
+    }
+    Some(Box::new(asking.finish(call)))
+}
+
+async fn reading(
+    line: &Line,
+    client: &mut Connection,
+    identified: &Identified,
+    read: &Read,
+    snapshot: &Snapshot,
+    gathered: &Gathered,
+    patience: Duration,
+) -> Reading {
+    let now = line.clock.now();
+    let Some(read) = identified.beside(read, line.references.next(now), now) else {
+        return Reading::Failed;
+    };
+    let protocol = read.call().protocol();
+    match send(line, client, read, snapshot, gathered, patience).await {
+        Ok(told) => {
+            let (status, error_type) = (told.status.as_u16(), told.error_type.as_deref());
+            Reading::of(protocol, status, error_type, &told.body, now)
+        }
+        Err(error) => {
+            tracing::warn!(
+                reference = %identified.reference(),
+                error = %chain(&error),
+                "how things stand could not be read"
+            );
+            Reading::Failed
+        }
+    }
+}
