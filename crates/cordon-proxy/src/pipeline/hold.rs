@@ -192,8 +192,9 @@ impl Passage<'_> {
         told: Option<Told>,
     ) -> Result<Held, Stopped> {
         let waited = told.as_ref().map(|told| &told.hold);
-        let under = &gathered.circumstances;
-        let (refused, hold, missing) = match self.next(refused, waited, snapshot, under).await {
+        let mut prediction = None;
+        let next = self.next(refused, waited, snapshot, gathered, &mut prediction);
+        let (refused, hold, missing) = match next.await {
             Next::Decided(decision, approval) => {
                 return Ok(Held::Decided(Box::new(decision), approval));
             }
@@ -202,11 +203,7 @@ impl Passage<'_> {
         };
         let waits = match told {
             Some(told) if told.hold == hold.id => told,
-            _ => {
-                let prediction = predict(self.line, self.client, &refused, snapshot, gathered);
-                let prediction = prediction.await;
-                self.tell(&refused, &hold, &missing, prediction).await
-            }
+            _ => self.tell(&refused, &hold, &missing, prediction).await,
         };
         if !self.park(&hold, &refused).await {
             return Err(waits.stopped);
@@ -222,19 +219,26 @@ impl Passage<'_> {
         }
     }
 
-    /// Finds how the hold of a held call stands, and opens one where there is none that serves.
+    /// Finds how the hold of a held call stands, and opens one where there is none that serves: then
+    /// with a prediction.
     /// `waited` is the one that this request waited under before, and so was counted in.
     async fn next(
-        &self,
+        &mut self,
         refused: Refused,
         waited: Option<&HoldId>,
         now: &Snapshot,
-        under: &Circumstances,
+        gathered: &Gathered,
+        prediction: &mut Option<Box<Prediction>>,
     ) -> Next {
+        let under = &gathered.circumstances;
         if refused.assessed().content() == Content::Open {
             return Next::Refused(refused, No::Open);
         }
         let asked = Hold::open(&refused, under.now);
+        // Before the hold is there to be seen, so that its record follows it at once.
+        if waited.is_none() && self.is_new(&asked).await {
+            *prediction = predict(self.line, self.client, &refused, now, gathered).await;
+        }
         let store = &*self.line.store;
         let bounds = HoldBounds::default();
         match seek(store, &asked, bounds, waited, &now.people, under.now).await {
@@ -258,6 +262,15 @@ impl Passage<'_> {
             Ok(Sought::Unanswered(hold)) => Next::Refused(refused, No::Unanswered(hold)),
             Ok(Sought::Crowded) => Next::Refused(refused, No::Full),
             Err(error) => Next::Refused(refused, No::Failed(error)),
+        }
+    }
+
+    /// Whether nobody is asked about this call yet.
+    async fn is_new(&self, asked: &Hold) -> bool {
+        let latest = self.line.store.latest_hold(&asked.task, &asked.digest);
+        match latest.await {
+            Ok(latest) => latest.is_none_or(|hold| hold.ended.is_some()),
+            Err(_) => false,
         }
     }
 
