@@ -214,6 +214,41 @@ fn what_is_no_plan_is_refused_by_name_with_what_to_do() {
 }
 
 #[test]
+fn a_template_in_yaml_is_read_and_its_faults_name_their_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let template = "Resources:\n  Jobs:\n    Type: AWS::SQS::Queue\n    Properties:\n      \
+        QueueName: !Sub '${AWS::StackName}-jobs'\n  Login:\n    Type: AWS::RDS::DBInstance\n    \
+        Properties:\n      MasterUserPassword: hunter2\n";
+    let file = written(folder.path(), "template.yaml", template)
+        .display()
+        .to_string();
+    let ran = preview(&["--plan", &file, "--format", "json"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
+    let whole = shown(&ran);
+    assert_eq!(whole["source"]["kind"], "template");
+    let names: Vec<_> = whole["lines"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .map(|line| &line["name"])
+        .collect();
+    assert_eq!(names, ["Jobs", "Login"]);
+    let property = &whole["lines"][0]["properties"][0];
+    assert_eq!(property["after"], r#"{"Fn::Sub":"${AWS::StackName}-jobs"}"#);
+    assert!(!ran.text().contains("hunter2"), "{}", ran.text());
+
+    let twice = format!("{template}  Jobs:\n    Type: AWS::SNS::Topic\n");
+    let file = written(folder.path(), "twice.yaml", &twice)
+        .display()
+        .to_string();
+    let ran = preview(&["--plan", &file]);
+    assert_eq!(ran.code, Some(1), "{}", ran.text());
+    for said in ["twice.yaml", "line 10: the key `Jobs` comes twice", "help:"] {
+        assert!(ran.err.contains(said), "{said}: {}", ran.err);
+    }
+}
+
+#[test]
 fn a_previewed_session_is_one_plan_and_nothing_of_it_reached_the_cloud() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let text = std::fs::read_to_string(task("main-job")).expect("the task");

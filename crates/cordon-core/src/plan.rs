@@ -18,6 +18,7 @@ mod command;
 mod draft;
 pub(crate) mod property;
 pub mod terraform;
+mod yaml;
 
 pub use call::{PlanVerdict, PlannedCall};
 pub use command::command;
@@ -25,6 +26,7 @@ pub use command::command;
 pub use draft::{Draft, Head};
 pub use property::Property;
 pub(crate) use terraform::converted;
+pub use yaml::YamlError;
 
 use crate::predict::{Prediction, Undo};
 use crate::record::RecordedOutcome;

@@ -1,10 +1,11 @@
-//! Change sets and templates of CloudFormation and CDK: what `aws cloudformation
+//! Change sets and templates of CloudFormation and CDK, in JSON or YAML: what `aws cloudformation
 //! describe-change-set` answers, and what `cdk synth` writes.
 //!
 //! A change set is executed by one call, so that all of its lines have that call's verdict: what it
 //! removes or replaces is weighed as the proxy weighs it, by the same look. A template alone does not
 //! tell what is there already.
 
+use super::yaml::{self, YamlError};
 use super::{Effect, Evidence, Line, Plan, PlanFault, PlannedCall, Property, Reversible, property};
 use crate::judge::Judge;
 use crate::ledger::Ledger;
@@ -36,20 +37,27 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads a document; nothing where it is neither.
-    #[must_use]
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        let value: Value = serde_json::from_slice(bytes).ok()?;
+    /// Reads a document, in JSON or in YAML; nothing where it is neither of the two.
+    ///
+    /// # Errors
+    /// What is wrong with a document in YAML, and in which line.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, YamlError> {
+        let Some(text) = yaml_text(bytes) else {
+            let value = serde_json::from_slice(bytes).ok();
+            return Ok(value.and_then(|value| Self::of(value, bytes.to_vec())));
+        };
+        let value = yaml::read(text)?;
+        let bytes = value.to_string().into_bytes();
+        Ok(Self::of(value, bytes))
+    }
+
+    fn of(value: Value, bytes: Vec<u8>) -> Option<Self> {
         let kind = match (value.get("Changes"), value.get("Resources")) {
             (Some(Value::Array(_)), _) => Kind::ChangeSet,
             (_, Some(Value::Object(_))) => Kind::Template,
             _ => return None,
         };
-        Some(Self {
-            kind,
-            value,
-            bytes: bytes.to_vec(),
-        })
+        Some(Self { kind, value, bytes })
     }
 
     /// Which of the two it is.
@@ -167,7 +175,7 @@ impl Document {
                     reversible: Reversible::Unknown,
                     evidence: Evidence::Unknown,
                     because: Vec::new(),
-                    properties: Vec::new(),
+                    properties: declared(resource),
                     note: "new, or a change of what is there".into(),
                 }),
                 None => plan.push_fault(PlanFault {
@@ -178,6 +186,30 @@ impl Document {
             }
         }
     }
+}
+
+/// The text of a document that is in YAML; nothing for what has the form of JSON, and for what has no
+/// line that begins as those of the two documents do.
+fn yaml_text(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    let begins = |line: &str| line.starts_with("Resources:") || line.starts_with("Changes:");
+    (!is_json && text.lines().any(begins)).then_some(text)
+}
+
+/// What a template declares of a resource: what is there now it does not tell.
+fn declared(resource: &Value) -> Vec<Property> {
+    let properties = resource.get("Properties").and_then(Value::as_object);
+    let properties = properties.into_iter().flatten();
+    let declared = properties.map(|(name, value)| Property {
+        name: name.as_str().into(),
+        before: None,
+        after: Some(property::shown(&property::masked(name, value, None))),
+        forces_replacement: false,
+        observed: None,
+        evidence: Evidence::Unknown,
+    });
+    declared.collect()
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
@@ -306,6 +338,7 @@ mod tests {
     fn preview(document: Value) -> Plan {
         Document::read(document.to_string().as_bytes())
             .unwrap()
+            .unwrap()
             .preview(None)
     }
 
@@ -374,6 +407,6 @@ mod tests {
         assert_eq!(plan.lines()[0].evidence, Evidence::Unknown);
         assert_eq!(plan.faults()[0].at, "Odd");
         assert!(plan.notes()[0].contains("make a change set"));
-        assert!(Document::read(b"{}").is_none());
+        assert!(Document::read(b"{}").unwrap().is_none());
     }
 }

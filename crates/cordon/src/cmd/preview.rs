@@ -48,7 +48,8 @@ pub(crate) struct Preview {
     #[arg(value_name = "TASK", required_unless_present_any = ["plan", "recording", "session"])]
     task: Option<PathBuf>,
     /// A plan of Terraform or OpenTofu, as `terraform show -json` writes it; a change set of
-    /// CloudFormation or CDK, as `describe-change-set` answers; or a template in JSON
+    /// CloudFormation or CDK, as `describe-change-set` answers; or a template, in
+    /// JSON or YAML
     #[arg(long, value_name = "FILE", group = "source")]
     plan: Option<PathBuf>,
     /// Recorded requests: JSON Lines as `cordon decide` reads them, `-` for standard input, or a HAR
@@ -132,7 +133,11 @@ impl Preview {
     fn of_plan(&self, config: &Config, policies: &Policies, file: &Path) -> Result<Shown, Failure> {
         let named = file.display().to_string();
         let bytes = read_plan(file)?;
-        if let Some(document) = Document::read(&bytes) {
+        let document = Document::read(&bytes).map_err(|error| {
+            Failure::because(format!("`{named}` could not be read as a template"), &error)
+                .help("correct that line; `aws cloudformation validate-template` says more")
+        })?;
+        if let Some(document) = document {
             return self.of_document(config, policies, named, &document);
         }
         let terraform = parse_terraform(file, &bytes)?;
