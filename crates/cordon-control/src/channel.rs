@@ -31,6 +31,8 @@ pub const KINDS: [Kind; 2] = [webhook::KIND, slack::KIND];
 
 /// How old a hold may be of which something is told.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24);
+/// How soon it is looked again for what is being written down.
+const SOON: Duration = Duration::from_millis(50);
 /// Holds that are looked at.
 const LOOKED_AT: u32 = 500;
 /// How often what did not arrive is sent again once nobody can decide any more.
@@ -99,19 +101,34 @@ pub(crate) async fn tell(plane: Arc<Plane>, channel: Channel, roots: Roots, beat
     let mut changes = plane.store.changes();
     loop {
         changes.mark_unchanged();
-        if let Err(error) = round(&plane, &channel, &sender).await {
-            tracing::error!(channel = %channel.name, %error, "it is not known what waits: nothing is told");
-        }
+        let pause = match round(&plane, &channel, &sender).await {
+            Ok(Seen::All) => beat,
+            Ok(Seen::Unwritten) => SOON.min(beat),
+            Err(error) => {
+                tracing::error!(channel = %channel.name, %error, "it is not known what waits: nothing is told");
+                beat
+            }
+        };
         tokio::select! {
             () = plane.closing.cancelled() => return,
             changed = changes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(beat) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
+/// What a round found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// Everything that there is.
+    All,
+    /// Some call was being written down.
+    Unwritten,
+}
+
 /// Sends what is due, the oldest first.
-async fn round(plane: &Plane, channel: &Channel, sender: &Sender) -> Result<(), StoreError> {
+async fn round(plane: &Plane, channel: &Channel, sender: &Sender) -> Result<Seen, StoreError> {
+    let mut seen = Seen::All;
     let recent = HoldFilter {
         limit: Some(LOOKED_AT),
         ..HoldFilter::default()
@@ -125,7 +142,7 @@ async fn round(plane: &Plane, channel: &Channel, sender: &Sender) -> Result<(), 
     holds.retain(|hold| hold.opened >= oldest);
     for hold in holds.into_iter().rev() {
         if plane.closing.is_cancelled() {
-            return Ok(());
+            return Ok(seen);
         }
         let now = plane.clock.now();
         let standing = hold.standing(&plane.people(), now);
@@ -138,9 +155,11 @@ async fn round(plane: &Plane, channel: &Channel, sender: &Sender) -> Result<(), 
         let Some(attempts) = due(&before, state, standing.is_open(), now) else {
             continue;
         };
-        send(plane, channel, sender, hold, (state, attempts)).await?;
+        if send(plane, channel, sender, hold, (state, attempts)).await? == Seen::Unwritten {
+            seen = Seen::Unwritten;
+        }
     }
-    Ok(())
+    Ok(seen)
 }
 
 /// How many attempts there were where another one is due; nothing where none is.
@@ -163,10 +182,11 @@ async fn send(
     sender: &Sender,
     hold: Hold,
     (state, attempts): (&'static str, u32),
-) -> Result<(), StoreError> {
+) -> Result<Seen, StoreError> {
     let id = hold.id.clone();
-    let Ok(sight) = Sight::of(plane, hold).await else {
-        return Ok(());
+    let sight = Sight::of(plane, hold).await.ok();
+    let Some(sight) = sight.filter(Sight::is_whole) else {
+        return Ok(Seen::Unwritten);
     };
     let origin = plane.origins.first().map(ToString::to_string);
     let notice = Notice {
@@ -193,7 +213,8 @@ async fn send(
         at: plane.clock.now(),
         error: sent.err().map(|error| error.to_string().into()),
     };
-    plane.store.put_delivery(delivery).await
+    plane.store.put_delivery(delivery).await?;
+    Ok(Seen::All)
 }
 
 #[cfg(test)]

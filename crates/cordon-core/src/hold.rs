@@ -293,6 +293,15 @@ impl Reason {
 }
 
 impl Answer {
+    /// Whether it lifts a hold, with others or alone.
+    #[must_use]
+    pub fn lifts(self) -> bool {
+        match self {
+            Self::Approve | Self::BreakGlass => true,
+            Self::Reject(_) => false,
+        }
+    }
+
     /// `approve`, or the word of the reason.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -24,6 +24,8 @@ use tokio::time::Instant;
 
 /// How often what follows from the time alone is looked for.
 const BEAT: Duration = Duration::from_secs(5);
+/// How soon it is looked again for what is being written down.
+const SOON: Duration = Duration::from_millis(50);
 /// How long one stream lives; its client asks again.
 const LIFETIME: Duration = Duration::from_secs(3600);
 /// How many follow at one time.
@@ -46,6 +48,7 @@ pub(super) async fn follow(
         told: HashMap::new(),
         posture: None,
         ready: VecDeque::new(),
+        unwritten: false,
         until: Instant::now() + LIFETIME,
         _place: place,
     };
@@ -86,6 +89,8 @@ struct Follower {
     told: HashMap<HoldId, (&'static str, u64)>,
     posture: Option<StandingPosture>,
     ready: VecDeque<Event>,
+    /// Whether some call was being written down when it was looked.
+    unwritten: bool,
     until: Instant,
     _place: Place,
 }
@@ -100,6 +105,7 @@ impl Follower {
             }
             self.changes.mark_unchanged();
             self.visitor = self.visitor.again(&self.plane).await.ok()?;
+            self.unwritten = false;
             self.look().await.ok()?;
             if !self.ready.is_empty() {
                 continue;
@@ -108,10 +114,11 @@ impl Follower {
             if now >= self.until {
                 return None;
             }
+            let beat = if self.unwritten { SOON } else { BEAT };
             tokio::select! {
                 changed = self.changes.changed() => changed.ok()?,
                 () = self.plane.closing.cancelled() => return None,
-                () = tokio::time::sleep_until(self.until.min(now + BEAT)) => {}
+                () = tokio::time::sleep_until(self.until.min(now + beat)) => {}
             }
         }
     }
@@ -152,13 +159,18 @@ impl Follower {
             if plane.permit(&self.visitor, Deed::ViewHold(&hold)).is_err() {
                 continue;
             }
-            match hold.ended {
-                Some(_) => self.told.remove(&hold.id),
-                None => self.told.insert(hold.id.clone(), state),
+            let (id, ended) = (hold.id.clone(), hold.ended.is_some());
+            let sight = Sight::of(&plane, hold).await?;
+            if !sight.is_whole() {
+                self.unwritten = true;
+                continue;
+            }
+            match ended {
+                true => self.told.remove(&id),
+                false => self.told.insert(id, state),
             };
-            let shown = Sight::of(&plane, hold).await?.summary();
-            self.ready
-                .extend(Event::default().event("hold").json_data(shown));
+            let shown = Event::default().event("hold").json_data(sight.summary());
+            self.ready.extend(shown);
         }
         Ok(())
     }

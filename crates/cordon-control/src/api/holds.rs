@@ -439,6 +439,9 @@ async fn say(
             Answer::BreakGlass => Deed::BreakGlass { hold: &hold, seen },
             Answer::Reject(_) => Deed::Reject(&hold),
         };
+        if said.answer.lifts() && plane.store.call(&hold.reference).await?.is_none() {
+            return Err(unwritten());
+        }
         // What binds people comes first from the policies, and in any case from the hold itself.
         let granted = plane.permit(visitor, deed)?;
         hold.admits(granted.person(), said.answer, seen, &plane.people(), now)?;
@@ -463,6 +466,16 @@ async fn say(
         "others decide on this hold at the same moment",
         "look at the hold again",
     ))
+}
+
+/// A hold opens a moment before its call is written down. Nobody says yes to what they cannot see.
+fn unwritten() -> ApiError {
+    ApiError::new(
+        StatusCode::CONFLICT,
+        "not-written-yet",
+        "the held call is being written down at this moment: there is nothing to look at yet",
+        "look at the hold again",
+    )
 }
 
 /// The hold, if `visitor` may look at it.
@@ -541,6 +554,11 @@ impl Sight {
             people,
             now,
         })
+    }
+
+    /// Whether there is something to look at.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.record.is_some()
     }
 
     pub(crate) fn summary(&self) -> HoldSummary {
@@ -639,7 +657,10 @@ impl Sight {
 
     fn yours(&self, plane: &Plane, visitor: &Visitor) -> Yours {
         let hold = &self.hold;
-        let may = |deed, answer| -> Result<(), ApiError> {
+        let may = |deed, answer: Answer| -> Result<(), ApiError> {
+            if answer.lifts() && self.record.is_none() {
+                return Err(unwritten());
+            }
             let granted = plane.permit(visitor, deed)?;
             let admits = hold.admits(
                 granted.person(),

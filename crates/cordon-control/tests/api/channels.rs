@@ -2,6 +2,7 @@
 
 use crate::harness::*;
 use cordon_control::channel::{Channel, KINDS};
+use cordon_store::HoldBounds;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -211,4 +212,25 @@ async fn a_notice_goes_to_whom_its_certificate_names_and_to_nobody_else() {
     let error = failed.unwrap()["error"].as_str().unwrap();
     assert!(error.contains("no certificate that is trusted"), "{error}");
     assert!(unknown.heard.try_recv().is_err(), "it heard something");
+}
+
+#[tokio::test]
+async fn what_is_being_written_down_is_told_once_it_is() {
+    let mut receiver = Receiver::start(&[200]).await;
+    let stage = Stage::telling(None, vec![receiver.channel("webhook", "http")], Vec::new()).await;
+    let hold = stage.hold("1", "max", &["senior"]);
+    let opened = stage
+        .store
+        .open_hold(hold.clone(), HoldBounds::default())
+        .await;
+    opened.unwrap();
+    // Another hold, which is told, shows that the first one was passed by.
+    stage.held("2", "max", &["senior"]).await;
+    let (_, body) = receiver.hears().await;
+    assert_eq!(body["hold"]["id"], "H-2");
+    stage.write_down(&hold).await;
+    let (_, body) = receiver.hears().await;
+    assert_eq!(body["hold"]["id"], "H-1");
+    let effect = body["hold"]["effect"].as_str().unwrap();
+    assert!(effect.starts_with("Destroy 2 resources"), "{body}");
 }

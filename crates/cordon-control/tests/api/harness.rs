@@ -223,17 +223,27 @@ impl Stage {
             expires: self.now() + SignedDuration::from_hours(8),
         });
         known.await.unwrap();
-        let reference = format!("R{id}");
-        let record = CallRecord {
-            needs: needs.iter().map(|group| Box::from(*group)).collect(),
-            ..call(&reference, &task, sponsor, self.now())
-        };
+        let hold = self.hold(id, sponsor, needs);
+        self.write_down(&hold).await;
+        let opened = self.store.open_hold(hold.clone(), HoldBounds::default());
+        opened.await.unwrap();
+        hold
+    }
+
+    /// Writes down the call that a hold is about.
+    pub(crate) async fn write_down(&self, hold: &Hold) {
+        let (reference, task) = (hold.reference.as_str(), hold.task.as_str());
+        let record = call(reference, task, hold.sponsor.as_str(), self.now());
         let _waits = self.store.record(record, Budget::default()).await.unwrap();
-        let hold = Hold {
+    }
+
+    /// A hold that is not opened yet.
+    pub(crate) fn hold(&self, id: &str, sponsor: &str, needs: &[&str]) -> Hold {
+        Hold {
             id: format!("H-{id}").parse().unwrap(),
-            task: task.parse().unwrap(),
+            task: format!("T-{id}").parse().unwrap(),
             sponsor: sponsor.parse().unwrap(),
-            reference: reference.parse().unwrap(),
+            reference: format!("R{id}").parse().unwrap(),
             digest: DIGEST.into(),
             state: StateDigest::from_written("sha256:5d"),
             policy_version: "sha256:p".into(),
@@ -245,10 +255,7 @@ impl Stage {
             follows: None,
             votes: Vec::new(),
             ended: None,
-        };
-        let opened = self.store.open_hold(hold.clone(), HoldBounds::default());
-        opened.await.unwrap();
-        hold
+        }
     }
 
     pub(crate) async fn votes(&self, hold: &Hold) -> usize {

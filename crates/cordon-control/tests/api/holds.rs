@@ -3,6 +3,7 @@
 use crate::harness::*;
 use cordon_core::hold::Closing;
 use cordon_core::hold::Ended;
+use cordon_store::HoldBounds;
 use std::time::Duration;
 
 #[tokio::test]
@@ -53,6 +54,29 @@ async fn who_is_not_asked_does_not_decide_and_who_may_not_look_learns_nothing() 
         serde_json::json!([])
     );
     assert_eq!(stage.votes(&hold).await, 0);
+}
+
+#[tokio::test]
+async fn nobody_says_yes_to_a_call_that_is_not_written_down_yet() {
+    let stage = Stage::new().await;
+    let hold = stage.hold("1", "max", &["senior"]);
+    let opened = stage
+        .store
+        .open_hold(hold.clone(), HoldBounds::default())
+        .await;
+    opened.unwrap();
+    let (ola, ica) = (stage.token("ola").await, stage.token("ica").await);
+    let seen = stage.get("/holds/H-1", &ola).await;
+    assert_eq!(seen.body["yours"]["approve"], false, "{seen:?}");
+    let early = stage.approve("H-1", &ola, DIGEST).await;
+    early.refuses(409, "not-written-yet");
+    let body = format!(r#"{{"digest":"{DIGEST}","reason":"nobody answers at all"}}"#);
+    let glass = stage.post("/holds/H-1/break-glass", &ica, &body).await;
+    glass.refuses(409, "not-written-yet");
+    assert_eq!(stage.votes(&hold).await, 0);
+    stage.write_down(&hold).await;
+    let late = stage.approve("H-1", &ola, DIGEST).await;
+    assert_eq!(late.body["state"], "approved", "{late:?}");
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ async fn a_call_waits_and_goes_once_someone_else_said_yes() {
     let hold = waiting(&stage, 1, 1).await;
     assert_eq!(stage.upstream.whole().len(), 0);
     // It can be looked at while it waits.
-    let record = stage.call(hold.reference.as_str()).await.record;
+    let record = stage.written(hold.reference.as_str()).await.record;
     assert_eq!(record.outcome.as_str(), "hold");
     assert_eq!(record.digest, hold.digest);
     assert_eq!(record.parameters.matches("orders").count(), 1);

@@ -237,6 +237,17 @@ impl Stage {
         self.sts.has_seen(1).await;
     }
 
+    /// The call of this reference, once it is written down: a hold opens a moment before its call is.
+    pub(crate) async fn written(&self, reference: &str) -> StoredCall {
+        let reference = reference.parse().unwrap();
+        loop {
+            if let Some(call) = self.store.call(&reference).await.unwrap() {
+                return call;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// The record of the call that was answered with this reference, once it is closed.
     pub(crate) async fn closed(&self, reference: &str) -> CallResult {
         loop {
