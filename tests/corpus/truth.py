@@ -109,6 +109,10 @@ class Truth:
         passed = set(roles(parameters)) if PASS_ROLE in (*actions, *more) else set()
         if passed and PASS_ROLE not in actions:
             actions.append(PASS_ROLE)
+        # Who creates with tags must be allowed to tag, whatever the tables say:
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
+        if service == "ec2" and parameters.get("TagSpecifications") and CREATE_TAGS not in actions:
+            actions.append(CREATE_TAGS)
         named = {role for role in passed if ROLE.match(role)}
         for row in self.templates.get(key, ()):
             if row["action"] in actions:
@@ -146,6 +150,7 @@ NO_ROLES = {"InstanceRole", "UserRole", "resourceIdentifier"}
 PROFILE = "IamInstanceProfile"
 MAP_OF_ROLES = re.compile(r"^Roles$")
 PASS_ROLE = "iam:PassRole"
+CREATE_TAGS = "ec2:CreateTags"
 ROLE = re.compile(r"arn:[^:]+:iam::[0-9]*:role/")
 
 

@@ -15,10 +15,14 @@ use cordon_tests::agent::Agent;
 use cordon_tests::cloud::{Cloud, Kind, OTHER_TABLE, TABLE};
 use cordon_tests::lab::ADMIN_ROLE;
 use cordon_tests::program::{Cordon, task};
-use cordon_tests::signer::{Keys, session_keys};
-use cordon_tests::wire::{Exchange, Message};
+use cordon_tests::signer::{Call, Keys, session_keys};
+use cordon_tests::wire::Message;
 use cordon_tests::{ACCOUNT, AGENT_ROLE, REGION};
 use serde_json::Value;
+
+/// A launch that leaves to EC2 all that may be left to it.
+const RUN: &str = "Action=RunInstances&Version=2016-11-15&ImageId=ami-0abc&MinCount=1&MaxCount=1\
+                   &InstanceType=t3.micro";
 
 /// The most characters that STS takes for a session policy.
 const LONGEST: usize = 2_048;
@@ -121,6 +125,54 @@ fn a_scope_too_long_for_a_session_policy_narrows_and_never_widens() {
     }
 }
 
+/// AWS asks for what a launch makes and for what it leaves to be chosen: the lock must open for each
+/// of it, by its type and place, and for nothing else.
+#[test]
+fn an_instance_starts_under_a_lock_that_names_all_that_a_launch_makes() {
+    let cloud = Cloud::start(Kind::Lab);
+    let cordon = Cordon::start(&cloud);
+    let agent = Agent::on(&cordon, &task("environments"));
+    let run = format!(
+        "{RUN}&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=team\
+         &TagSpecification.1.Tag.1.Value=costs"
+    );
+    for form in [RUN, &run] {
+        let started = agent.call(&Call::query("ec2", form));
+        let said = started.text();
+        assert_eq!(started.target, "200", "{said}\n{}", cordon.log());
+    }
+
+    let policies = session_policies(&cloud);
+    assert!(!policies.is_empty());
+    for policy in policies {
+        let document: Value = serde_json::from_str(&policy).expect("a policy is JSON");
+        for statement in listed(&document["Statement"]) {
+            for resource in texts(&statement["Resource"]) {
+                let (place, name) = resource.rsplit_once(':').expect("an ARN");
+                let places = [
+                    format!("arn:aws:ec2:{REGION}:{ACCOUNT}"),
+                    format!("arn:aws:ec2:{REGION}:"),
+                ];
+                assert!(places.iter().any(|known| known == place), "{policy}");
+                assert!(name.contains('/'), "of one type each: {policy}");
+            }
+        }
+    }
+
+    // An instance that was there before is none of it.
+    let keys = cloud.keys_of(ADMIN_ROLE);
+    let older = Call::query("ec2", RUN).send(cloud.address(), &keys).text();
+    let (_, id) = older.split_once("<instanceId>").expect("an instance");
+    let id = id.split('<').next().unwrap_or_default();
+    let end = format!("Action=TerminateInstances&Version=2016-11-15&InstanceId.1={id}");
+    let minted = minted_keys(&cloud, "RunInstances");
+    assert_eq!(minted.len(), 2, "each launch has keys of its own");
+    for keys in minted {
+        let refused = Call::query("ec2", &end).send(cloud.address(), &keys);
+        assert_eq!(refused.target, "403", "{}", refused.text());
+    }
+}
+
 /// Every statement allows no more than the task of the story: its actions, on its tables.
 fn check_within(policy: &str, scope: &BTreeSet<String>) {
     let document: Value = serde_json::from_str(policy).expect("a policy is JSON");
@@ -157,23 +209,24 @@ fn texts(value: &Value) -> Vec<String> {
 
 /// The keys that signed the one call of this operation that the cloud got.
 fn minted_for(cloud: &Cloud, operation: &str) -> Keys {
+    let mut keys = minted_keys(cloud, operation);
+    assert_eq!(keys.len(), 1);
+    keys.remove(0)
+}
+
+/// The minted keys that signed the calls of this operation, each once.
+fn minted_keys(cloud: &Cloud, operation: &str) -> Vec<Keys> {
     let exchanges = cloud.exchanges();
-    let calls: Vec<&Exchange> = exchanges
-        .iter()
-        .filter(|it| it.request.names(operation))
+    let calls = exchanges.iter().filter(|it| it.request.names(operation));
+    let signed: Vec<&str> = calls
+        .filter_map(|it| it.request.header("authorization"))
         .collect();
-    assert_eq!(calls.len(), 1);
-    let authorization = calls[0]
-        .request
-        .header("authorization")
-        .expect("it is signed")
-        .to_owned();
     let answers = exchanges
         .iter()
         .filter_map(|exchange| exchange.answer.as_ref());
-    let mut keys = answers.filter_map(|answer| session_keys(&answer.text()));
-    keys.find(|keys| authorization.contains(&keys.id))
-        .expect("keys from this cloud")
+    let keys = answers.filter_map(|answer| session_keys(&answer.text()));
+    keys.filter(|keys| signed.iter().any(|header| header.contains(&keys.id)))
+        .collect()
 }
 
 /// The session policies that Cordon asked for.

@@ -148,18 +148,29 @@ fn of_action(
         .filter(|template| template.action == action)
         .collect();
     let mut found: Vec<Resource> = Vec::new();
+    let mut filled: HashSet<&str> = HashSet::new();
     for template in &templates {
-        found.extend(Filling::of(*template, parameters, place)?);
+        let named = Filling::of(*template, parameters, place)?;
+        if !named.is_empty() {
+            filled.insert(template.kind);
+        }
+        found.extend(named);
     }
     if found.is_empty() {
         return Ok(unnamed(action, &templates, place));
     }
-    // What a call creates has no name yet, but the caller must be allowed to make it.
+    // What a call creates has no name yet, and what it leaves to the service (the default subnet)
+    // has none in the request: AWS asks whether the caller may have each.
     if action.class() == Class::Create {
-        let unnamed = action.types().filter(|kind| {
-            kind.required && !templates.iter().any(|template| template.kind == kind.kind)
-        });
-        found.extend(unnamed.map(|kind| pattern(kind.kind, kind.pattern, place)));
+        let named = |kind: &str| {
+            filled.contains(kind) || found.iter().any(|resource| &*resource.kind == kind)
+        };
+        let unnamed: Vec<Resource> = action
+            .types()
+            .filter(|kind| kind.required && !named(kind.kind))
+            .map(|kind| pattern(kind.kind, kind.pattern, place))
+            .collect();
+        found.extend(unnamed);
     }
     Ok(found)
 }
@@ -465,9 +476,26 @@ impl<'v> Filling<'v> {
         Some(fits.max_by_key(|kind| kind.pattern.len())?.kind)
     }
 
-    fn push(&mut self, arn: String, kind: &str, source: &[&'static str]) {
+    /// A template for any type writes an account; the ARNs of some types (images, snapshots) have
+    /// none, and one resource must not have two names.
+    fn settle(&self, arn: &mut String) {
+        let own = self.type_of(arn);
+        let types = self.template.action.types();
+        let own = own.and_then(|own| types.into_iter().find(|kind| kind.kind == own));
+        let nobodys = own.is_some_and(|kind| kind.pattern.split(':').nth(4) == Some(""));
+        let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
+        if let (true, Some(account)) = (nobodys, parts.get_mut(4)) {
+            *account = "";
+            *arn = parts.join(":");
+        }
+    }
+
+    fn push(&mut self, mut arn: String, kind: &str, source: &[&'static str]) {
         let kind = match kind {
-            "" => self.kind_of(&arn),
+            "" => {
+                self.settle(&mut arn);
+                self.kind_of(&arn)
+            }
             kind => Cow::Borrowed(kind),
         };
         let resource = Resource {

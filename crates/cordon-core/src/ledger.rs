@@ -17,7 +17,7 @@ use crate::glob;
 use cordon_aws::arn::Arn;
 use cordon_aws::call::{Access, Class};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one task created, destroyed and used up. The store keeps it; the proxy holds the live
 /// copy; `cordon decide` starts an empty one and lets it follow the stream.
@@ -36,7 +36,7 @@ pub struct Ledger {
 pub struct Used {
     /// Changing calls.
     pub mutations: u32,
-    /// Creating accesses.
+    /// Creating accesses; those that no parameter names are one for all types of an action.
     pub creates: u32,
     /// Destroying accesses.
     pub destroys: u32,
@@ -74,11 +74,32 @@ impl Changes {
                 .collect(),
             cost: Used {
                 mutations: u32::from(accesses.iter().any(|a| a.access.class.mutates())),
-                creates: count(Class::Create),
+                creates: creations(of_class(Class::Create)),
                 destroys: count(Class::Destroy),
             },
         }
     }
+}
+
+/// How many units creating accesses take: one each. What no parameter names is one creation for all
+/// types of it, since a launch makes an instance with its volume and interface.
+fn creations<'a>(accesses: impl Iterator<Item = &'a AssessedAccess>) -> u32 {
+    let mut named = 0_u32;
+    let mut unnamed: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
+    for access in accesses {
+        let Access {
+            action, resource, ..
+        } = &access.access;
+        if resource.source.is_empty() && resource.arn.contains('*') {
+            let kinds = unnamed.entry(action).or_default();
+            let units = kinds.entry(&resource.kind).or_default();
+            *units = units.saturating_add(1);
+        } else {
+            named = named.saturating_add(1);
+        }
+    }
+    let most = |kinds: &BTreeMap<&str, u32>| kinds.values().copied().max().unwrap_or(0);
+    unnamed.values().map(most).fold(named, u32::saturating_add)
 }
 
 impl Ledger {

@@ -111,6 +111,8 @@ pub enum Transform {
     Drop(&'static str),
     /// Looked up in a list `A=x,B=y`; values outside of it give nothing.
     Map(&'static str),
+    /// `*`: a name that stands for an id, which only the service knows.
+    Any,
 }
 
 /// The transforms in the order of their numbers, with the names that the tables use.
@@ -133,6 +135,7 @@ pub const TRANSFORMS: &[(&str, Transform)] = &[
     ("map", Transform::Map("")),
     ("bus", Transform::Bus),
     ("catalog", Transform::Catalog),
+    ("any", Transform::Any),
 ];
 
 impl Operation {

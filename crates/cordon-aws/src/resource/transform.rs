@@ -26,6 +26,7 @@ pub(super) fn apply(transform: Transform, text: &str) -> Option<Cow<'_, str>> {
         Transform::Begins(beginning) => Some(text).filter(|text| text.starts_with(beginning))?,
         Transform::Drop(beginning) => text.strip_prefix(beginning).unwrap_or(text),
         Transform::Map(list) => looked_up(list, text)?,
+        Transform::Any => "*",
     };
     Some(Cow::Borrowed(taken))
 }

@@ -8,7 +8,7 @@ use cordon_aws::classify::{destructive, effects};
 use cordon_aws::resource::accesses;
 use cordon_aws::value::Value;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
 fn every_call_has_an_access_whatever_its_parameters() {
@@ -561,5 +561,102 @@ fn what_the_request_does_not_name_is_a_pattern() {
         "SendMessage",
         json!({"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/q", "MessageBody": "m"}),
         &["sqs:SendMessage on arn:aws:sqs:eu-west-1:111122223333:q is create"],
+    );
+}
+
+/// AWS asks for every one of these when an instance is run, and refuses it for one that is missing.
+#[test]
+fn what_a_creation_makes_or_leaves_to_the_service_is_asked_for() {
+    let on = |resource: &str| {
+        format!("ec2:RunInstances on arn:aws:ec2:eu-west-1:111122223333:{resource} is create")
+    };
+    let run = |parameters: Json, wanted: &[&str]| {
+        let image = "ec2:RunInstances on arn:aws:ec2:eu-west-1::image/ami-1 is create";
+        let wanted = wanted.iter().map(|resource| on(resource));
+        let wanted: BTreeSet<String> = wanted.chain([image.to_owned()]).collect();
+        let found = needs("ec2", "RunInstances", parameters);
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), wanted);
+    };
+    run(
+        json!({"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1}),
+        &[
+            "instance/*",
+            "network-interface/*",
+            "security-group/*",
+            "subnet/*",
+            "volume/*",
+        ],
+    );
+    run(
+        json!({"ImageId": "ami-1", "SubnetId": "subnet-1", "SecurityGroupIds": ["sg-1", "sg-2"],
+            "LaunchTemplate": {"LaunchTemplateName": "web"},
+            "InstanceMarketOptions": {"MarketType": "spot"}}),
+        &[
+            "instance/*",
+            "launch-template/*",
+            "network-interface/*",
+            "security-group/sg-1",
+            "security-group/sg-2",
+            "spot-instances-request/*",
+            "subnet/subnet-1",
+            "volume/*",
+        ],
+    );
+    // As Terraform and the console write it.
+    run(
+        json!({"ImageId": "ami-1", "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "subnet-1", "Groups": ["sg-1"]}]}),
+        &[
+            "instance/*",
+            "network-interface/*",
+            "security-group/sg-1",
+            "subnet/subnet-1",
+            "volume/*",
+        ],
+    );
+    check(
+        "rds",
+        "CreateDBCluster",
+        json!({"DBClusterIdentifier": "orders", "Engine": "aurora-mysql", "DBSubnetGroupName": "own"}),
+        &[
+            "rds:CreateDBCluster on arn:aws:rds:eu-west-1:111122223333:cluster:orders is create",
+            "rds:CreateDBCluster on arn:aws:rds:eu-west-1:111122223333:subgrp:own is create",
+            "rds:CreateDBCluster on arn:aws:rds:eu-west-1:111122223333:cluster-pg:* is create",
+            "rds:CreateDBCluster on arn:aws:rds:eu-west-1:111122223333:og:* is create",
+        ],
+    );
+}
+
+#[test]
+fn tags_of_what_is_created_are_asked_for_by_the_types_that_carry_them() {
+    check(
+        "ec2",
+        "CreateVpc",
+        json!({"CidrBlock": "10.0.0.0/16", "TagSpecifications": [{"ResourceType": "vpc", "Tags": []}]}),
+        &[
+            "ec2:CreateVpc on arn:aws:ec2:eu-west-1:111122223333:vpc/* is create",
+            "ec2:CreateTags on arn:aws:ec2:eu-west-1:111122223333:vpc/* is update",
+        ],
+    );
+    // Images and snapshots have ARNs without an account, whoever names them.
+    let tags = json!([{"ResourceType": "snapshot"}]);
+    check(
+        "ec2",
+        "CreateSnapshot",
+        json!({"VolumeId": "vol-1", "TagSpecifications": tags}),
+        &[
+            "ec2:CreateSnapshot on arn:aws:ec2:eu-west-1:111122223333:volume/vol-1 is create",
+            "ec2:CreateSnapshot on arn:aws:ec2:eu-west-1::snapshot/* is create",
+            "ec2:CreateTags on arn:aws:ec2:eu-west-1::snapshot/* is update",
+        ],
+    );
+    check(
+        "ec2",
+        "DeleteTags",
+        json!({"Resources": ["ami-1", "snap-1", "i-1"]}),
+        &[
+            "ec2:DeleteTags on arn:aws:ec2:eu-west-1::image/ami-1 is update",
+            "ec2:DeleteTags on arn:aws:ec2:eu-west-1::snapshot/snap-1 is update",
+            "ec2:DeleteTags on arn:aws:ec2:eu-west-1:111122223333:instance/i-1 is update",
+        ],
     );
 }

@@ -42,7 +42,7 @@ pub(crate) fn read(path: &str) -> String {
 
 pub(crate) static POLICIES: LazyLock<Policies> = LazyLock::new(|| load(&bundle()));
 
-/// The files of the baseline bundle.
+/// The files of the baseline bundle; its folders are other bundles.
 pub(crate) fn bundle() -> Vec<BundleFile> {
     let files = std::fs::read_dir(root().join("policies")).unwrap();
     // Beside them lie those of the control plane, in a folder of their own.

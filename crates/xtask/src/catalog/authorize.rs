@@ -267,14 +267,15 @@ impl<'a> Authorizer<'a> {
         Ok(())
     }
 
-    /// `ec2:CreateTags` on what the call creates, where it carries tags.
+    /// `ec2:CreateTags` on what the call creates, where it carries tags: EC2 asks for it of every
+    /// operation that takes `TagSpecifications`, which the reference does not say.
     fn created_tags(
         &self,
         service: &ServiceModel,
         operation: &OperationModel,
         found: &mut Authorization,
     ) -> Result<(), Fault> {
-        if service.name != "ec2" || !self.depends(found, |action| action == CREATE_TAGS) {
+        if service.name != "ec2" {
             return Ok(());
         }
         let tagged = parameters::all(service, operation)?
