@@ -1,6 +1,7 @@
-"""Does steps with boto3: takes a JSON list of them, gives a line of JSON for each.
+"""Does steps with boto3: takes a JSON list of them and the name of a profile or nothing, gives a
+line of JSON for each, with the keys that it held.
 
-Everything that boto3 needs to know is in the environment, as for any program.
+Everything that boto3 needs to know is in the environment and its configuration, as for any program.
 """
 
 import json
@@ -10,18 +11,20 @@ import boto3
 import botocore
 from botocore.exceptions import BotoCoreError, ClientError
 
+session = boto3.Session(profile_name=sys.argv[2] or None)
 clients = {}
 
 
 def run(step):
     service = step["service"]
-    client = clients.setdefault(service, boto3.client(service))
+    client = clients.setdefault(service, session.client(service))
     call = getattr(client, botocore.xform_name(step["operation"]))
     try:
         answer = call(**step["parameters"])
         if "Body" in answer:
             answer["Body"].read()
-        return {"ok": True}
+        held = session.get_credentials().get_frozen_credentials()
+        return {"ok": True, "message": " ".join(filter(None, held))}
     except ClientError as error:
         return {"ok": False, "code": error.response["Error"]["Code"], "message": str(error)}
     except BotoCoreError as error:

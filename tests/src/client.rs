@@ -53,20 +53,34 @@ impl Client {
     /// When the client itself cannot run.
     #[must_use]
     pub fn run(self, steps: &[Step], environment: &Environment, folder: &Path) -> Vec<Outcome> {
+        self.run_as("", steps, environment, folder)
+    }
+
+    /// Does the steps under a profile of the AWS configuration in `folder`; JavaScript has none.
+    ///
+    /// # Panics
+    /// When the client itself cannot run.
+    #[must_use]
+    pub fn run_as(
+        self,
+        profile: &str,
+        steps: &[Step],
+        environment: &Environment,
+        folder: &Path,
+    ) -> Vec<Outcome> {
         let line = |program| {
-            let step = |step| command_line(program, step, environment, folder);
+            let step = |step| command_line(program, profile, step, environment, folder);
             steps.iter().map(step).collect()
+        };
+        let script = |program, script| {
+            let home = command(&tool(program), environment, folder);
+            by_script(home, script, profile, steps)
         };
         match self {
             Self::AwsCliV1 => line("CORDON_TEST_AWS_CLI_V1"),
             Self::AwsCliV2 => line("CORDON_TEST_AWS_CLI_V2"),
-            Self::Boto3 => script("CORDON_TEST_PYTHON", "clients/steps.py", steps, environment),
-            Self::Javascript => script(
-                "CORDON_TEST_NODE",
-                "clients/node/steps.mjs",
-                steps,
-                environment,
-            ),
+            Self::Boto3 => script("CORDON_TEST_PYTHON", "clients/steps.py"),
+            Self::Javascript => script("CORDON_TEST_NODE", "clients/node/steps.mjs"),
         }
     }
 }
@@ -86,10 +100,19 @@ pub fn command(program: &Path, environment: &Environment, folder: &Path) -> Comm
 }
 
 /// One step by an AWS CLI.
-fn command_line(program: &str, step: &Step, environment: &Environment, folder: &Path) -> Outcome {
+fn command_line(
+    program: &str,
+    profile: &str,
+    step: &Step,
+    environment: &Environment,
+    folder: &Path,
+) -> Outcome {
     let mut parameters = step.parameters.clone();
     let mut aws = command(&tool(program), environment, folder);
     aws.env("AWS_PAGER", "");
+    if !profile.is_empty() {
+        aws.args(["--profile", profile]);
+    }
     // Version 2 knows `AWS_ENDPOINT_URL` from 2.13 on; Debian's is older.
     if let Some(url) = environment.get("AWS_ENDPOINT_URL") {
         aws.args(["--endpoint-url", url]);
@@ -122,16 +145,14 @@ fn command_line(program: &str, step: &Step, environment: &Environment, folder: &
 }
 
 /// All steps by a script, which answers each by a line of JSON.
-fn script(program: &str, script: &str, steps: &[Step], environment: &Environment) -> Vec<Outcome> {
+fn by_script(mut command: Command, script: &str, profile: &str, steps: &[Step]) -> Vec<Outcome> {
     let steps_json = steps.iter().map(|step| {
         json!({
             "service": step.service, "operation": step.operation, "parameters": step.parameters
         })
     });
     let steps_json = Value::from_iter(steps_json).to_string();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut command = command(&tool(program), environment, folder.path());
-    let ran: Ran = process::run(command.arg(file(script)).arg(steps_json));
+    let ran: Ran = process::run(command.arg(file(script)).arg(steps_json).arg(profile));
     let read = |line: &str| {
         let said: Value = serde_json::from_str(line).ok()?;
         let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();

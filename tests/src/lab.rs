@@ -29,6 +29,9 @@ const ONLY_ASSUME: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"All
 /// The deploy role that `cdk bootstrap` makes, by its usual name.
 pub const CDK_ROLE: &str = "cdk-hnb659fds-deploy-role-111122223333-eu-central-1";
 
+/// The role by which `cdk deploy` uploads, by its usual name.
+pub const PUBLISH_ROLE: &str = "cdk-hnb659fds-file-publishing-role-111122223333-eu-central-1";
+
 /// A role that may read one table and nothing else.
 pub const READER_ROLE: &str = "orders-reader";
 
@@ -43,6 +46,9 @@ pub const EXTERNAL_ID: &str = "orders-1234";
 
 const ONLY_READ: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
     "Action":["dynamodb:GetItem","dynamodb:DescribeTable","dynamodb:ListTables"],"Resource":"*"}]}"#;
+
+const ONLY_UPLOAD: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+    "Action":["s3:GetObject","s3:PutObject","s3:ListBucket"],"Resource":"*"}]}"#;
 
 /// A trust policy as `cdk bootstrap` writes it: sts:AssumeRole alone, and no source identity.
 fn trust_of(principal: &str, external_id: &str) -> String {
@@ -142,6 +148,7 @@ fn estate() -> Estate {
         .and_then(|estate| estate.with_role(&role(AGENT_ROLE, &trust, &[EVERYTHING])))
         .and_then(|estate| estate.with_role(&role(FUNCTION_ROLE, FOR_LAMBDA, &[])))
         .and_then(|estate| estate.with_role(&role(CDK_ROLE, &bootstrapped, &[EVERYTHING])))
+        .and_then(|estate| estate.with_role(&role(PUBLISH_ROLE, &bootstrapped, &[ONLY_UPLOAD])))
         .and_then(|estate| estate.with_role(&role(READER_ROLE, &of_agent, &[ONLY_READ])))
         .and_then(|estate| estate.with_role(&role(NEXT_ROLE, &of_cdk, &[EVERYTHING])))
         .and_then(|estate| estate.with_role_in(&other, &role(READER_ROLE, &with_id, &[ONLY_READ])))

@@ -27,6 +27,7 @@ pub mod costs;
 pub mod demo;
 pub mod lab;
 pub mod process;
+pub mod profiles;
 pub mod program;
 pub mod recorder;
 pub mod shop;

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use crate::AGENT_ROLE;
 use crate::approvals::{self, Desk};
 use crate::client::{Environment, command};
-use crate::cloud::{BUCKET, Cloud, Kind, TABLE};
+use crate::cloud::{BUCKET, Cloud, Kind, OTHER_TABLE, TABLE};
+use crate::lab::{ADMIN_ROLE, CDK_ROLE};
 use crate::process::{self, Ran};
 use crate::program::{Cordon, Way, task};
 use crate::signer::Call;
@@ -29,6 +30,22 @@ resource "aws_dynamodb_table_item" "order" {
   table_name = "TABLE"
   hash_key   = "id"
   item       = jsonencode({ id = { S = "t-1" } })
+}
+"#;
+
+/// An item, written as a role.
+const AS_ROLE: &str = r#"
+provider "aws" {
+  assume_role {
+    role_arn     = "arn:aws:iam::111122223333:role/ROLE"
+    session_name = "terraform"
+  }
+}
+
+resource "aws_dynamodb_table_item" "order" {
+  table_name = "TABLE"
+  hash_key   = "id"
+  item       = jsonencode({ id = { S = "t-2" } })
 }
 "#;
 
@@ -235,6 +252,56 @@ pub fn main_job(cloud: Kind, way: Way) {
         listing(&deletes)
     );
     cloud.check_log();
+    cordon.stop();
+}
+
+/// Plays a provider that assumes a role: what it writes is written as that role and within the task; a
+/// role that the task does not name gives it no keys.
+///
+/// # Panics
+/// At the first thing that is not as it should be.
+pub fn assumes_a_role() {
+    let cloud = Cloud::start(Kind::Lab);
+    let cordon = Cordon::start(&cloud);
+    let project = Project::new(cordon.env(&task("roles"), Way::Connect));
+    let apply = ["apply", "-auto-approve", "-input=false"];
+    let as_role = |role: &str| AS_ROLE.replace("ROLE", role);
+    let signers = || {
+        let log = cloud.lab().log();
+        let puts = log.iter().filter(|entry| entry.operation == "PutItem");
+        let arns = puts.filter_map(|entry| Some(entry.signer.as_ref()?.arn.clone()));
+        arns.filter(|arn| !arn.contains(ADMIN_ROLE))
+            .collect::<Vec<_>>()
+    };
+
+    project.write(&as_role(ADMIN_ROLE));
+    let _ = project
+        .terraform(&["init", "-input=false"])
+        .succeeded("terraform init");
+    let refused = project.terraform(&apply);
+    assert_eq!(refused.code, Some(1), "{}", refused.text());
+    let said = unwrapped(&refused.text());
+    assert!(said.contains("AccessDenied"), "{said}");
+
+    project.write(&as_role(CDK_ROLE).replace("TABLE", OTHER_TABLE));
+    let refused = project.terraform(&apply);
+    check_refusal(&cordon, &refused, "PutItem", OUT_OF_SCOPE);
+    assert!(signers().is_empty());
+
+    project.write(&as_role(CDK_ROLE));
+    let applied = project.terraform(&apply);
+    assert_eq!(
+        applied.code,
+        Some(0),
+        "{}\n{}",
+        applied.text(),
+        cordon.log()
+    );
+    let by = signers();
+    assert!(
+        by.len() == 1 && by[0].contains(&format!("/{CDK_ROLE}/")),
+        "{by:?}"
+    );
     cordon.stop();
 }
 

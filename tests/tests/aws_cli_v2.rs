@@ -6,6 +6,7 @@ use cordon_tests::cloud::Kind;
 use cordon_tests::costs::the_seed_story;
 use cordon_tests::demo::the_demo_goes_as_told_with;
 use cordon_tests::process::run;
+use cordon_tests::profiles::{acts_as_its_roles_and_no_wider, deploys_by_the_roles_of_cdk};
 use cordon_tests::program::{Way, task};
 use cordon_tests::shop::{Shop, template};
 use cordon_tests::story::main_job;
@@ -78,6 +79,18 @@ fn waits_for_a_second_person_with_moto_by_connect() {
 
 #[test]
 #[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn a_profile_with_a_role_acts_as_it_and_no_wider() {
+    acts_as_its_roles_and_no_wider(Client::AwsCliV2);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
 fn waits_for_a_second_person_with_moto_by_the_endpoint() {
     an_approval_lets_the_same_call_go_once(Client::AwsCliV2, Kind::Moto, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn the_roles_of_cdk_deploy_within_the_task() {
+    deploys_by_the_roles_of_cdk(Client::AwsCliV2);
 }

@@ -3,7 +3,8 @@
 use cordon_tests::cloud::Kind;
 use cordon_tests::program::Way;
 use cordon_tests::terraform::{
-    from_plan, main_job, mends_an_instance_in_place, waits_for_a_person_within_an_apply,
+    assumes_a_role, from_plan, main_job, mends_an_instance_in_place,
+    waits_for_a_person_within_an_apply,
 };
 
 #[test]
@@ -46,4 +47,10 @@ fn replacing_an_instance_of_before_is_stopped_at_its_end() {
 #[ignore = "drives Terraform: cargo xtask test --lane terraform"]
 fn an_apply_waits_for_a_person_and_goes_on() {
     waits_for_a_person_within_an_apply();
+}
+
+#[test]
+#[ignore = "drives Terraform: cargo xtask test --lane terraform"]
+fn a_provider_that_assumes_a_role_stays_within_the_task() {
+    assumes_a_role();
 }

@@ -14,6 +14,7 @@ use cordon_tests::approvals::an_approval_lets_the_same_call_go_once;
 use cordon_tests::client::{Client, Step};
 use cordon_tests::cloud::{Cloud, Kind, QUEUE};
 use cordon_tests::costs::the_seed_story;
+use cordon_tests::profiles::{acts_as_its_roles_and_no_wider, deploys_by_the_roles_of_cdk};
 use cordon_tests::program::{Cordon, Way, task};
 use cordon_tests::signer::Call;
 use cordon_tests::story::main_job;
@@ -131,6 +132,18 @@ fn waits_for_a_second_person_with_moto_by_connect() {
 
 #[test]
 #[ignore = "drives boto3: cargo xtask test --lane boto3"]
+fn a_profile_with_a_role_acts_as_it_and_no_wider() {
+    acts_as_its_roles_and_no_wider(Client::Boto3);
+}
+
+#[test]
+#[ignore = "drives boto3: cargo xtask test --lane boto3"]
 fn waits_for_a_second_person_with_moto_by_the_endpoint() {
     an_approval_lets_the_same_call_go_once(Client::Boto3, Kind::Moto, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives boto3: cargo xtask test --lane boto3"]
+fn the_roles_of_cdk_deploy_within_the_task() {
+    deploys_by_the_roles_of_cdk(Client::Boto3);
 }
