@@ -47,6 +47,7 @@ pub(crate) fn actions() -> Arc<Actions> {
         ("iam:DeleteRole", Destroy),
         ("sts:GetCallerIdentity", Observe),
         ("sts:AssumeRole", Identity),
+        ("s3express:CreateSession", Data),
         ("logs:CreateLogGroup", Create),
         ("logs:PutRetentionPolicy", Destroy),
         ("logs:TagResource", Update),

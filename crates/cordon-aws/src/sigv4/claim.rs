@@ -662,7 +662,11 @@ impl ClaimError {
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::Missing => "Use the access key that Cordon gave to this session.",
+            Self::Missing => {
+                "Use the access key that Cordon gave to this session. What AWS takes unsigned \
+                 (AssumeRoleWithWebIdentity) is signed here, too: unset \
+                 AWS_WEB_IDENTITY_TOKEN_FILE and assume the role by sts:AssumeRole."
+            }
             Self::SigV2 => {
                 "Signature Version 2 is not accepted. Sign with Signature Version 4; in boto3: \
                  Config(signature_version=\"s3v4\")."
