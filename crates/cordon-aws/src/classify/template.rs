@@ -50,6 +50,34 @@ pub fn properties(document: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
+/// The name that a desired state gives to a resource of the type, by the one property that CloudFormation
+/// calls after it: `LogGroupName` or `Name` of `AWS::Logs::LogGroup`. Nothing where several say it, and
+/// where a property lets others in: such a resource is more than its name.
+#[must_use]
+pub fn name(document: &str, kind: &str) -> Option<String> {
+    let tree = Tree::read(document)?;
+    let Tree::Map(members) = &tree else {
+        return None;
+    };
+    let opens = |name: &str| {
+        ["Access", "Policy", "Public"]
+            .iter()
+            .any(|it| name.contains(it))
+    };
+    if members.iter().any(|(name, _)| opens(name)) {
+        return None;
+    }
+    let last = kind.rsplit("::").next()?;
+    let properties = [
+        "Name".to_owned(),
+        format!("{last}Name"),
+        format!("{last}Identifier"),
+    ];
+    let mut named = properties.iter().filter_map(|name| tree.get(name)?.text());
+    let name = named.next()?;
+    named.next().is_none().then(|| name.to_owned())
+}
+
 /// The properties that a JSON patch touches, by the first step of its paths; nothing where it is
 /// no patch.
 #[must_use]

@@ -33,8 +33,12 @@ pub(super) fn resource(call: &Call) -> Option<Progress> {
     let operation = call.operation().name();
     match operation {
         "CreateResource" => {
-            let texts = template::properties(text("DesiredState")?);
-            seen.makes = stack::arns(call, kind, &texts);
+            let state = text("DesiredState")?;
+            seen.makes = stack::arns(call, kind, &template::properties(state));
+            let name = template::name(state, kind);
+            if let [arn] = stack::arns(call, kind, name.as_slice()).as_slice() {
+                aim(seen, arn, None);
+            }
         }
         "UpdateResource" => {
             let touched = template::patched(text("PatchDocument")?);

@@ -640,6 +640,43 @@ fn what_was_destroyed_is_not_made_again_behind_another_call() {
 }
 
 #[test]
+fn what_cloud_control_makes_is_on_the_resource_that_its_state_names() {
+    let on = |kind: &str, state: &str| {
+        let state = serde_json::Value::from(state);
+        let body = format!(r#"{{"TypeName":"{kind}","DesiredState":{state}}}"#);
+        let judgement = ask(
+            &mut naming(&[]),
+            &[],
+            cloud_control("CreateResource", &body),
+        );
+        judgement.call.accesses()[0].resource.arn.to_string()
+    };
+    let table = "AWS::DynamoDB::Table";
+    assert_eq!(
+        on(
+            table,
+            r#"{"TableName":"orders","BillingMode":"PAY_PER_REQUEST"}"#
+        ),
+        arn("dynamodb table/orders")
+    );
+    for (kind, state) in [
+        (table, "{}"),
+        (table, r#"{"TableName":"*"}"#),
+        (table, r#"{"TableName":"orders","Name":"invoices"}"#),
+        // Who may do what with it is another question than what it is called.
+        (table, r#"{"TableName":"orders","ResourcePolicy":{}}"#),
+        (
+            "AWS::S3::Bucket",
+            r#"{"BucketName":"reports","AccessControl":"PublicRead"}"#,
+        ),
+        ("AWS::New::Thing", r#"{"ThingName":"orders"}"#),
+        (table, "not a document: ["),
+    ] {
+        assert_eq!(on(kind, state), "*", "{kind} {state}");
+    }
+}
+
+#[test]
 fn what_is_made_by_a_call_that_names_no_resource_is_known_again() {
     let secret = |operation: &str, body: &str| {
         let target = format!("secretsmanager.{operation}");
