@@ -126,7 +126,7 @@ pub fn check_story(ran: &Ran, client: &str) {
         &format!("the agent works with {client}"),
         "ce-web-prod\tReady\tGreen",
         "cost-explorer-api\tnodejs22.x\t256",
-        "It heard DescribeEnvironments, GetFunctionConfiguration, UpdateEnvironment.",
+        "It heard DescribeEnvironments, GetFunctionConfiguration, DescribeEnvironments, UpdateEnvironment.",
         "ROUNDING was half-even and is half-up. Nothing else in the account has changed.",
         "On your own account",
     ] {
@@ -198,13 +198,14 @@ fn check_policies(ran: &Ran) {
     let parts = ran.out.split("under the session policy\n").skip(1);
     let policies: Vec<Value> = parts
         .map(|part| {
-            let (policy, _) = part
-                .split_once("\n  UpdateEnvironment reached")
-                .or_else(|| {
-                    part.split_once("\n  DescribeEnvironments reached")
-                        .or_else(|| part.split_once("\n  GetFunctionConfiguration reached"))
-                })
-                .expect("what reached the cloud");
+            let calls = [
+                "UpdateEnvironment",
+                "DescribeEnvironments",
+                "GetFunctionConfiguration",
+            ];
+            let reached = calls.map(|call| part.find(&format!("\n  {call} reached")));
+            let end = reached.into_iter().flatten().min();
+            let (policy, _) = part.split_at(end.expect("what reached the cloud"));
             serde_json::from_str(policy).unwrap_or_else(|error| panic!("{error} in:\n{policy}"))
         })
         .collect();
@@ -212,7 +213,7 @@ fn check_policies(ran: &Ran) {
         panic!("one policy for each call that passes: {policies:#?}");
     };
     let environment =
-        "arn:aws-cn:elasticbeanstalk:cn-north-1:111122223333:environment/*/ce-web-prod";
+        "arn:aws-cn:elasticbeanstalk:cn-north-1:111122223333:environment/cost-explorer/ce-web-prod";
     assert_eq!(
         change.get("Statement"),
         Some(&json!({

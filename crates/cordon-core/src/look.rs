@@ -26,6 +26,7 @@ use crate::task::Task;
 use cordon_aws::answer::Answer;
 use cordon_aws::call::{Access, AccessLevel, Call, Class, Resource};
 use cordon_aws::value::Value;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Answers that one look reads at the most.
@@ -101,9 +102,18 @@ pub struct Seen {
     rebuilt: Vec<String>,
     /// What it makes behind the call, by every name that it may have.
     makes: Vec<String>,
+    /// What is no more and had the name of what it makes.
+    vanished: Vec<Vanished>,
     /// How many parts go with the targets.
     parts: usize,
     implied: Vec<Implied>,
+}
+
+/// A resource that is no more, whoever took it away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Vanished {
+    /// When it was made, if that was told.
+    made_at: Option<Timestamp>,
 }
 
 /// A resource that is removed behind the call.
@@ -331,8 +341,11 @@ impl Seen {
         replaced.any(|arn| !task.replaces(arn))
     }
 
-    /// Whether something is made behind the call that the task destroyed.
-    pub(crate) fn recreates(&self, ledger: &Ledger) -> bool {
-        self.makes.iter().any(|arn| ledger.recreates(arn))
+    /// Whether something is made behind the call that the task destroyed, or in the place of what
+    /// was there before the task and has vanished since. What is younger than the task is of its
+    /// own making, or of somebody's who works beside it.
+    pub(crate) fn recreates(&self, ledger: &Ledger, task: &Task) -> bool {
+        let is_older = |it: &Vanished| it.made_at.is_none_or(|made| made < task.launched_at());
+        self.makes.iter().any(|arn| ledger.recreates(arn)) || self.vanished.iter().any(is_older)
     }
 }

@@ -1,5 +1,5 @@
-//! Making again what this task destroyed: delete-and-recreate in two calls is a replacement,
-//! whatever each call looks like by itself.
+//! Making again what this task destroyed, or what vanished from beside it: delete-and-recreate in
+//! two calls is a replacement, whatever each call looks like by itself and whoever made the first.
 
 use super::{Guard, Sight};
 use crate::fact::Fact;
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 pub(super) const GUARD: Guard = Guard {
     name: "recreation",
-    about: "creating what this task destroyed before",
+    about: "creating what was destroyed before",
     finds: &[Fact::RecreatesDeleted],
     look,
 };
@@ -26,7 +26,7 @@ fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
         (access.class == Class::Create || creates(&access.action))
             && sight.knowledge.ledger.recreates(&access.resource.arn)
     });
-    let behind = |seen: &Seen| seen.recreates(sight.knowledge.ledger);
+    let behind = |seen: &Seen| seen.recreates(sight.knowledge.ledger, &sight.session.task);
     if again || sight.knowledge.seen.is_some_and(behind) {
         facts.insert(Fact::RecreatesDeleted);
     }

@@ -1,16 +1,20 @@
 //! Elastic Beanstalk: which environments a call means, and what goes with them.
 //!
 //! A call names an environment by name or id; its ARN has the application as well, so that only a
-//! look tells what a task names under `[destroy]`. What AWS makes for an environment (instances,
+//! look tells what a task names by it. What AWS makes for an environment (instances,
 //! groups, load balancers, generated queues) is a part of it. A database is coupled to it and goes
 //! with it unless its policy keeps it; which one it is, no read of this service tells.
+//!
+//! For about an hour AWS lists environments that were terminated, whoever did it: making one of such
+//! a name is looked into, since it may be the second half of a replacement.
 //!
 //! Sources: the API reference of `DescribeEnvironments` and `DescribeEnvironmentResources`, and the
 //! options of the namespace `aws:rds:dbinstance`.
 
-use super::{Asked, End, Implied, LookError, Progress, Read, arn_beside};
+use super::{Asked, End, Implied, LookError, Progress, Read, Vanished, arn_beside};
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Call;
+use cordon_aws::value::Value;
 
 const ENVIRONMENTS: &str = "DescribeEnvironments";
 const RESOURCES: &str = "DescribeEnvironmentResources";
@@ -36,7 +40,12 @@ const TWO: [(&str, &str); 2] = [
 /// The first read of the look that a call needs.
 pub(super) fn begin(call: &Call) -> Option<Read> {
     let named = match call.operation().name() {
-        "TerminateEnvironment" | "RebuildEnvironment" => &ONE[..],
+        "TerminateEnvironment" | "RebuildEnvironment" | "UpdateEnvironment" => &ONE[..],
+        "CreateEnvironment" => {
+            let name = text(call, "EnvironmentName")?.to_owned();
+            let read = Read::new(ENVIRONMENTS, []).listing("EnvironmentNames", [name]);
+            return Some(read.with("IncludeDeleted", Value::Bool(true)));
+        }
         "SwapEnvironmentCNAMEs" => &TWO[..],
         "DeleteApplication" => {
             let forced = call.parameters().get("TerminateEnvByForce")?.as_bool()?;
@@ -93,6 +102,10 @@ fn environments(
     answer: &Answer,
     progress: &mut Progress,
 ) -> Result<(), LookError> {
+    if asked.call.operation().name() == "CreateEnvironment" {
+        progress.seen.vanished = vanished(answer);
+        return Ok(());
+    }
     let mut found = Vec::new();
     for environment in answer.items("Environments") {
         if environment.text("Status") != Some("Terminated") {
@@ -106,6 +119,7 @@ fn environments(
     }
     match asked.call.operation().name() {
         "SwapEnvironmentCNAMEs" => aim(asked.call, &TWO, &found, progress),
+        "UpdateEnvironment" => aim(asked.call, &ONE, &found, progress),
         "DeleteApplication" => {
             for environment in &found {
                 let arn = environment.arn(asked.call);
@@ -136,6 +150,20 @@ fn environments(
             Ok(())
         }
     }
+}
+
+/// Environments of the asked name that are no more.
+fn vanished(answer: &Answer) -> Vec<Vanished> {
+    let environments = answer.items("Environments");
+    let gone = environments.filter(|it| {
+        let status = it.text("Status");
+        status.is_none_or(|status| matches!(status, "Terminated" | "Terminating"))
+    });
+    let made_at = |it: &Answer| it.text("DateCreated")?.parse().ok();
+    gone.map(|it| Vanished {
+        made_at: made_at(it),
+    })
+    .collect()
 }
 
 const WHICH: LookError = LookError::Silent("which environment it is");

@@ -190,6 +190,57 @@ fn an_environment_of_another_application_or_none_is_not_the_one_that_is_named() 
 }
 
 #[test]
+fn an_update_is_on_the_environment_that_its_name_stands_for() {
+    let exact = arn("elasticbeanstalk environment/shop/web");
+    let written = TASK
+        .replace("DESTROY", "")
+        .replace(&arn("elasticbeanstalk environment/*"), &exact);
+    let update = || beanstalk("UpdateEnvironment&EnvironmentName=web&VersionLabel=2");
+    let mut exactly = judge(session(&written));
+    let cloud: Cloud<'_> = &[("DescribeEnvironments", "web", ENVIRONMENT)];
+    let judgement = check(&mut exactly, cloud, update(), Outcome::Allow);
+    assert_eq!(&*judgement.call.accesses()[0].resource.arn, exact);
+    let sent = judgement.call.parameters().get("EnvironmentId").unwrap();
+    assert_eq!(sent.as_str(), Some("e-1"));
+
+    // One of another application of that name, and one that nobody looked at, are not named.
+    let other = ENVIRONMENT.replace("shop", "bank");
+    for cloud in [&[("DescribeEnvironments", "web", &*other)][..], &[]] {
+        check(&mut exactly, cloud, update(), Outcome::Deny);
+    }
+    // Neither is one that is said to be of the application that the task names.
+    let lie = beanstalk("UpdateEnvironment&ApplicationName=shop&EnvironmentName=web");
+    let cloud: Cloud<'_> = &[("DescribeEnvironments", "web", &other)];
+    check(&mut exactly, cloud, lie, Outcome::Deny);
+}
+
+#[test]
+fn what_vanished_from_beside_the_task_is_not_made_anew_by_it() {
+    let create = || beanstalk("CreateEnvironment&ApplicationName=shop&EnvironmentName=web");
+    let gone = |status: &str, made: &str| {
+        let status = format!("{status}</Status>{made}");
+        ENVIRONMENT.replace("Ready</Status>", &status)
+    };
+    let made = |at: &str| format!("<DateCreated>{at}</DateCreated>");
+    let [before, since] = ["2020-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"].map(made);
+    for (environments, outcome) in [
+        (gone("Terminated", &before), Outcome::Deny),
+        (gone("Terminating", &before), Outcome::Deny),
+        (gone("Terminated", ""), Outcome::Deny),
+        // Made and ended while the task ran: nothing of before is replaced.
+        (gone("Terminated", &since), Outcome::Allow),
+        // Whatever is there makes AWS refuse.
+        (gone("Ready", &before), Outcome::Allow),
+        ("<Environments/>".to_owned(), Outcome::Allow),
+    ] {
+        let cloud: Cloud<'_> = &[("DescribeEnvironments", "IncludeDeleted", &environments)];
+        let judgement = check(&mut naming(&[]), cloud, create(), outcome);
+        let again = judgement.facts.contains(&Fact::RecreatesDeleted);
+        assert_eq!(again, outcome == Outcome::Deny, "{environments}");
+    }
+}
+
+#[test]
 fn the_database_of_an_environment_goes_only_with_one_that_the_task_made() {
     for (settings, outcome) in [
         (database("true", "Delete"), Outcome::Deny),

@@ -290,6 +290,9 @@ fn show_heard(step: &Step, heard: &[Entry]) -> Result<(), Ended> {
     for entry in heard {
         match entry.operation.as_str() {
             "AssumeRole" => show_minted(&entry.body.text())?,
+            look if matches!(step.outcome, Outcome::PassesAfter(it) if it == look) => page::aside(
+                &format!("{look} reached the cloud: Cordon looked at which environment that is"),
+            )?,
             operation => page::aside(&format!("{operation} reached the cloud, signed with those"))?,
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Step {
 pub(super) enum Outcome {
     /// It reaches the cloud, once.
     Passes,
+    /// It does, after Cordon has looked by this read of its own at what it is on.
+    PassesAfter(&'static str),
     /// The agent is told why not, and the cloud hears nothing.
     Denied,
 }
@@ -58,7 +60,7 @@ pub(super) fn steps() -> Vec<Step> {
             },
         ),
         step(
-            Outcome::Passes,
+            Outcome::PassesAfter("DescribeEnvironments"),
             "The environment rounds half to even. I change that setting in place.",
             Act::UpdateEnvironment {
                 environment: environment(),

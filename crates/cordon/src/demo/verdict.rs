@@ -17,15 +17,17 @@ use serde_json::Value;
 pub(super) fn check_step(step: &Step, succeeded: bool, heard: &[Entry]) -> Result<(), Failure> {
     let operation = step.act.operation();
     let calls: Vec<&str> = calls(heard).collect();
+    let all_done = || succeeded && heard.iter().all(Entry::is_done);
     let is_as_told = match step.outcome {
-        Outcome::Passes => succeeded && calls == [operation] && heard.iter().all(Entry::is_done),
+        Outcome::Passes => all_done() && calls == [operation],
+        Outcome::PassesAfter(look) => all_done() && calls == [look, operation],
         Outcome::Denied => !succeeded && heard.is_empty(),
     };
     if is_as_told {
         return Ok(());
     }
     let (told, became) = match step.outcome {
-        Outcome::Passes => ("pass", "did not"),
+        Outcome::Passes | Outcome::PassesAfter(_) => ("pass", "did not"),
         Outcome::Denied => ("be denied", "was not"),
     };
     let heard = match calls.as_slice() {
