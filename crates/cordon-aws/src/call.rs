@@ -197,17 +197,18 @@ impl Call {
         Some(self)
     }
 
-    /// The call with ids in the place of names that could come to mean something else, and with the
-    /// resources that it has by them. Nothing where that is no call of the operation.
+    /// The call with ids in the place of names that could come to mean something else, or with what
+    /// makes it tell more, and with the resources that it has by them. Nothing where that is no call
+    /// of the operation.
     #[must_use]
-    pub fn pinned(mut self, pins: &[(&'static str, String)]) -> Option<Self> {
+    pub fn pinned(mut self, pins: &[(&'static str, Value)]) -> Option<Self> {
         let Value::Structure(members) = &mut self.parameters else {
             return None;
         };
         let shape = self.operation.input()?;
-        for (name, id) in pins {
+        for (name, value) in pins {
             shape.members().find(|member| member.name() == *name)?;
-            members.insert((*name).into(), Value::String(id.as_str().into()));
+            members.insert((*name).into(), value.clone());
         }
         let accesses = crate::resource::accesses(
             self.operation,

@@ -94,8 +94,9 @@ struct Asked<'a> {
 pub struct Seen {
     /// What the call does by itself, once what it does to others is told apart.
     itself: Option<Class>,
-    /// Parameters that are names, and the ids that they stood for when they were looked at.
-    pins: Vec<(&'static str, String)>,
+    /// Parameters that the call gets: for names the ids that they stood for when they were looked
+    /// at, and what makes it tell more.
+    pins: Vec<(&'static str, Value)>,
     /// A resource type, and the resources of it that the call acts on.
     targets: Option<(&'static str, Vec<String>)>,
     /// Those of its targets that are made anew.
@@ -259,6 +260,11 @@ impl Look {
     }
 }
 
+/// A text as a parameter.
+fn text_value(text: &str) -> Value {
+    Value::String(text.into())
+}
+
 impl Read {
     fn new(
         operation: &'static str,
@@ -281,7 +287,7 @@ impl Read {
 
     /// The same, for what comes after `token`.
     fn after(self, token: &str) -> Self {
-        self.with("NextToken", Value::String(token.into()))
+        self.with("NextToken", text_value(token))
     }
 
     fn with(mut self, name: &'static str, value: Value) -> Self {

@@ -10,6 +10,7 @@
 use super::{End, Progress, Seen, arn_beside, stack};
 use cordon_aws::call::{Call, Class};
 use cordon_aws::classify::template;
+use cordon_aws::value::Value;
 use std::collections::BTreeSet;
 
 /// Properties whose change neither removes nor weakens anything, of whatever type they are.
@@ -87,17 +88,48 @@ fn aim(seen: &mut Seen, arn: &str, itself: Option<Class>) {
     }
 }
 
-/// What a template makes.
+/// What a template makes, and that a change set tells of the stacks within its stack as well.
 pub(super) fn template(call: &Call) -> Option<Progress> {
-    if !matches!(call.operation().name(), "CreateStack" | "CreateChangeSet") {
-        return None;
-    }
-    let body = call.parameters().get("TemplateBody")?.as_str()?;
-    let resources = template::resources(body);
-    let arns = resources
-        .iter()
-        .flat_map(|(kind, texts)| stack::arns(call, kind, texts));
+    let is_change_set = match call.operation().name() {
+        "CreateStack" => false,
+        "CreateChangeSet" => true,
+        _ => return None,
+    };
     let mut progress = Progress::default();
-    progress.seen.makes = arns.collect();
+    if is_change_set && leaves_nested_out(call) {
+        progress.seen.pins = vec![("IncludeNestedStacks", Value::Bool(true))];
+    }
+    match call
+        .parameters()
+        .get("TemplateBody")
+        .and_then(Value::as_str)
+    {
+        Some(body) => {
+            let resources = template::resources(body);
+            let arns = resources
+                .iter()
+                .flat_map(|(kind, texts)| stack::arns(call, kind, texts));
+            progress.seen.makes = arns.collect();
+        }
+        None if progress.seen.pins.is_empty() => return None,
+        None => {}
+    }
     Some(progress)
+}
+
+/// Whether a change set for a stack that is there would not tell what changes in the stacks within
+/// it. CDK makes all of its own so, and what is not told cannot be looked at when it is executed. To
+/// tell more changes nothing of what it does. An import has no stacks within it.
+fn leaves_nested_out(call: &Call) -> bool {
+    let text = |name: &str| call.parameters().get(name).and_then(Value::as_str);
+    let is_update = text("ChangeSetType").is_none_or(|kind| kind == "UPDATE");
+    let said = [
+        "IncludeNestedStacks",
+        "ResourcesToImport",
+        "ImportExistingResources",
+    ];
+    is_update
+        && said
+            .iter()
+            .all(|name| call.parameters().get(name).is_none())
 }

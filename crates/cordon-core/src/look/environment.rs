@@ -11,7 +11,7 @@
 //! Sources: the API reference of `DescribeEnvironments` and `DescribeEnvironmentResources`, and the
 //! options of the namespace `aws:rds:dbinstance`.
 
-use super::{Asked, End, Implied, LookError, Progress, Read, Vanished, arn_beside};
+use super::{Asked, End, Implied, LookError, Progress, Read, Vanished, arn_beside, text_value};
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Call;
 use cordon_aws::value::Value;
@@ -186,7 +186,7 @@ fn aim(
                 && text(call, name).is_none_or(|name| name == it.name)
         };
         let found = found.iter().find(fits).ok_or_else(absent)?;
-        progress.seen.pins.push((id, found.id.to_owned()));
+        progress.seen.pins.push((id, text_value(found.id)));
         arns.push(found.arn(call));
     }
     progress.seen.targets = Some((KIND, arns));

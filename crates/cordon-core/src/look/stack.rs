@@ -8,7 +8,7 @@
 //! Sources: the API reference of `DescribeChangeSet` (`ResourceChange`), `ListStackResources` and
 //! `DescribeStackEvents`, and the return values of each resource type for what its physical id is.
 
-use super::{Asked, End, Implied, LookError, Progress, Read};
+use super::{Asked, End, Implied, LookError, Progress, Read, text_value};
 use cordon_aws::answer::Answer;
 use cordon_aws::arn::Arn;
 use cordon_aws::call::{Call, Class};
@@ -278,7 +278,7 @@ impl Stack {
                 let stack = answer.items("Stacks").next();
                 let id = stack.and_then(|stack| stack.text("StackId"));
                 let id = id.ok_or(LookError::Silent("which stack it is"))?;
-                progress.seen.pins = vec![("StackName", id.to_owned())];
+                progress.seen.pins = vec![("StackName", text_value(id))];
                 walk(id, asked.ledger.owns(id), progress);
             }
             TEMPLATE => {
@@ -433,8 +433,8 @@ fn pin(answer: &Answer, progress: &mut Progress) -> Result<(), LookError> {
     }
     // The name of a change set can be given to another one between the look and the call.
     let pins = vec![
-        ("ChangeSetName", id.to_owned()),
-        ("StackName", changed(answer)?.to_owned()),
+        ("ChangeSetName", text_value(id)),
+        ("StackName", text_value(changed(answer)?)),
     ];
     let seen = &mut progress.seen;
     if !seen.pins.is_empty() && seen.pins != pins {

@@ -4,6 +4,7 @@
 use crate::harness::{Sent, json, judge, now, query, rest, session, told};
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Protocol;
+use cordon_aws::value::Value;
 use cordon_core::decide::Outcome;
 use cordon_core::fact::Fact;
 use cordon_core::judge::{Judge, Judgement};
@@ -592,6 +593,25 @@ fn a_change_of_a_stack_within_a_stack_is_looked_into_or_closes() {
         ];
         check(&mut naming(&[]), cloud, execute(), outcome);
     }
+}
+
+#[test]
+fn a_change_set_tells_of_the_stacks_within_whoever_makes_it() {
+    let made = |form: &str| {
+        let create = cloudformation(&format!(
+            "CreateChangeSet&StackName=shop&ChangeSetName=cdk&TemplateURL=https://b.s3.amazonaws.com/t{form}"
+        ));
+        let judgement = ask(&mut naming(&[]), &[], create);
+        let tells = judgement.call.parameters().get("IncludeNestedStacks");
+        tells.and_then(Value::as_bool)
+    };
+    assert_eq!(made(""), Some(true), "as CDK makes them");
+    assert_eq!(made("&ChangeSetType=UPDATE"), Some(true));
+    for form in ["&ChangeSetType=CREATE", "&ChangeSetType=IMPORT"] {
+        assert_eq!(made(form), None, "{form}");
+    }
+    // Whoever says that they are to be left out means it, and then it is not executed.
+    assert_eq!(made("&IncludeNestedStacks=false"), Some(false));
 }
 
 fn cloud_control(operation: &str, body: &str) -> Sent {
