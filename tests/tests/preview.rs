@@ -409,6 +409,37 @@ fn a_command_is_previewed_or_rehearsed_and_the_account_gets_no_change() {
     cordon.stop();
 }
 
+#[test]
+fn who_runs_an_agent_sees_its_calls_as_they_happen() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cloud = Cloud::start(Kind::Lab);
+    let cordon = Cordon::start(&cloud);
+    let task = previewing(folder.path(), "environments");
+    let agent = cordon_tests::program::program().display().to_string();
+    let read = format!("{agent} demo-agent describe-environments");
+    let change = format!("{agent} demo-agent update-environment costs-web ROUNDING half-up");
+    let script = format!("{read}; {read}; {change}");
+    let ran = cordon.run(&["run", "--task", &task, "--", "sh", "-c", &script]);
+    let lines: Vec<&str> = ran.err.lines().collect();
+    let at = |part: &str| lines.iter().position(|line| line.contains(part));
+    // Two of the agent, and one by which Cordon saw what the change would be.
+    let reads = at("          3 reads").unwrap_or_else(|| panic!("{}", ran.text()));
+    let shown = lines.get(reads + 1).expect("a line after the reads");
+    for part in ["~ elasticbeanstalk UpdateEnvironment", "PREVIEW"] {
+        assert!(shown.contains(part), "{part}: {}", ran.text());
+    }
+    assert!(
+        at("3 reads, 0 changes, 1 refused") > Some(reads),
+        "{}",
+        ran.text()
+    );
+    assert!(
+        !ran.err.contains('\u{1b}'),
+        "no colours where there is no terminal"
+    );
+    cordon.stop();
+}
+
 /// The preview at the end of what a command printed.
 fn shown_in(text: &str) -> Value {
     let last = text.lines().rev().find(|line| line.starts_with('{'));

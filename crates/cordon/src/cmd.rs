@@ -20,7 +20,7 @@ mod task_draft;
 mod up;
 mod why;
 
-pub(crate) use calls::{symbol, verdict};
+pub(crate) use calls::{line as call_line, symbol, verdict};
 pub(crate) use classify::Reading;
 pub(crate) use env::WayName;
 pub(crate) use people::link;

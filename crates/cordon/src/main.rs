@@ -11,6 +11,7 @@ mod control;
 mod current;
 mod demo;
 mod failure;
+mod follow;
 mod identity;
 mod launch;
 mod machine;

@@ -1,5 +1,5 @@
 //! Previews for people and programs: a [`Plan`] with where it comes from, written as a table, as
-//! JSON, as a comment for a pull request or as a test report.
+//! JSON, as SARIF, as a comment for a pull request or as a test report.
 //!
 //! Everything that a plan or a recording says is somebody else's text: it is shown inert, cut, and in
 //! each form escaped as that form asks.
@@ -9,6 +9,7 @@ pub(crate) mod json;
 pub(crate) mod junit;
 pub(crate) mod markdown;
 pub(crate) mod recording;
+pub(crate) mod sarif;
 
 use clap::ValueEnum;
 use cordon_core::decide::Outcome;
@@ -49,6 +50,8 @@ pub(crate) enum PreviewFormat {
     Markdown,
     /// A test report: what would be refused is a failure, what waits for people is skipped.
     Junit,
+    /// SARIF 2.1.0, which code hosts show in a pull request.
+    Sarif,
 }
 
 impl Preview {
@@ -61,6 +64,7 @@ impl Preview {
                 let key = key.unwrap_or(&self.source.name);
                 crate::output::line(format_args!("{}", markdown::text(self, key).trim_end()));
             }
+            PreviewFormat::Sarif => crate::output::json(&sarif::value(self)),
             PreviewFormat::Junit => {
                 crate::output::line(format_args!("{}", junit::text(self).trim_end()));
             }

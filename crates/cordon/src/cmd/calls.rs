@@ -114,6 +114,11 @@ fn show(call: &StoredCall, format: Format) {
     if format == Format::Json {
         return output::json(&call_value(call));
     }
+    output::line(format_args!("{}", line(call)));
+}
+
+/// One call as a line for people.
+pub(crate) fn line(call: &StoredCall) -> String {
     let record = &call.record;
     let (style, verdict) = verdict(record.outcome);
     let operation = match record.operation.is_empty() {
@@ -133,7 +138,7 @@ fn show(call: &StoredCall, format: Format) {
     };
     let time = record.at.to_string();
     let time = time.get(11..19).unwrap_or_default();
-    output::line(format_args!(
+    format!(
         "{time}  {:10} {:1} {:42} {:36} {style}{verdict:8}{style:#} {:9} {}",
         record.task,
         symbol(record.class),
@@ -141,7 +146,7 @@ fn show(call: &StoredCall, format: Format) {
         output::inert(&format!("{target}{more}"), 36),
         became(call),
         record.reference,
-    ));
+    )
 }
 
 /// What became of a call that was let go, in a word; nothing where it went well.

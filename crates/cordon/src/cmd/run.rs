@@ -4,6 +4,7 @@ use super::env::WayName;
 use crate::attend::{Attended, attend};
 use crate::config::{Config, Flags};
 use crate::failure::Failure;
+use crate::follow::Follow;
 use crate::launch::LaunchOptions;
 use crate::output::{self, STRONG};
 use crate::{telemetry, wiring};
@@ -11,10 +12,17 @@ use clap::Args;
 use cordon_core::session::Session;
 use cordon_store::{CallFilter, Store, StoredCall};
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often new calls are looked for.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// Run a command (an agent) on a task, its AWS tools led through Cordon.
+///
+/// Where standard error is no terminal, calls are shown there as they happen, reads folded.
 ///
 /// Uses the Cordon that already serves from the state folder, or serves for as long as the
 /// command runs. Exits with the command's own code.
@@ -43,9 +51,29 @@ impl Run {
     async fn supervise(&self, attended: &Attended) -> Result<ExitCode, Failure> {
         let session = &attended.session;
         announce(session);
-        let status = attended.run(&self.command, self.way).await;
+        let status = self.followed(attended).await;
         summary(&attended.store, session).await?;
         Ok(exit_code(status?))
+    }
+
+    /// Runs the command, and shows its calls as they happen where that disturbs nobody: an agent at a
+    /// terminal has the terminal for itself.
+    async fn followed(&self, attended: &Attended) -> Result<ExitStatus, Failure> {
+        let running = attended.run(&self.command, self.way);
+        if std::io::stderr().is_terminal() {
+            return running.await;
+        }
+        let mut follow = Follow::of(attended).await?;
+        let mut beat = tokio::time::interval(BEAT);
+        tokio::pin!(running);
+        let status = loop {
+            tokio::select! {
+                ended = &mut running => break ended,
+                _ = beat.tick() => follow.step().await?,
+            }
+        };
+        follow.end().await?;
+        status
     }
 }
 

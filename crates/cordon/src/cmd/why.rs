@@ -63,7 +63,7 @@ impl Why {
     }
 }
 
-/// The stable form of a call for programs.
+/// The stable form of a call for programs, described by `schemas/call.schema.json`.
 pub(crate) fn call_value(call: &StoredCall) -> Value {
     let record = &call.record;
     let (_, verdict) = super::calls::verdict(record.outcome);
@@ -268,4 +268,124 @@ fn inert_lines(text: &str) -> String {
         .map(|line| inert(line, 400))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use boon::{Compiler, Schemas};
+    use cordon_core::decide::Outcome;
+    use cordon_core::ledger::Used;
+    use cordon_core::plan::{Evidence, Property};
+    use cordon_core::predict::{Prediction, Undo};
+    use cordon_core::record::{AccessRecord, RecordedOutcome};
+    use cordon_store::Closed;
+    use jiff::Timestamp;
+    use std::path::Path;
+    use std::time::Duration;
+
+    /// A previewed change of a function.
+    fn previewed() -> StoredCall {
+        let property = Property {
+            name: "MemorySize".into(),
+            before: Some("512".to_owned()),
+            after: Some("1024\u{202e}".to_owned()),
+            forces_replacement: false,
+            observed: Some(Timestamp::UNIX_EPOCH),
+            evidence: Evidence::PredictedByRule,
+        };
+        let prediction = Prediction {
+            properties: vec![property],
+            undo: Undo::Never("it is lost".into()),
+            tags: [("team".into(), "billing".into())].into(),
+            ..Prediction::default()
+        };
+        let record = CallRecord {
+            reference: "7QK4".into(),
+            at: Timestamp::UNIX_EPOCH,
+            task: "T-1".into(),
+            session: "S-1".into(),
+            agent: "kiro".into(),
+            sponsor: "mia".into(),
+            ingress: "connect",
+            service: "lambda".into(),
+            operation: "UpdateFunctionConfiguration".into(),
+            protocol: "rest-json",
+            partition: "aws".into(),
+            region: "eu-central-1".into(),
+            account: "111122223333".into(),
+            accesses: vec![AccessRecord {
+                action: "lambda:UpdateFunctionConfiguration".into(),
+                resource: "arn:aws:lambda:eu-central-1:111122223333:function:ce-export".into(),
+                kind: "lambda:function".into(),
+                environment: "dev".into(),
+                level: "Write",
+                implied: false,
+                class: "update",
+            }],
+            class: "update",
+            facts: Vec::new(),
+            outcome: RecordedOutcome::Decided(Outcome::Preview),
+            policies: vec![("preview-mode".into(), "Only previewed".into(), "".into())],
+            needs: Vec::new(),
+            hold: None,
+            code: "CordonPreview".into(),
+            message: "".into(),
+            digest: "sha256:00".into(),
+            policy_version: "p1".into(),
+            catalog_version: "c1".into(),
+            parameters: r#"{"FunctionName":"ce-export","MemorySize":1024}"#.into(),
+            prediction: Some(Box::new(prediction)),
+            mutates: true,
+            creates: Vec::new(),
+            destroys: Vec::new(),
+            cost: Used::default(),
+        };
+        StoredCall {
+            sequence: 1,
+            record,
+            closed: None,
+        }
+    }
+
+    #[test]
+    fn json_of_a_call_is_what_the_published_schema_says() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/call.schema.json");
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        let schema = compiler
+            .compile(file.to_str().unwrap(), &mut schemas)
+            .unwrap();
+        let check = |call: &StoredCall| {
+            let value = call_value(call);
+            schemas
+                .validate(&value, schema)
+                .map_err(|error| error.to_string())
+        };
+        let mut call = previewed();
+        check(&call).unwrap();
+        call.record.prediction = None;
+        let results = [
+            CallResult::Answered {
+                status: 200,
+                request_id: "r".into(),
+            },
+            CallResult::Faulted {
+                fault: AnswerFault::Partial,
+                status: 200,
+                request_id: "r".into(),
+                why: "w".into(),
+            },
+            CallResult::Indeterminate { why: "w".into() },
+            CallResult::NotSent { why: "w".into() },
+        ];
+        for result in results {
+            let took = Duration::from_micros(7);
+            call.closed = Some(Closed { result, took });
+            check(&call).unwrap();
+        }
+        // The schema can tell.
+        call.record.class = "explode";
+        assert!(check(&call).is_err());
+    }
 }

@@ -115,6 +115,8 @@ fn every_form_is_the_picture_that_was_reviewed() {
     golden("preview.xml", &junit::text(&preview));
     let json = serde_json::to_string_pretty(&json::value(&preview)).unwrap();
     golden("preview.json", &format!("{json}\n"));
+    let sarif = serde_json::to_string_pretty(&sarif::value(&preview)).unwrap();
+    golden("preview.sarif", &format!("{sarif}\n"));
 }
 
 #[test]
@@ -159,6 +161,7 @@ fn no_form_shows_a_secret_or_lets_text_of_the_plan_act() {
         markdown::text(&preview, "k -->\n<b>"),
         junit::text(&preview),
         json::value(&preview).to_string(),
+        sarif::value(&preview).to_string(),
     ];
     for form in &forms {
         assert!(!form.contains("hunter2"), "{form}");
@@ -179,6 +182,38 @@ fn no_form_shows_a_secret_or_lets_text_of_the_plan_act() {
         .find(|line| line.contains("script"))
         .unwrap();
     assert!(row.contains("`aws_quantum_thing.a\\|b'<script>"), "{row}");
+}
+
+#[test]
+fn sarif_tells_the_same_finding_again_and_names_no_value() {
+    let (one, other) = (sarif::value(&preview()), sarif::value(&preview()));
+    let prints = |log: &Json| -> Vec<String> {
+        let results = log["runs"][0]["results"].as_array().unwrap().iter();
+        let print = |it: &Json| it["partialFingerprints"]["cordonPreview/v1"].to_string();
+        results.map(print).collect()
+    };
+    assert_eq!(prints(&one), prints(&other));
+    let mut all = prints(&one);
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), prints(&one).len(), "each finding is another one");
+    let text = one.to_string();
+    assert!(
+        !text.contains("1024") && !text.contains("\u{202e}"),
+        "{text}"
+    );
+    // Every rule that a finding names is there.
+    let rules = one["runs"][0]["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap();
+    for result in one["runs"][0]["results"].as_array().unwrap() {
+        assert!(
+            rules.iter().any(|rule| rule["id"] == result["ruleId"]),
+            "{result}"
+        );
+        let level = result["level"].as_str().unwrap();
+        assert!(["error", "warning", "note"].contains(&level), "{result}");
+    }
 }
 
 #[test]
