@@ -25,6 +25,7 @@ use crate::plane::Plane;
 use axum::Router;
 use axum::routing::get;
 use http::{StatusCode, header};
+use jiff::Timestamp;
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -69,6 +70,11 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(other_method)
         .with_state(plane)
+}
+
+/// A time as it is told: to the second.
+fn moment(at: Timestamp) -> String {
+    format!("{at:.0}")
 }
 
 async fn unknown() -> ApiError {

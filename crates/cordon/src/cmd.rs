@@ -59,6 +59,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     People(people::People),
     /// Sign in at this terminal, with a link
+    ///
+    /// A link works once, within 10 minutes. What it gives is kept for this user alone, in `sign-in.json`
+    /// of the configuration folder, for 12 hours; approving and lowering the posture need a sign-in of
+    /// the last 15 minutes. Exit codes: 0 signed in; 1 refused; 2 no such link.
     SignIn(sign_in::SignIn),
     /// Sign out at this terminal
     SignOut(sign_in::SignOut),

@@ -67,7 +67,7 @@ pub(crate) async fn start(
 }
 
 /// The channels with what their files hold.
-fn channels(config: &Config) -> Result<Vec<Channel>, Failure> {
+pub(crate) fn channels(config: &Config) -> Result<Vec<Channel>, Failure> {
     let channels = config.control.channels.iter();
     channels
         .map(|written| {

@@ -3,6 +3,7 @@
 #![expect(unused_qualifications, reason = "utoipa writes them")]
 
 use super::input::{Asked, Named};
+use super::moment;
 use crate::failure::ApiError;
 use crate::plane::Plane;
 use crate::visitor::Visitor;
@@ -145,7 +146,7 @@ pub(super) struct CallQuery {
 }
 
 /// Calls of the tasks that you may look at, newest first.
-#[utoipa::path(get, path = "/api/v1/calls", params(CallQuery), responses((status = 200, body = CallPage), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "listCalls", path = "/api/v1/calls", params(CallQuery), responses((status = 200, body = CallPage), (status = "default", body = ApiError)))]
 pub(super) async fn list(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -176,7 +177,7 @@ pub(super) async fn list(
 }
 
 /// One call.
-#[utoipa::path(get, path = "/api/v1/calls/{ref}", params(("ref" = String, Path, description = "its reference")), responses((status = 200, body = CallShown), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "showCall", path = "/api/v1/calls/{ref}", params(("ref" = String, Path, description = "its reference")), responses((status = 200, body = CallShown), (status = "default", body = ApiError)))]
 pub(super) async fn show(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -238,7 +239,7 @@ impl CallShown {
         Self {
             reference: name(&record.reference),
             sequence: call.sequence,
-            at: record.at.to_string(),
+            at: moment(record.at),
             task: name(&record.task),
             agent: name(&record.agent),
             sponsor: name(&record.sponsor),

@@ -32,7 +32,7 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 const FOLLOWERS: usize = 128;
 
 /// What changes, as it changes: events `hold` and `posture`.
-#[utoipa::path(get, path = "/api/v1/events", responses((status = 200, content_type = "text/event-stream", body = String), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "followEvents", path = "/api/v1/events", responses((status = 200, content_type = "text/event-stream", body = String), (status = "default", body = ApiError)))]
 pub(super) async fn follow(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,

@@ -4,6 +4,7 @@
 
 use super::calls::{NAME, PARAMETERS, PolicyShown, policies};
 use super::input::{Asked, Body, Named, prose};
+use super::moment;
 use super::tasks::title;
 use crate::failure::ApiError;
 use crate::plane::Plane;
@@ -267,7 +268,7 @@ pub(super) struct WaitQuery {
 }
 
 /// Holds that you may look at, newest first.
-#[utoipa::path(get, path = "/api/v1/holds", params(HoldQuery), responses((status = 200, body = HoldPage), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "listHolds", path = "/api/v1/holds", params(HoldQuery), responses((status = 200, body = HoldPage), (status = "default", body = ApiError)))]
 pub(super) async fn list(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -307,7 +308,7 @@ pub(super) async fn list(
 }
 
 /// One hold, with everything that one needs to decide.
-#[utoipa::path(get, path = "/api/v1/holds/{ref}", params(("ref" = String, Path, description = "its id")), responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "showHold", path = "/api/v1/holds/{ref}", params(("ref" = String, Path, description = "its id")), responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
 pub(super) async fn show(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -318,7 +319,7 @@ pub(super) async fn show(
 }
 
 /// Say yes to exactly what has this digest.
-#[utoipa::path(post, path = "/api/v1/holds/{ref}/approve", params(("ref" = String, Path, description = "its id")), request_body = ApproveBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+#[utoipa::path(post, operation_id = "approveHold", path = "/api/v1/holds/{ref}/approve", params(("ref" = String, Path, description = "its id")), request_body = ApproveBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
 pub(super) async fn approve(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -337,7 +338,7 @@ pub(super) async fn approve(
 
 /// Lift it in an emergency, together with another incident commander. It lets one call go within 15
 /// minutes, as an approval does, and is told loudly.
-#[utoipa::path(post, path = "/api/v1/holds/{ref}/break-glass", params(("ref" = String, Path, description = "its id")), request_body = BreakGlassBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+#[utoipa::path(post, operation_id = "breakGlass", path = "/api/v1/holds/{ref}/break-glass", params(("ref" = String, Path, description = "its id")), request_body = BreakGlassBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
 pub(super) async fn break_glass(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -362,7 +363,7 @@ pub(super) async fn break_glass(
 }
 
 /// Say no, for a reason that the agent is told.
-#[utoipa::path(post, path = "/api/v1/holds/{ref}/reject", params(("ref" = String, Path, description = "its id")), request_body = RejectBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+#[utoipa::path(post, operation_id = "rejectHold", path = "/api/v1/holds/{ref}/reject", params(("ref" = String, Path, description = "its id")), request_body = RejectBody, responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
 pub(super) async fn reject(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -383,7 +384,7 @@ pub(super) async fn reject(
 }
 
 /// The hold once it does not wait any more, or as it stands when the time is over.
-#[utoipa::path(get, path = "/api/v1/holds/{ref}/wait", params(("ref" = String, Path, description = "its id"), WaitQuery), responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "waitForHold", path = "/api/v1/holds/{ref}/wait", params(("ref" = String, Path, description = "its id"), WaitQuery), responses((status = 200, body = HoldShown), (status = "default", body = ApiError)))]
 pub(super) async fn wait(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -592,8 +593,8 @@ impl Sight {
             environments: self.record.as_ref().map(environments).unwrap_or_default(),
             needs: names(&hold.needs),
             missing,
-            opened: hold.opened.to_string(),
-            decide_by: hold.decide_by.to_string(),
+            opened: moment(hold.opened),
+            decide_by: moment(hold.decide_by),
             seconds_left: end.map_or(0, |end| end.duration_since(self.now).as_secs().max(0)),
             asked: hold.asked,
         }
@@ -649,7 +650,7 @@ impl Sight {
         VoteShown {
             person: vote.person.to_string(),
             answer: vote.answer.as_str().to_owned(),
-            at: vote.at.to_string(),
+            at: moment(vote.at),
             counts: asked && !self.people.is_sponsor(&vote.person, &self.hold.sponsor),
             note: inert(&vote.note, LONGEST_NOTE),
         }
@@ -692,7 +693,7 @@ impl ToldShown {
             channel: inert(&delivery.channel, NAME),
             state: inert(&delivery.state, NAME),
             attempts: delivery.attempts,
-            at: delivery.at.to_string(),
+            at: moment(delivery.at),
             error: inert(error, NAME),
         }
     }

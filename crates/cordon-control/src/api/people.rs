@@ -1,6 +1,7 @@
 //! Who is signed in: signing in by a link, out, and who one is.
 
 use super::input::Body;
+use super::moment;
 use crate::failure::ApiError;
 use crate::plane::Plane;
 use crate::secret::{self, HALF, LINK, PASS, SIGNED_IN, Secret};
@@ -83,7 +84,7 @@ pub struct SignedOut {
 }
 
 /// Who am I?
-#[utoipa::path(get, path = "/api/v1/me", responses((status = 200, body = Me), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "showMe", path = "/api/v1/me", responses((status = 200, body = Me), (status = "default", body = ApiError)))]
 pub(super) async fn me(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -99,13 +100,13 @@ pub(super) async fn me(
         groups: groups.collect(),
         roles: roles.collect(),
         pass: visitor.pass().kind.as_str().to_owned(),
-        signed_in: visitor.pass().signed_in.to_string(),
-        expires: visitor.pass().expires.to_string(),
+        signed_in: moment(visitor.pass().signed_in),
+        expires: moment(visitor.pass().expires),
     }))
 }
 
 /// Sign in with a link, which is used up by it.
-#[utoipa::path(post, path = "/api/v1/sign-in", request_body = SignInBody, responses((status = 200, body = SignedIn), (status = "default", body = ApiError)))]
+#[utoipa::path(post, operation_id = "signIn", path = "/api/v1/sign-in", request_body = SignInBody, responses((status = 200, body = SignedIn), (status = "default", body = ApiError)))]
 pub(super) async fn sign_in(
     State(plane): State<Arc<Plane>>,
     Body(body): Body<SignInBody>,
@@ -151,7 +152,7 @@ pub(super) async fn sign_in(
     tracing::info!(person = %pass.person, kind = pass.kind.as_str(), "signed in");
     let signed_in = SignedIn {
         person: pass.person.to_string(),
-        expires: pass.expires.to_string(),
+        expires: moment(pass.expires),
         token: second.is_none().then(|| first.expose().to_owned()),
         half: second.map(|half| half.expose().to_owned()),
     };
@@ -163,7 +164,7 @@ pub(super) async fn sign_in(
 }
 
 /// Sign out: what was carried is good for nothing any more.
-#[utoipa::path(post, path = "/api/v1/sign-out", responses((status = 200, body = SignedOut), (status = "default", body = ApiError)))]
+#[utoipa::path(post, operation_id = "signOut", path = "/api/v1/sign-out", responses((status = 200, body = SignedOut), (status = "default", body = ApiError)))]
 pub(super) async fn sign_out(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,

@@ -2,6 +2,7 @@
 //! is said in advance is a lowering too, unless the posture is normal anyway.
 
 use super::input::{Body, prose};
+use super::moment;
 use crate::failure::ApiError;
 use crate::plane::Plane;
 use crate::visitor::Visitor;
@@ -52,7 +53,7 @@ pub struct PostureBody {
 }
 
 /// How careful is everyone?
-#[utoipa::path(get, path = "/api/v1/posture", responses((status = 200, body = PostureShown), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "showPosture", path = "/api/v1/posture", responses((status = 200, body = PostureShown), (status = "default", body = ApiError)))]
 pub(super) async fn show(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -63,7 +64,7 @@ pub(super) async fn show(
 }
 
 /// Let everyone be more careful, or less.
-#[utoipa::path(post, path = "/api/v1/posture", request_body = PostureBody, responses((status = 200, body = PostureShown), (status = "default", body = ApiError)))]
+#[utoipa::path(post, operation_id = "changePosture", path = "/api/v1/posture", request_body = PostureBody, responses((status = 200, body = PostureShown), (status = "default", body = ApiError)))]
 pub(super) async fn change(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -144,11 +145,8 @@ impl PostureShown {
                 false => inert(&standing.message, LONGEST),
             },
             by: inert(&standing.by, 100),
-            since: (!standing.by.is_empty()).then(|| standing.since.to_string()),
-            until: standing
-                .until
-                .filter(|_| !over)
-                .map(|until| until.to_string()),
+            since: (!standing.by.is_empty()).then(|| moment(standing.since)),
+            until: standing.until.filter(|_| !over).map(moment),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Tasks: which there are, and stopping one.
 
 use super::input::Named;
+use super::moment;
 use crate::failure::ApiError;
 use crate::plane::Plane;
 use crate::visitor::Visitor;
@@ -41,7 +42,7 @@ pub struct TaskPage {
 }
 
 /// Tasks that you may look at, newest first.
-#[utoipa::path(get, path = "/api/v1/tasks", responses((status = 200, body = TaskPage), (status = "default", body = ApiError)))]
+#[utoipa::path(get, operation_id = "listTasks", path = "/api/v1/tasks", responses((status = 200, body = TaskPage), (status = "default", body = ApiError)))]
 pub(super) async fn list(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -59,7 +60,7 @@ pub(super) async fn list(
 }
 
 /// End a task now: its calls are refused, and streams under way are cut.
-#[utoipa::path(post, path = "/api/v1/tasks/{id}/stop", params(("id" = String, Path, description = "its id")), responses((status = 200, body = TaskShown), (status = "default", body = ApiError)))]
+#[utoipa::path(post, operation_id = "stopTask", path = "/api/v1/tasks/{id}/stop", params(("id" = String, Path, description = "its id")), responses((status = 200, body = TaskShown), (status = "default", body = ApiError)))]
 pub(super) async fn stop(
     State(plane): State<Arc<Plane>>,
     visitor: Visitor,
@@ -89,8 +90,8 @@ impl TaskShown {
                 true => "expired".to_owned(),
                 false => task.state.as_str().to_owned(),
             },
-            created: task.created.to_string(),
-            expires: task.expires.to_string(),
+            created: moment(task.created),
+            expires: moment(task.expires),
         }
     }
 }

@@ -137,6 +137,16 @@ async fn the_api_describes_every_route_that_it_has() {
     ] {
         assert!(paths.contains(&path), "{path} is not in {paths:?}");
     }
+    let ids: Vec<&serde_json::Value> = described["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|methods| methods.as_object().unwrap().values())
+        .map(|method| &method["operationId"])
+        .collect();
+    for id in &ids {
+        assert_eq!(ids.iter().filter(|other| other == &id).count(), 1, "{id}");
+    }
     // Nothing that is described is open to who is not signed in, but signing in.
     for (path, methods) in described["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {

@@ -59,6 +59,7 @@ impl Doctor {
         });
         findings.push(environments(policies.as_ref().ok()));
         findings.push(deciders(&config, policies.as_ref().ok()));
+        findings.push(control(&config));
         findings.push(roles(&config));
         findings.push(identity());
         findings.push(address(&config));
@@ -97,6 +98,47 @@ fn deciders(config: &Config, policies: Option<&Policies>) -> Finding {
                 missing.join(", ")
             ),
             "name people of these groups in the file of people",
+        ),
+    }
+}
+
+/// Whether people can sign in, and hear of what waits.
+fn control(config: &Config) -> Finding {
+    if config.people.is_none() {
+        return notice(
+            "control",
+            "nobody can sign in, because nobody is named",
+            "write a file of people and name it in cordon.toml: people = \"people.toml\"",
+        );
+    }
+    let policies = Bundle::of(config).and_then(|bundle| bundle.load_control());
+    let channels = crate::control::channels(config);
+    match (policies, channels) {
+        (Err(failure), _) => wrong(
+            "control",
+            failure.to_string(),
+            "`cordon policy check` shows every place",
+        ),
+        (_, Err(failure)) => wrong(
+            "control",
+            failure.to_string(),
+            "correct this channel in cordon.toml",
+        ),
+        (Ok(_), Ok(channels)) if channels.is_empty() => notice(
+            "control",
+            format!(
+                "people decide at {}, and no channel tells them that something waits",
+                config.control.listen
+            ),
+            "name one in cordon.toml: `[[channel]]`, as docs/approvals.md shows",
+        ),
+        (Ok(_), Ok(channels)) => good(
+            "control",
+            format!(
+                "people decide at {}, {} channels tell them",
+                config.control.listen,
+                channels.len()
+            ),
         ),
     }
 }

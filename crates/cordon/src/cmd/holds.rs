@@ -31,12 +31,25 @@ pub(crate) enum Holds {
     /// One hold, with everything that one needs to decide
     Show(Show),
     /// Say yes to exactly what is shown
+    ///
+    /// Shows the hold first. At a terminal it then asks: for `yes`, or, where something is destroyed, for
+    /// the name of that. Elsewhere `--digest` names what was looked at before. Exit codes: 0 said;
+    /// 1 refused, with the reason; 2 wrongly asked.
     Approve(Approve),
     /// Say no, for a reason that the agent is told
+    ///
+    /// Exit codes: 0 said; 1 refused; 2 wrongly asked.
     Reject(Reject),
     /// Lift it in an emergency, together with another incident commander
+    ///
+    /// Two who signed in within 15 minutes, each with a reason; the sponsor is never one of them. It lets
+    /// one call go within 15 minutes, as an approval does, is kept with the hold and told loudly in the
+    /// log. Exit codes: 0 said; 1 refused; 2 wrongly asked.
     BreakGlass(BreakGlass),
     /// Wait until people decided
+    ///
+    /// Exit codes: 0 approved or used; 3 it still waits; 4 rejected, or over without an approval; 1 it
+    /// cannot be looked at.
     Wait(Wait),
 }
 
@@ -67,11 +80,7 @@ pub(crate) struct Show {
     format: Format,
 }
 
-/// Say yes to exactly what is shown.
-///
-/// Shows the hold first. At a terminal it then asks: for `yes`, or, where something is destroyed, for
-/// the name of that. Elsewhere `--digest` names what was looked at before. Exit codes: 0 said;
-/// 1 refused, with the reason; 2 wrongly asked.
+/// What is approved, and what was looked at.
 #[derive(Debug, Args)]
 pub(crate) struct Approve {
     /// Its id: H-7QK4M2ZD
@@ -87,7 +96,7 @@ pub(crate) struct Approve {
     format: Format,
 }
 
-/// Say no, for a reason that the agent is told. Exit codes: 0 said; 1 refused; 2 wrongly asked.
+/// What is rejected, and why.
 #[derive(Debug, Args)]
 pub(crate) struct Reject {
     /// Its id: H-7QK4M2ZD
@@ -103,11 +112,7 @@ pub(crate) struct Reject {
     format: Format,
 }
 
-/// Lift it in an emergency, together with another incident commander.
-///
-/// Two who signed in within 15 minutes, each with a reason; the sponsor is never one of them. It lets one
-/// call go within 15 minutes, as an approval does, is kept with the hold and told loudly in the log. Exit
-/// codes: 0 said; 1 refused; 2 wrongly asked.
+/// What is lifted, and why it cannot wait.
 #[derive(Debug, Args)]
 pub(crate) struct BreakGlass {
     /// Its id: H-7QK4M2ZD
@@ -123,8 +128,7 @@ pub(crate) struct BreakGlass {
     format: Format,
 }
 
-/// Wait until people decided. Exit codes: 0 approved or used; 3 it still waits; 4 rejected, or over
-/// without an approval; 1 it cannot be looked at.
+/// What is waited for, and for how long.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
     /// Its id: H-7QK4M2ZD

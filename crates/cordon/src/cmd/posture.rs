@@ -14,8 +14,12 @@ pub(crate) enum Posture {
     /// How careful everyone is, since when, and why
     Show(Show),
     /// Let everyone be more careful: whoever decides on holds may
+    ///
+    /// Exit codes: 0 done; 1 refused; 2 wrongly asked.
     Raise(Raise),
     /// Let everyone be less careful: an incident commander who signed in within 15 minutes may
+    ///
+    /// Exit codes: 0 done; 1 refused; 2 wrongly asked.
     Lower(Lower),
 }
 
@@ -27,7 +31,7 @@ pub(crate) struct Show {
     format: Format,
 }
 
-/// Options of `cordon posture raise`. Exit codes: 0 done; 1 refused; 2 wrongly asked.
+/// Options of `cordon posture raise`.
 #[derive(Debug, Args)]
 pub(crate) struct Raise {
     /// To what
@@ -44,7 +48,7 @@ pub(crate) struct Raise {
     format: Format,
 }
 
-/// Options of `cordon posture lower`. Exit codes: 0 done; 1 refused; 2 wrongly asked.
+/// Options of `cordon posture lower`.
 #[derive(Debug, Args)]
 pub(crate) struct Lower {
     /// To what

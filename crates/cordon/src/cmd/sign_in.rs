@@ -10,11 +10,7 @@ use cordon_control::client::Client;
 use cordon_control::secret;
 use std::process::ExitCode;
 
-/// Sign in at this terminal with a link that `cordon up` or `cordon people link` printed.
-///
-/// A link works once, within 10 minutes. What it gives is kept for this user alone, in
-/// `sign-in.json` of the configuration folder, for 12 hours; approving and lowering the posture need
-/// a sign-in of the last 15 minutes. Exit codes: 0 signed in; 1 refused; 2 no such link.
+/// A link that `cordon up` or `cordon people link` printed.
 #[derive(Debug, Args)]
 pub(crate) struct SignIn {
     /// The link: http://127.0.0.1:8801/sign-in#cordon_link_...
