@@ -4,6 +4,7 @@
 //! To add one, write `guard/<name>.rs` and list it in [`GUARDS`].
 
 mod account;
+mod backup;
 mod credentials;
 mod delay;
 mod export;
@@ -77,6 +78,7 @@ pub struct Guard {
 /// Every guard.
 pub const GUARDS: &[Guard] = &[
     account::GUARD,
+    backup::GUARD,
     credentials::GUARD,
     delay::GUARD,
     export::GUARD,

@@ -16,6 +16,7 @@
 //! the clients of a user pool, the tasks of a service, the instances of a node group. Deciding on
 //! the whole decides on those.
 
+mod backup;
 mod behind;
 mod environment;
 mod members;
@@ -70,6 +71,7 @@ enum Subject {
     Stack(stack::Stack),
     Environment,
     Members,
+    Backup,
     /// A document of the call itself: nothing is left to be read.
     Behind,
 }
@@ -105,6 +107,8 @@ pub struct Seen {
     makes: Vec<String>,
     /// What is no more and had the name of what it makes.
     vanished: Vec<Vanished>,
+    /// Whether it deletes the last restore point of something.
+    last_backup: bool,
     /// How many parts go with the targets.
     parts: usize,
     implied: Vec<Implied>,
@@ -193,9 +197,11 @@ impl Look {
             "cloudcontrol" => (Subject::Behind, behind::resource(call)?),
             "eks" | "secretsmanager" => (Subject::Behind, behind::unnamed(call)?),
             "elasticbeanstalk" => first(Subject::Environment, environment::begin(call)?),
-            "autoscaling" | "rds" | "docdb" | "neptune" => {
-                first(Subject::Members, members::begin(call)?)
-            }
+            "autoscaling" | "rds" | "docdb" | "neptune" => match backup::begin(call) {
+                Some(read) => first(Subject::Backup, read),
+                None => first(Subject::Members, members::begin(call)?),
+            },
+            "dynamodb" | "ec2" | "redshift" => first(Subject::Backup, backup::begin(call)?),
             _ => return None,
         };
         Some(Self {
@@ -244,6 +250,7 @@ impl Look {
             Subject::Stack(stack) => stack.learn(asked, answer, progress)?,
             Subject::Environment => environment::learn(asked, answer, progress)?,
             Subject::Members => members::learn(asked, answer, progress)?,
+            Subject::Backup => backup::learn(asked, answer, progress)?,
             Subject::Behind => {}
         }
         let is_much = progress.seen.implied.len() > MOST;
@@ -332,6 +339,11 @@ impl Seen {
     /// Whether the resource behind the call of this number was made by what is the task's own.
     pub(crate) fn made_by_own(&self, number: usize) -> bool {
         self.implied.get(number).is_some_and(|implied| implied.own)
+    }
+
+    /// Whether it deletes the last restore point of something that the task did not make.
+    pub(crate) fn is_last_backup(&self) -> bool {
+        self.last_backup
     }
 
     /// How many parts go with the targets of the call, without a life of their own.

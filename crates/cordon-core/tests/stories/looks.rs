@@ -1,6 +1,8 @@
 //! Looks: what AWS tells of a call before it is decided. The cloud of these stories answers what it
 //! is given; what it is not asked for, or does not know, is not seen.
 
+mod backups;
+
 use crate::harness::{Sent, json, judge, now, query, rest, session, told};
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Protocol;
