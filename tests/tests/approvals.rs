@@ -60,6 +60,30 @@ fn an_approval_lets_one_call_go() {
 }
 
 #[test]
+fn who_approves_sees_what_is_and_what_would_be() {
+    let (desk, agent) = open();
+    let ola = desk.person("ola");
+    waits(&ask(&agent, 30));
+    let id = text(&desk.waiting(&ola), "id");
+    let changes = &ola.hold(&desk.cordon, &id)["changes"];
+    let property = &changes["properties"][0];
+    assert_eq!(
+        (&property["name"], &property["after"]),
+        (&json!("Timeout"), &json!("30"))
+    );
+    assert_eq!(property["now"], "3", "{changes}");
+    assert!(property["observed_at"].is_string(), "{changes}");
+    let command = "aws lambda update-function-configuration --function-name ce-export --timeout";
+    for (name, value) in [("command", 30), ("undo", 3)] {
+        let told = changes[name].as_str().unwrap_or_default();
+        assert!(told.starts_with(&format!("{command} {value} ")), "{told}");
+    }
+    let shown = ola.run(&desk.cordon, &["holds", "show", &id]);
+    assert!(shown.out.contains("Timeout  3 → 30"), "{}", shown.text());
+    assert_eq!(desk.reached(), 0);
+}
+
+#[test]
 fn who_launched_the_task_lifts_nothing() {
     let (desk, agent) = open();
     let tester = desk.person("tester");

@@ -2,6 +2,7 @@
 //! is described by the code itself and told at `/api/v1/openapi.json`.
 
 mod calls;
+mod changes;
 mod events;
 mod holds;
 mod input;
@@ -12,6 +13,7 @@ mod tasks;
 pub(crate) use holds::Sight;
 
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
+pub use changes::{ChangeShown, ChangesShown};
 pub use holds::{
     ApproveBody, BreakGlassBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody,
     TargetShown, ToldShown, VoteShown, Yours,

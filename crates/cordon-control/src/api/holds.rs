@@ -3,6 +3,7 @@
 #![expect(unused_qualifications, reason = "utoipa writes them")]
 
 use super::calls::{NAME, PARAMETERS, PolicyShown, policies};
+use super::changes::ChangesShown;
 use super::input::{Asked, Body, Named, prose};
 use super::moment;
 use super::tasks::title;
@@ -115,6 +116,8 @@ pub struct HoldShown {
     pub policies: Vec<PolicyShown>,
     /// What people said, oldest first.
     pub votes: Vec<VoteShown>,
+    /// What it would change, as that stood when it was stopped; nothing where that was not looked at.
+    pub changes: Option<ChangesShown>,
     /// The parameters of the call as canonical JSON, without secrets.
     pub parameters: String,
     /// `sha256:...` of the canonical call, whole: an approval names it.
@@ -623,6 +626,7 @@ impl Sight {
             facts: self.record.as_ref().map(facts).unwrap_or_default(),
             policies: self.record.as_ref().map(policies).unwrap_or_default(),
             votes: hold.votes.iter().map(|vote| self.vote(vote)).collect(),
+            changes: self.record.as_ref().and_then(|it| ChangesShown::of(it)),
             parameters: self
                 .record
                 .as_ref()

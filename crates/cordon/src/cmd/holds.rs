@@ -7,7 +7,7 @@ use crate::wiring;
 use anstyle::Style;
 use clap::{Args, Subcommand, ValueEnum};
 use cordon_control::api::{
-    ApproveBody, BreakGlassBody, HoldPage, HoldShown, HoldSummary, RejectBody,
+    ApproveBody, BreakGlassBody, ChangesShown, HoldPage, HoldShown, HoldSummary, RejectBody,
 };
 use cordon_control::client::Client;
 use cordon_core::names::HoldId;
@@ -385,6 +385,44 @@ fn told(hold: &HoldShown, format: Format) {
     ));
 }
 
+/// What the call would change, now and after.
+fn changes(changes: &ChangesShown) {
+    for change in changes.properties.iter().take(20) {
+        let now = match (&change.now, &change.observed_at) {
+            (Some(now), _) => now,
+            (None, Some(_)) => "(none)",
+            (None, None) => "(not known)",
+        };
+        let after = match (&change.after, change.evidence.as_str()) {
+            (_, "observed") => String::new(),
+            (Some(after), _) => format!(" → {after}"),
+            (None, "unknown") => " → (nobody can say)".to_owned(),
+            (None, _) => " → (none)".to_owned(),
+        };
+        row("changes", &format!("{}  {now}{after}", change.name));
+    }
+    let rest = changes.properties.len().saturating_sub(20);
+    if rest > 0 {
+        row("", &format!("and {rest} more: --format json lists them"));
+    }
+    let read = changes
+        .properties
+        .iter()
+        .find_map(|it| it.observed_at.as_deref());
+    read.iter()
+        .for_each(|at| row("", &format!("as read at {at}")));
+    changes.notes.iter().for_each(|note| row("notice", note));
+    if !changes.dependents.is_empty() {
+        row("used by", &changes.dependents.join(", "));
+    }
+    changes.owner.iter().for_each(|owner| row("owner", owner));
+    match (&changes.undo, &changes.no_undo) {
+        (Some(undo), _) => row("undo", &format!("$ {undo}")),
+        (None, Some(why)) => row("no undo", why),
+        (None, None) => {}
+    }
+}
+
 /// The whole hold, the gravest first.
 fn print(hold: &HoldShown, format: Format) {
     if format == Format::Json {
@@ -470,6 +508,7 @@ fn print(hold: &HoldShown, format: Format) {
             summary.operation, summary.region, summary.account
         ),
     );
+    hold.changes.iter().for_each(changes);
     row("parameters", &hold.parameters);
     if let Some(follows) = &hold.follows {
         row("follows", follows);
@@ -528,6 +567,7 @@ mod tests {
             facts: Vec::new(),
             policies: Vec::new(),
             votes: Vec::new(),
+            changes: None,
             parameters: text(),
             digest: text(),
             state_digest: text(),
