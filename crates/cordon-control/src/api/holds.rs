@@ -626,7 +626,7 @@ impl Sight {
             facts: self.record.as_ref().map(facts).unwrap_or_default(),
             policies: self.record.as_ref().map(policies).unwrap_or_default(),
             votes: hold.votes.iter().map(|vote| self.vote(vote)).collect(),
-            changes: self.record.as_ref().and_then(|it| ChangesShown::of(it)),
+            changes: self.record.as_ref().and_then(ChangesShown::of),
             parameters: self
                 .record
                 .as_ref()
