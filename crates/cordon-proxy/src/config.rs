@@ -154,6 +154,11 @@ pub struct Deadlines {
     /// How long a held call waits for people before its agent is told. Less than any client's own
     /// patience, which is 60 seconds for those built on botocore.
     pub park: Duration,
+    /// The same for a client that is known to wait for longer.
+    pub park_patient: Duration,
+    /// How often a client that waits that long only as long as it hears something is told to go on
+    /// waiting.
+    pub park_told: Duration,
     /// A tunnel on which nothing moves.
     pub tunnel_idle: Duration,
 }
@@ -188,6 +193,8 @@ impl Default for Deadlines {
             answer_idle: Duration::from_secs(60),
             look: Duration::from_secs(2),
             park: Duration::from_secs(50),
+            park_patient: Duration::from_secs(50),
+            park_told: Duration::from_secs(15),
             tunnel_idle: Duration::from_secs(300),
         }
     }

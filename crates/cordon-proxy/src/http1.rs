@@ -37,6 +37,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// Room that a read is given; a TLS record holds 16 KiB.
 const READ: usize = 16 * 1024;
 
+/// The interim answer that every client must take, however often it comes (RFC 9110, 15.2).
+const INTERIM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// How much and how long a connection may take.
 #[derive(Debug)]
 pub(crate) struct Bounds {
@@ -182,6 +185,21 @@ impl Connection {
             Ok(Err(error)) => Err(Broken::Failed(error)),
             Err(_) => Err(Broken::TimedOut),
         }
+    }
+
+    /// Whether all of the request in hand has come.
+    pub(crate) fn has_whole_request(&self) -> bool {
+        self.body == BodyState::Done
+    }
+
+    /// Lets a client that waits for its answer hear that it is still in hand. Says nothing to one
+    /// that cannot tell this from leave to send its body.
+    pub(crate) async fn tell_waiting(&mut self) -> Result<(), Broken> {
+        if self.body != BodyState::Done || self.version != Version::Http11 {
+            return Ok(());
+        }
+        self.output.extend_from_slice(INTERIM);
+        self.flush().await
     }
 
     async fn flush(&mut self) -> Result<(), Broken> {

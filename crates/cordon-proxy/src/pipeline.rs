@@ -17,6 +17,7 @@ mod hold;
 mod lend;
 mod look;
 mod outcome;
+mod patience;
 mod pause;
 mod predict;
 mod record;
@@ -33,6 +34,7 @@ use cordon_core::authenticate::{Received, authenticate};
 use cordon_core::identify::identify;
 use hold::{Passage, Passed};
 use http::{Method, StatusCode};
+use patience::Patience;
 use std::time::Instant;
 use stop::Stopped;
 
@@ -81,6 +83,7 @@ async fn carry(
     };
     let verified = authenticated.verified();
     let signature = Signature::of(verified);
+    let patience = Patience::of(&authenticated.request().headers);
     let guessed = shape_of(authenticated.request(), Some(&verified.scope().service));
 
     let identified = match identify(authenticated, line.catalog) {
@@ -92,7 +95,7 @@ async fn carry(
         ..guessed
     };
 
-    let passage = Passage::new(line, client, &signature, shape, began);
+    let passage = Passage::new(line, client, &signature, shape, began, patience);
     let Passed {
         permit,
         recorded,

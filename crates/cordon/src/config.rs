@@ -131,7 +131,8 @@ pub(crate) struct Limits {
     pub(crate) body: usize,
     /// Seconds that calls in flight are waited for at the end.
     pub(crate) grace: u64,
-    /// Seconds that a held call waits for people before its agent is told.
+    /// Seconds that a held call waits for people before its agent is told; more than 50 only where
+    /// its client is known to bear it.
     pub(crate) park: u64,
 }
 

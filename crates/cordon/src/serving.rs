@@ -385,11 +385,19 @@ fn proxy_config(config: &Config, authorities: Option<&[u8]>) -> Result<ProxyConf
             whole_body: config.limits.body,
             ..Limits::default()
         },
-        deadlines: Deadlines {
-            park: Duration::from_secs(config.limits.park),
-            ..Deadlines::default()
-        },
+        deadlines: waiting(Duration::from_secs(config.limits.park)),
     })
+}
+
+/// `park` is for every client as long as none gives up before, and beyond that for those that are
+/// known to bear it.
+fn waiting(park: Duration) -> Deadlines {
+    let usual = Deadlines::default();
+    Deadlines {
+        park: park.min(usual.park),
+        park_patient: park,
+        ..usual
+    }
 }
 
 fn roles(config: &Config) -> Roles {

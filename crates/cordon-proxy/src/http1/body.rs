@@ -5,7 +5,7 @@
 //! what it means.
 
 use super::head::{Expectation, Framing, Head};
-use super::{Broken, Connection, Persistence};
+use super::{Broken, Connection, INTERIM, Persistence};
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -205,8 +205,7 @@ impl Connection {
         if !self.input.is_empty() {
             return Ok(());
         }
-        self.output
-            .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        self.output.extend_from_slice(INTERIM);
         Ok(self.flush().await?)
     }
 

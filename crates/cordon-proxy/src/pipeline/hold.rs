@@ -14,6 +14,7 @@
 //! ```
 
 use super::look;
+use super::patience::Patience;
 use super::pause::pause;
 use super::predict::predict;
 use super::record::{Beside, record};
@@ -40,8 +41,8 @@ use cordon_store::{HoldBounds, Recorded, Sought, StoreError, seek};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::time::{Instant as Deadline, sleep_until};
+use std::time::{Duration, Instant};
+use tokio::time::{Instant as Deadline, sleep_until, timeout};
 
 /// One request on its way through holds.
 pub(super) struct Passage<'p> {
@@ -52,6 +53,7 @@ pub(super) struct Passage<'p> {
     began: Instant,
     /// Until when its client waits.
     until: Deadline,
+    patience: Patience,
 }
 
 /// A call that waits, and what its agent is told if nobody decides while it does.
@@ -107,14 +109,23 @@ impl<'p> Passage<'p> {
         signature: &'p Signature,
         shape: ErrorShape,
         began: Instant,
+        patience: Patience,
     ) -> Self {
+        let deadlines = &line.bounds.deadlines;
+        let park = match patience {
+            Patience::Unknown => deadlines.park,
+            // One whose body is still to come cannot be told to wait.
+            Patience::Told if !client.has_whole_request() => deadlines.park,
+            Patience::Told | Patience::Silent => deadlines.park_patient,
+        };
         Self {
             line,
             client,
             signature,
             shape,
             began,
-            until: Deadline::from_std(began) + line.bounds.deadlines.park,
+            until: Deadline::from_std(began) + park,
+            patience,
         }
     }
 }
@@ -368,11 +379,23 @@ impl Passage<'_> {
         tokio::select! {
             // Who went away first: an approval is not used up for nobody.
             biased;
-            () = self.client.gone() => false,
+            () = kept_waiting(self.client, self.patience, line.bounds.deadlines.park_told) => false,
             _ = standing.fallen(Need::Change) => false,
             () = line.closing.cancelled() => false,
             said = said => said,
             () = sleep_until(self.until) => false,
+        }
+    }
+}
+
+/// Waits until the client went away, and lets it hear something now and then where it needs that.
+async fn kept_waiting(client: &mut Connection, patience: Patience, every: Duration) {
+    if patience != Patience::Told {
+        return client.gone().await;
+    }
+    while timeout(every, client.gone()).await.is_err() {
+        if client.tell_waiting().await.is_err() {
+            return;
         }
     }
 }

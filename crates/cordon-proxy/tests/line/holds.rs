@@ -1,6 +1,6 @@
 //! Calls that people decide about: what must never let one go, and what does, once.
 
-use crate::agent::{Answer, Wire};
+use crate::agent::{Answer, Wire, read_until};
 use crate::stage::{Set, Stage};
 use crate::upstream::{Manner, answer};
 use cordon_aws::sigv4::PayloadMode;
@@ -10,9 +10,11 @@ use cordon_core::people::People;
 use cordon_core::session::SessionState;
 use cordon_proxy::Deadlines;
 use cordon_store::{HoldBounds, HoldFilter, Store, TaskState};
+use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
 pub(crate) const PEOPLE: &str = r#"
@@ -337,6 +339,64 @@ async fn what_no_signature_covers_is_not_asked_about() {
     assert_eq!(stage.upstream.whole().len(), 0);
     let answer = stage.agent.send(&hashed(b"first")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_on_silence_hears_that_its_call_waits() {
+    const INTERIM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let stage = Stage::set(Set {
+        approvals: &["senior"],
+        deadlines: Deadlines {
+            park: Duration::ZERO,
+            park_patient: LONG,
+            park_told: Duration::from_millis(2),
+            ..Deadlines::default()
+        },
+        ..Set::default()
+    });
+    let stage = Arc::new(stage.await);
+    people_are(&stage, PEOPLE);
+    let of_agent = |agent: &str| {
+        let target = ("x-amz-target", "DynamoDB_20120810.PutItem");
+        let json = ("content-type", "application/x-amz-json-1.0");
+        let body = format!(r#"{{"TableName":"orders","Item":{{"id":{{"S":"{agent}"}}}}}}"#);
+        let headers = [("user-agent", agent), target, json];
+        stage.agent.signed(
+            "dynamodb",
+            Method::POST,
+            "/",
+            None,
+            &headers,
+            body.as_bytes(),
+        )
+    };
+    // Of whom nothing is known is answered at once.
+    asks(&stage.agent.send(&of_agent("curl/8.5")).await);
+
+    let wire = of_agent("Boto3/1.44.8 md/Botocore#1.44.8");
+    let mut stream = stage.agent.begin(&wire).await;
+    stream.write_all(&wire.body).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(read_until(&mut stream, INTERIM).await, INTERIM);
+    }
+    let hold = waiting(&stage, 2, 1).await;
+    said(&stage, &hold, "ola", "approve").await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    while let Some(told) = rest.strip_prefix(INTERIM) {
+        rest = told.to_vec();
+    }
+    assert!(
+        rest.starts_with(b"HTTP/1.1 200 "),
+        "{}",
+        String::from_utf8_lossy(&rest)
+    );
+
+    // Who waits anyhow is told nothing.
+    let call = sent(&stage, of_agent("aws-sdk-js/3.1173.0 ua/2.1"));
+    let hold = waiting(&stage, 3, 1).await;
+    said(&stage, &hold, "ola", "approve").await.unwrap();
+    assert_eq!(call.await.unwrap().status, 200);
 }
 
 #[tokio::test]
