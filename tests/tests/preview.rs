@@ -526,6 +526,17 @@ fn who_runs_an_agent_sees_its_calls_as_they_happen() {
         !ran.err.contains('\u{1b}'),
         "no colours where there is no terminal"
     );
+    // Others look at one session in the same words.
+    let session = cordon.calls(&["operation:UpdateEnvironment"])[0]["session"].clone();
+    let session = format!("session:{}", session.as_str().unwrap_or_default());
+    for (filter, count) in [
+        ([&*session, "verdict:preview"], 1),
+        (["session:S-NONE", "verdict:preview"], 0),
+    ] {
+        let tail = cordon.run(&[&["calls", "tail", "--no-follow"], &filter[..]].concat());
+        let said = tail.succeeded("cordon calls tail");
+        assert_eq!(said.matches("UpdateEnvironment").count(), count, "{said}");
+    }
     cordon.stop();
 }
 

@@ -38,10 +38,14 @@ pub fn command(service: &str, operation: &str, region: &str, parameters: &Json) 
     let renamed = RENAMED.iter().find(|(name, _)| *name == service);
     let service_word = renamed.map_or(service, |(_, word)| word);
     let mut text = format!("aws {service_word} {}", kebab(operation));
-    // A body is no word of a command line.
-    for name in ["Body", "ZipFile", "Payload"] {
+    // A body is no word of a command line. One that streams is named by its path alone.
+    for (name, file) in [
+        ("Body", "FILE"),
+        ("ZipFile", "fileb://FILE"),
+        ("Payload", "fileb://FILE"),
+    ] {
         if parameters.remove(name).is_some() {
-            let _ = write!(text, " --{} fileb://FILE", kebab(name));
+            let _ = write!(text, " --{} {file}", kebab(name));
         }
     }
     let customised = CUSTOMISED.contains(&(service, operation));
@@ -172,6 +176,12 @@ mod tests {
             "StopInstances",
             json!({ "InstanceIds": ["i-1", "i-2"] }),
             "aws ec2 stop-instances --instance-ids i-1 i-2",
+        );
+        check(
+            "s3",
+            "PutObject",
+            json!({ "Bucket": "b", "Key": "k", "Body": "(5 bytes)" }),
+            "aws s3api put-object --body FILE --bucket b --key k",
         );
         check(
             "s3",

@@ -25,6 +25,8 @@ pub(crate) enum Calls {
 /// Options of `cordon calls tail`.
 #[derive(Debug, Args)]
 pub(crate) struct Tail {
+    /// Terms that all must hold, as for `cordon calls search`: task:T-1042 session:S-1 verdict:deny
+    filter: Vec<String>,
     /// How many past calls to show first
     #[arg(long, short = 'n', default_value_t = 20)]
     lines: u32,
@@ -69,13 +71,20 @@ impl Calls {
 
 impl Tail {
     async fn run(self, store: Arc<dyn Store>) -> Result<(), Failure> {
-        let filter = CallFilter {
-            limit: Some(self.lines.max(1)),
+        let filter = parse_filter(&self.filter)?;
+        let latest = CallFilter {
+            limit: Some(1),
             ..CallFilter::default()
         };
-        let mut past = store.search(&filter).await.map_err(wiring::store_failed)?;
+        let latest = store.search(&latest).await.map_err(wiring::store_failed)?;
+        let mut after = latest.first().map_or(0, |call| call.sequence);
+        let past = CallFilter {
+            limit: Some(self.lines.max(1)),
+            before: Some(after + 1),
+            ..filter.clone()
+        };
+        let mut past = store.search(&past).await.map_err(wiring::store_failed)?;
         past.reverse();
-        let mut after = past.last().map_or(0, |call| call.sequence);
         past.iter()
             .take(self.lines as usize)
             .for_each(|call| show(call, self.format));
@@ -90,10 +99,37 @@ impl Tail {
             }
             for call in store.tail(after, 500).await.map_err(wiring::store_failed)? {
                 after = call.sequence;
-                show(&call, self.format);
+                if meets(&call, &filter) {
+                    show(&call, self.format);
+                }
             }
         }
     }
+}
+
+/// Whether a call meets everything that a filter asks for, as the store's search does.
+fn meets(call: &StoredCall, filter: &CallFilter) -> bool {
+    let record = &call.record;
+    let named = |wanted: &Option<Box<str>>, is: &str| wanted.as_deref().is_none_or(|it| it == is);
+    let task = filter.task.as_ref();
+    let environment = filter.environment.as_deref();
+    let text = filter.text.as_deref().map(str::to_ascii_lowercase);
+    task.is_none_or(|task| *record.task == *task.as_str())
+        && named(&filter.session, &record.session)
+        && named(&filter.service, &record.service)
+        && named(&filter.operation, &record.operation)
+        && named(&filter.class, record.class)
+        && filter
+            .verdict
+            .is_none_or(|verdict| verdict == record.outcome)
+        && environment.is_none_or(|wanted| {
+            let mut accesses = record.accesses.iter();
+            accesses.any(|access| &*access.environment == wanted)
+        })
+        && text.is_none_or(|text| {
+            let whole = call_value(call).to_string().to_ascii_lowercase();
+            whole.contains(&text)
+        })
 }
 
 impl Search {
