@@ -3,6 +3,7 @@
 
 mod calls;
 mod changes;
+mod deeds;
 mod events;
 mod holds;
 mod input;
@@ -10,10 +11,12 @@ mod people;
 mod posture;
 mod tasks;
 
+pub(crate) use deeds::write_down;
 pub(crate) use holds::Sight;
 
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
 pub use changes::{ChangeShown, ChangesShown};
+pub use deeds::{DeedPage, DeedShown};
 pub use holds::{
     ApproveBody, BreakGlassBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody,
     TargetShown, ToldShown, VoteShown, Yours,
@@ -60,6 +63,7 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(calls::show))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::stop))
+        .routes(routes!(deeds::list))
         .routes(routes!(events::follow))
         .split_for_parts();
     let description: Arc<str> = description.to_json().unwrap_or_default().into();

@@ -9,12 +9,14 @@
 //! 4. Someone is signed in, unless it is the sign-in itself or the description of the API.
 //! 5. A machine's token is used for what it was given for.
 
+use crate::api::write_down;
 use crate::failure::ApiError;
 use crate::plane::Plane;
 use crate::visitor::Visitor;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cordon_core::inert::inert;
 use cordon_core::session::is_placeholder;
 use cordon_store::PassKind;
 use http::header::{self, HOST, HeaderName, HeaderValue, ORIGIN};
@@ -78,7 +80,12 @@ pub(crate) async fn guard(
 
 async fn admit(plane: &Plane, request: &mut Request) -> Result<(), ApiError> {
     addressed_to_us(plane, request)?;
-    not_an_agents(request)?;
+    if let Err(error) = not_an_agents(request) {
+        let path = inert(request.uri().path(), 200);
+        let method = request.method().clone();
+        tried(plane, &path, &method).await;
+        return Err(error);
+    }
     from_our_page(plane, request.headers())?;
     let path = request.uri().path();
     if OPEN.contains(&(request.method(), path)) {
@@ -109,6 +116,17 @@ fn addressed_to_us(plane: &Plane, request: &Request) -> Result<(), ApiError> {
             "use the address that `cordon up` prints",
         )),
     }
+}
+
+/// Writes down that an agent's keys were tried, as often as there is room: an agent must not fill the
+/// disk by it.
+async fn tried(plane: &Plane, path: &str, method: &Method) {
+    let Ok(room) = plane.alarms.try_acquire() else {
+        return;
+    };
+    room.forget();
+    // It is refused whether or not it can be written down.
+    let _ = write_down(plane, "", "agents-keys", path, method.as_str()).await;
 }
 
 fn not_an_agents(request: &Request) -> Result<(), ApiError> {

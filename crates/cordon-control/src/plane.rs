@@ -17,6 +17,9 @@ use crate::visitor::Visitor;
 /// How many requests may wait for something to happen at one time.
 const WAITING: usize = 256;
 
+/// How many tries of agents are written down: the log has the others.
+const ALARMS: usize = 1_000;
+
 /// Tells the time; tests turn it.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
@@ -54,6 +57,8 @@ pub(crate) struct Plane {
     /// The first is the one that people are told.
     pub(crate) origins: Vec<Origin>,
     pub(crate) waiting: Semaphore,
+    /// How many more tries of agents are written down until this process ends.
+    pub(crate) alarms: Semaphore,
     /// How many follow events.
     pub(crate) followers: AtomicUsize,
     /// Held while someone changes the posture, so that no one lowers what they did not see.
@@ -162,6 +167,7 @@ impl Plane {
             clock: parts.clock,
             origins,
             waiting: Semaphore::new(WAITING),
+            alarms: Semaphore::new(ALARMS),
             followers: AtomicUsize::new(0),
             posture: Mutex::new(()),
             closing: CancellationToken::new(),

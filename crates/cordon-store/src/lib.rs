@@ -11,6 +11,7 @@
 //! machine needs no database server and a fleet can share one.
 
 mod call;
+mod deed;
 mod delivery;
 mod error;
 mod hold;
@@ -24,6 +25,7 @@ mod store;
 mod task;
 
 pub use call::{Budget, CallFilter, Closed, Limit, Recorded, StoredCall};
+pub use deed::{Deed, StoredDeed};
 pub use delivery::Delivery;
 pub use error::{RecordError, StoreError};
 pub use hold::{HoldBounds, HoldFilter};

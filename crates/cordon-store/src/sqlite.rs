@@ -21,6 +21,7 @@ mod read;
 mod writer;
 
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
+use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
@@ -364,6 +365,14 @@ impl Store for Sqlite {
 
     fn deliveries<'a>(&'a self, hold: &'a HoldId) -> Answer<'a, Vec<Delivery>> {
         Box::pin(hold::deliveries(self, hold))
+    }
+
+    fn put_deed(&self, deed: Deed) -> Answer<'_, ()> {
+        self.change(Change::Deed(deed))
+    }
+
+    fn deeds(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredDeed>> {
+        Box::pin(pass::deeds(self, before, limit))
     }
 
     fn check(&self) -> Answer<'_, ()> {

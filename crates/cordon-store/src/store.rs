@@ -3,6 +3,7 @@
 //! the same promises.
 
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
+use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
@@ -210,6 +211,13 @@ pub trait Store: Debug + Send + Sync {
 
     /// What channels were told of a hold, in the order of the last attempts.
     fn deliveries<'a>(&'a self, hold: &'a HoldId) -> Answer<'a, Vec<Delivery>>;
+
+    /// Keeps what someone does in the control plane, for good: whoever does it waits for this first. Not one
+    /// of the changes that [`Store::changes`] tells of.
+    fn put_deed(&self, deed: Deed) -> Answer<'_, ()>;
+
+    /// At most `limit` deeds, and never more than 1,000, before the one with this number, newest first.
+    fn deeds(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredDeed>>;
 
     /// Looks whether what is kept is whole. Reads everything: for `cordon doctor`.
     ///

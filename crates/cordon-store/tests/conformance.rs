@@ -83,6 +83,7 @@ conformance! {
     a_stopped_task_takes_back_its_holds
     holds_and_calls_are_read_page_by_page
     what_channels_were_told_is_kept_and_tells_nobody
+    what_people_did_is_kept_in_order
     a_link_signs_its_person_in_once
     of_many_with_one_link_one_signs_in
     a_link_is_for_its_time

@@ -4,6 +4,7 @@
 
 use super::calls::{NAME, PARAMETERS, PolicyShown, policies};
 use super::changes::ChangesShown;
+use super::deeds::write_down;
 use super::input::{Asked, Body, Named, prose};
 use super::moment;
 use super::tasks::title;
@@ -455,6 +456,9 @@ async fn say(
             at: now,
             note: said.note.clone(),
         };
+        let person = granted.person().as_str();
+        let answer = said.answer.as_str();
+        write_down(plane, person, answer, id.as_str(), &said.note).await?;
         match plane.store.vote(id, hold.revision(), vote).await {
             Ok(()) => {
                 tracing::warn!(hold = %id, task = %hold.task, by = %granted.person(), answer = said.answer.as_str(), "a person decided on a held call");

@@ -1,5 +1,6 @@
 //! Who is signed in: signing in by a link, out, and who one is.
 
+use super::deeds::write_down;
 use super::input::Body;
 use super::moment;
 use crate::failure::ApiError;
@@ -149,7 +150,16 @@ pub(super) async fn sign_in(
         }
         Err(error) => return Err(error.into()),
     };
-    tracing::info!(person = %pass.person, kind = pass.kind.as_str(), "signed in");
+    let kind = pass.kind.as_str();
+    write_down(
+        &plane,
+        pass.person.as_str(),
+        "sign-in",
+        pass.secret.id(),
+        kind,
+    )
+    .await?;
+    tracing::info!(person = %pass.person, kind, "signed in");
     let signed_in = SignedIn {
         person: pass.person.to_string(),
         expires: moment(pass.expires),
@@ -170,6 +180,7 @@ pub(super) async fn sign_out(
     visitor: Visitor,
 ) -> Result<Response, ApiError> {
     let id = visitor.pass().secret.id();
+    write_down(&plane, visitor.person().as_str(), "sign-out", id, "").await?;
     plane.store.revoke_pass(id, plane.clock.now()).await?;
     tracing::info!(person = %visitor.person(), "signed out");
     let signed_out = SignedOut {

@@ -1,6 +1,7 @@
 //! The posture: how careful everyone is, and changing it. Raising is easy, lowering is not; an end that
 //! is said in advance is a lowering too, unless the posture is normal anyway.
 
+use super::deeds::write_down;
 use super::input::{Body, prose};
 use super::moment;
 use crate::failure::ApiError;
@@ -87,6 +88,12 @@ pub(super) async fn change(
         false => Deed::RaisePosture,
     };
     let granted = plane.permit(&visitor, deed)?;
+    let what = match deed {
+        Deed::LowerPosture => "lower-posture",
+        _ => "raise-posture",
+    };
+    let person = granted.person().as_str();
+    write_down(&plane, person, what, to.as_str(), &message).await?;
     let changed = StandingPosture {
         posture: to,
         message,

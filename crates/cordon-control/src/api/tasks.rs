@@ -1,5 +1,6 @@
 //! Tasks: which there are, and stopping one.
 
+use super::deeds::write_down;
 use super::input::Named;
 use super::moment;
 use crate::failure::ApiError;
@@ -69,6 +70,8 @@ pub(super) async fn stop(
     let found = plane.store.task(&id).await?;
     let task = found.ok_or_else(|| ApiError::not_found("task"))?;
     let granted = plane.permit(&visitor, Deed::StopTask(&task.sponsor))?;
+    let person = granted.person().as_str();
+    write_down(&plane, person, "stop-task", id.as_str(), "").await?;
     plane.store.set_task_state(&id, TaskState::Stopped).await?;
     tracing::warn!(task = %id, by = %granted.person(), "a task was stopped");
     let stopped = StoredTask {

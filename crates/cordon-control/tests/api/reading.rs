@@ -133,6 +133,7 @@ async fn the_api_describes_every_route_that_it_has() {
         "/api/v1/calls/{ref}",
         "/api/v1/tasks",
         "/api/v1/tasks/{id}/stop",
+        "/api/v1/deeds",
         "/api/v1/events",
     ] {
         assert!(paths.contains(&path), "{path} is not in {paths:?}");
@@ -160,4 +161,79 @@ async fn the_api_describes_every_route_that_it_has() {
             assert_eq!(answer.status, expected, "{method} {path}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_people_do_is_written_down_and_so_is_what_agents_try() {
+    let stage = Stage::new().await;
+    stage.held("1", "max", &["senior"]).await;
+    stage.held("2", "max", &["senior"]).await;
+    let (ola, vic) = (stage.token("ola").await, stage.token("vic").await);
+    stage
+        .approve("H-1", &ola, OTHER)
+        .await
+        .refuses(403, "approve-what-you-saw");
+    stage.approve("H-1", &ola, DIGEST).await;
+    stage
+        .post(
+            "/holds/H-2/reject",
+            &ola,
+            r#"{"reason":"too-broad","note":"one will do"}"#,
+        )
+        .await;
+    stage
+        .post(
+            "/posture",
+            &ola,
+            r#"{"to":"freeze","message":"The sale is on"}"#,
+        )
+        .await;
+    stage.post("/tasks/T-2/stop", &ola, "{}").await;
+    let agents = get("/holds")
+        .bearer(&ola)
+        .with("x-amz-date", "20261126T000000Z");
+    stage.send(&agents).await.refuses(403, "agents-keys");
+    stage
+        .get("/deeds", &ola)
+        .await
+        .refuses(403, "not-permitted");
+    let page = stage.get("/deeds?limit=100", &vic).await.body;
+    let deeds: Vec<String> = page["deeds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .rev()
+        .map(|deed| {
+            let text = |name: &str| deed[name].as_str().unwrap().to_owned();
+            let thing = match text("what").as_str() {
+                "sign-in" => String::new(),
+                _ => text("thing"),
+            };
+            format!(
+                "{} {} {thing} {}",
+                text("person"),
+                text("what"),
+                text("detail")
+            )
+        })
+        .collect();
+    assert_eq!(
+        deeds,
+        [
+            "ola sign-in  terminal",
+            "vic sign-in  terminal",
+            "ola approve H-1 ",
+            "ola too-broad H-2 one will do",
+            "ola raise-posture freeze The sale is on",
+            "ola stop-task T-2 ",
+            " agents-keys /api/v1/holds GET",
+        ]
+    );
+    let first = stage.get("/deeds?limit=2", &vic).await.body;
+    let next = first["next"].as_str().unwrap();
+    let second = stage
+        .get(&format!("/deeds?limit=2&cursor={next}"), &vic)
+        .await
+        .body;
+    assert_eq!(second["deeds"][0]["what"], "raise-posture");
 }

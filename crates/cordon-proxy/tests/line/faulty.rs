@@ -8,8 +8,8 @@ use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Answer, Budget, CallFilter, Delivery, HoldBounds, HoldFilter, NewPass, Pass, RecordError,
-    Recorded, SecretHash, SignInLink, StandingPosture, Store, StoreError, StoredCall,
+    Answer, Budget, CallFilter, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass, RecordError,
+    Recorded, SecretHash, SignInLink, StandingPosture, Store, StoreError, StoredCall, StoredDeed,
     StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
@@ -199,6 +199,14 @@ impl Store for Faulty {
 
     fn posture(&self) -> Answer<'_, StandingPosture> {
         self.inner.posture()
+    }
+
+    fn put_deed(&self, deed: Deed) -> Answer<'_, ()> {
+        self.inner.put_deed(deed)
+    }
+
+    fn deeds(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredDeed>> {
+        self.inner.deeds(before, limit)
     }
 
     fn put_delivery(&self, delivery: Delivery) -> Answer<'_, ()> {

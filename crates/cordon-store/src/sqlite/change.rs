@@ -99,6 +99,7 @@ fn subject(change: &Change) -> (&'static str, &str) {
         Change::PutPass(pass) => ("pass", pass.secret.id()),
         Change::RevokePass(id, _) => ("pass", id),
         Change::Delivery(delivery) => ("delivery", delivery.hold.as_str()),
+        Change::Deed(deed) => ("deed", &deed.what),
     }
 }
 
@@ -171,5 +172,6 @@ fn statement(change: &Change) -> Statement<'_> {
         Change::PutPass(new) => pass::put(new),
         Change::RevokePass(id, at) => pass::revoke(id, *at),
         Change::Delivery(delivery) => hold::deliver(delivery),
+        Change::Deed(deed) => pass::put_deed(deed),
     }
 }

@@ -1,6 +1,7 @@
 //! Jobs: what callers ask of the writer, and how they hear of it.
 
 use crate::call::Budget;
+use crate::deed::Deed;
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::HoldBounds;
@@ -79,6 +80,7 @@ pub(super) enum Change {
     PutPass(Pass),
     RevokePass(Box<str>, Timestamp),
     Delivery(Delivery),
+    Deed(Deed),
 }
 
 /// A change of a hold.
@@ -92,9 +94,10 @@ pub(super) enum HoldChange {
 }
 
 impl Change {
-    /// Whether others are told that something changed: nobody decides by what a channel was told.
+    /// Whether others are told that something changed: nobody decides by what a channel was told, and by
+    /// what was done before.
     pub(super) fn is_told(&self) -> bool {
-        !matches!(self, Self::Delivery(_))
+        !matches!(self, Self::Delivery(_) | Self::Deed(_))
     }
 }
 

@@ -1,10 +1,11 @@
-//! Sign-in links and passes in their tables.
+//! Sign-in links, passes and what people did, in their tables.
 //!
 //! A link is used in the statement that looks whether it can be, so that of two who come with the same
 //! one at the same moment one signs in.
 
 use super::read::microseconds;
 use super::{Sqlite, change::Statement};
+use crate::deed::{Deed, StoredDeed};
 use crate::error::StoreError;
 use crate::pass::{NewPass, Pass, PassKind, SecretHash, SignInLink};
 use cordon_core::names::Person;
@@ -73,6 +74,51 @@ pub(super) fn revoke(id: &str, at: Timestamp) -> Statement<'_> {
     sqlx::query("UPDATE pass SET revoked = coalesce(revoked, ?) WHERE id = ?")
         .bind(at.as_microsecond())
         .bind(id)
+}
+
+pub(super) fn put_deed(deed: &Deed) -> Statement<'_> {
+    sqlx::query("INSERT INTO deed (at, person, what, thing, detail) VALUES (?, ?, ?, ?, ?)")
+        .bind(deed.at.as_microsecond())
+        .bind(&*deed.person)
+        .bind(&*deed.what)
+        .bind(&*deed.thing)
+        .bind(&*deed.detail)
+}
+
+/// At most `limit` deeds before the one with this number, newest first.
+pub(super) async fn deeds(
+    store: &Sqlite,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<StoredDeed>, StoreError> {
+    let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let rows: Vec<(i64, i64, String, String, String, String)> = sqlx::query_as(
+        "SELECT number, at, person, what, thing, detail FROM deed WHERE number < ? \
+         ORDER BY number DESC LIMIT ?",
+    )
+    .bind(before)
+    .bind(limit.min(1_000))
+    .fetch_all(&store.reads)
+    .await
+    .map_err(|error| StoreError::of(&store.path, error))?;
+    rows.into_iter()
+        .map(|(number, at, person, what, thing, detail)| {
+            let unreadable = || StoreError::Unreadable {
+                what: "deed",
+                id: number.to_string(),
+            };
+            Ok(StoredDeed {
+                number: u64::try_from(number).map_err(|_| unreadable())?,
+                deed: Deed {
+                    at: microseconds(at).ok_or_else(unreadable)?,
+                    person: person.into(),
+                    what: what.into(),
+                    thing: thing.into(),
+                    detail: detail.into(),
+                },
+            })
+        })
+        .collect()
 }
 
 const PASSES: &str =

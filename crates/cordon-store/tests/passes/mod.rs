@@ -3,8 +3,8 @@
 use crate::fixture::*;
 use cordon_core::hold::Hold;
 use cordon_store::{
-    CallFilter, Delivery, HoldBounds, HoldFilter, NewPass, Pass, PassKind, SecretHash, SignInLink,
-    Store, StoreError,
+    CallFilter, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass, PassKind, SecretHash,
+    SignInLink, Store, StoreError,
 };
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -172,6 +172,25 @@ pub(crate) async fn what_channels_were_told_is_kept_and_tells_nobody(store: Arc<
         matches!(refused, Err(StoreError::Unknown { .. })),
         "{refused:?}"
     );
+}
+
+pub(crate) async fn what_people_did_is_kept_in_order(store: Arc<dyn Store>) {
+    let deed = |what: &str, second| Deed {
+        at: at(second),
+        person: "mei".into(),
+        what: what.into(),
+        thing: "H-1".into(),
+        detail: "nobody answers".into(),
+    };
+    for (what, second) in [("approve", 1), ("reject", 2), ("raise-posture", 2)] {
+        store.put_deed(deed(what, second)).await.unwrap();
+    }
+    let newest = store.deeds(None, 2).await.unwrap();
+    let words: Vec<&str> = newest.iter().map(|kept| &*kept.deed.what).collect();
+    assert_eq!(words, ["raise-posture", "reject"]);
+    let before = store.deeds(Some(newest[1].number), 10).await.unwrap();
+    assert_eq!(before.len(), 1);
+    assert_eq!(before[0].deed, deed("approve", 1));
 }
 
 pub(crate) async fn holds_and_calls_are_read_page_by_page(store: Arc<dyn Store>) {

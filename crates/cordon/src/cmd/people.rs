@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use cordon_control::secret;
 use cordon_core::names::{ApproverGroup, Person};
 use cordon_core::people::Membership;
-use cordon_store::{Pass, PassKind, Store};
+use cordon_store::{Deed, Pass, PassKind, Store};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::process::ExitCode;
@@ -27,6 +27,8 @@ pub(crate) enum People {
     Token(Token),
     /// Take back a pass or a token, by its id in `cordon people list`
     Revoke(Revoke),
+    /// What people did, newest first: decisions, postures, stops, sign-ins, links, tokens
+    Log(Log),
 }
 
 /// Options of `cordon people list`.
@@ -72,6 +74,17 @@ pub(crate) enum Scope {
     Check,
 }
 
+/// Options of `cordon people log`.
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    /// At most this many
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
 /// Which pass.
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
@@ -90,6 +103,7 @@ impl People {
                 Self::Link(link) => link.run(&config, &store).await?,
                 Self::Token(token) => token.run(&config, &store).await?,
                 Self::Revoke(revoke) => revoke.run(&store).await?,
+                Self::Log(log) => log.run(&store).await?,
             }
             Ok(ExitCode::SUCCESS)
         })
@@ -181,6 +195,23 @@ fn known(config: &Config, name: &str) -> Result<Person, Failure> {
     })
 }
 
+/// Writes down what is done for a person where Cordon serves, before it is.
+async fn write_down(
+    store: &Arc<dyn Store>,
+    person: &Person,
+    what: &str,
+    detail: &str,
+) -> Result<(), Failure> {
+    let deed = Deed {
+        at: Timestamp::now(),
+        person: "".into(),
+        what: what.into(),
+        thing: person.as_str().into(),
+        detail: detail.into(),
+    };
+    store.put_deed(deed).await.map_err(wiring::store_failed)
+}
+
 /// Makes and keeps a link; gives the address to open. Where browsers go elsewhere than terminals,
 /// both.
 ///
@@ -196,6 +227,7 @@ pub(crate) async fn link(
         return Err(Failure::new("the Cordon that serves has no control plane")
             .help("name a file of people in cordon.toml, then start it again: people = \"people.toml\""));
     }
+    write_down(store, &person, "make-link", "").await?;
     let (secret, link) = secret::link(person, Timestamp::now())
         .map_err(|error| Failure::because("no link can be made", &error))?;
     store
@@ -233,6 +265,8 @@ impl Token {
         let lifetime = SignedDuration::from_hours(24 * i64::from(self.days));
         let (secret, pass) = secret::machine(person.clone(), kind, Timestamp::now(), lifetime)
             .map_err(|error| Failure::because("no token can be made", &error))?;
+        let made = format!("{} {}", kind.as_str(), pass.secret.id());
+        write_down(store, &person, "make-token", &made).await?;
         store
             .put_pass(pass.clone())
             .await
@@ -255,8 +289,46 @@ impl Token {
     }
 }
 
+impl Log {
+    async fn run(self, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let deeds = store.deeds(None, self.limit).await;
+        let deeds = deeds.map_err(wiring::store_failed)?;
+        match self.format {
+            Format::Json => deeds.iter().for_each(|kept| {
+                let deed = &kept.deed;
+                output::json(&json!({
+                    "number": kept.number, "at": deed.at.to_string(), "person": deed.person,
+                    "what": deed.what, "thing": deed.thing, "detail": deed.detail,
+                }));
+            }),
+            Format::Human => output::table(
+                &["at", "who", "what", "on", "said"],
+                deeds.iter().map(|kept| {
+                    let deed = &kept.deed;
+                    let texts = [&deed.person, &deed.what, &deed.thing, &deed.detail];
+                    let mut row = vec![format!("{:.0}", deed.at)];
+                    row.extend(texts.map(|text| output::inert(text, 200)));
+                    row
+                }),
+            ),
+        }
+        Ok(())
+    }
+}
+
 impl Revoke {
     async fn run(self, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let revoked = Deed {
+            at: Timestamp::now(),
+            person: "".into(),
+            what: "revoke".into(),
+            thing: output::inert(&self.id, 40).into(),
+            detail: "".into(),
+        };
+        store
+            .put_deed(revoked)
+            .await
+            .map_err(wiring::store_failed)?;
         match store.revoke_pass(&self.id, Timestamp::now()).await {
             Ok(()) => {
                 output::line(format_args!("it is taken back"));
