@@ -16,6 +16,7 @@ use crate::session::Session;
 use cordon_aws::arn::{AccountId, Arn, Region};
 use cordon_aws::call::{Access, Call, Class};
 use cordon_aws::classify;
+use cordon_aws::value::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -124,7 +125,45 @@ impl Assessed {
     /// What the call would do to the ledger.
     #[must_use]
     pub fn changes(&self) -> Changes {
-        Changes::of(&self.accesses)
+        let mut changes = Changes::of(&self.accesses);
+        // One access makes as many as the call asks for.
+        let more = asked_for(self.call()).saturating_sub(1);
+        changes.cost.creates = changes.cost.creates.saturating_add(more);
+        changes
+    }
+}
+
+/// Operations that make several of a kind by one access: the service, the operation, and the path of
+/// the number.
+const SEVERAL: [(&str, &str, &str); 6] = [
+    ("ec2", "AllocateHosts", "Quantity"),
+    (
+        "ec2",
+        "CreateFleet",
+        "TargetCapacitySpecification.TotalTargetCapacity",
+    ),
+    (
+        "ec2",
+        "RequestSpotFleet",
+        "SpotFleetRequestConfig.TargetCapacity",
+    ),
+    ("ec2", "RequestSpotInstances", "InstanceCount"),
+    ("ec2", "RunInstances", "MaxCount"),
+    ("ecs", "RunTask", "count"),
+];
+
+/// How many the call asks for. A number that is none is more than any budget has.
+fn asked_for(call: &Call) -> u32 {
+    let name = (call.service().name(), call.operation().name());
+    let mut known = SEVERAL.iter();
+    let Some((_, _, path)) = known.find(|(service, operation, _)| (*service, *operation) == name)
+    else {
+        return 1;
+    };
+    match call.parameters().at(path).first() {
+        None => 1,
+        Some(Value::Integer(count)) => count.parse().unwrap_or(u32::MAX),
+        Some(_) => u32::MAX,
     }
 }
 

@@ -209,7 +209,7 @@ impl Permit {
     /// What the call does to its task's ledger: to be reserved before it leaves.
     #[must_use]
     pub fn changes(&self) -> Changes {
-        Changes::of(self.assessed.accesses())
+        self.assessed.changes()
     }
 
     /// What decided.
