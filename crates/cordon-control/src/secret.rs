@@ -93,6 +93,7 @@ pub fn link(person: Person, now: Timestamp) -> Result<(Secret, SignInLink), NoRa
         person,
         made: now,
         expires: now.saturating_add(LINK_LIFETIME).unwrap_or(Timestamp::MAX),
+        claim: None,
     };
     Ok((secret, link))
 }
@@ -129,6 +130,7 @@ pub fn machine(
         signed_in: now,
         expires: now.saturating_add(lifetime).unwrap_or(Timestamp::MAX),
         revoked: None,
+        claim: None,
     };
     Ok((secret, pass))
 }

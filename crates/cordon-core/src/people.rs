@@ -11,6 +11,9 @@
 //! roles  = ["incident-commander"]
 //! ```
 //!
+//! A provider of identities may tell more of those who sign in by it: a [`Claim`], which counts as long
+//! as their sign-in does.
+//!
 //! Who counts is asked when a decision is used, never remembered from when it was made: someone who
 //! left a group in between no longer lifts anything.
 
@@ -28,6 +31,16 @@ pub struct People(BTreeMap<Person, Membership>);
 pub struct Membership {
     /// Another name of the same person.
     pub email: Option<Person>,
+    /// The groups whose holds this person may lift.
+    pub groups: BTreeSet<ApproverGroup>,
+    /// What else this person may do.
+    pub roles: BTreeSet<Role>,
+}
+
+/// What a provider of identities told of a person at their sign-in. It counts beside what the file
+/// says, until the sign-in ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claim {
     /// The groups whose holds this person may lift.
     pub groups: BTreeSet<ApproverGroup>,
     /// What else this person may do.
@@ -105,6 +118,26 @@ impl People {
         Self(people.into_iter().collect())
     }
 
+    /// The same people, and what a provider told of those who are signed in by it. Who is an entry of
+    /// the file keeps what it gives; who goes by another name there is not made a second person.
+    #[must_use]
+    pub fn with_claims<'c>(
+        &self,
+        claims: impl IntoIterator<Item = (&'c Person, &'c Claim)>,
+    ) -> Self {
+        let mut all = self.clone();
+        for (person, claim) in claims {
+            let known = self.find(person.as_str()).map(|(known, _)| known);
+            if known.is_some_and(|known| known != person) {
+                continue;
+            }
+            let membership = all.0.entry(person.clone()).or_default();
+            membership.groups.extend(claim.groups.iter().cloned());
+            membership.roles.extend(&claim.roles);
+        }
+        all
+    }
+
     fn read_person<'t>(&mut self, document: &mut Document<'t>, mut section: Section<'t>) {
         let written = document.required_string(&mut section, "name", "mei");
         let email = document.string(&mut section, "email");
@@ -169,10 +202,17 @@ impl People {
             .is_some_and(|membership| membership.roles.contains(&role))
     }
 
-    /// Whether `sponsor` is `person`, by whichever name.
+    /// Whether `sponsor` is `person`, by whichever name. A user name and an address that begins with
+    /// it are taken for the same person: a provider knows people by their address alone, and launches
+    /// are known by the user name.
     #[must_use]
     pub fn is_sponsor(&self, person: &Person, sponsor: &Sponsor) -> bool {
-        let same = person.as_str().eq_ignore_ascii_case(sponsor.as_str());
+        let (one, other) = (person.as_str(), sponsor.as_str());
+        let user = |name: &str, address: &str| {
+            let part = address.split_once('@').map(|(user, _)| user);
+            part.is_some_and(|part| part.eq_ignore_ascii_case(name))
+        };
+        let same = one.eq_ignore_ascii_case(other) || user(one, other) || user(other, one);
         same || self
             .find(sponsor.as_str())
             .is_some_and(|(found, _)| found == person)
@@ -251,6 +291,44 @@ roles = ["incident-commander"]
         assert!(people.is_sponsor(&mei, &"mei@EXAMPLE.com".parse().unwrap()));
         assert!(!people.is_sponsor(&mei, &"ola".parse().unwrap()));
         assert!(people.find("nobody").is_none());
+    }
+
+    fn claim(groups: &[&str]) -> Claim {
+        Claim {
+            groups: groups.iter().map(|name| group(name)).collect(),
+            roles: [Role::Viewer].into(),
+        }
+    }
+
+    #[test]
+    fn who_launched_a_task_by_a_user_name_is_known_by_an_address_too() {
+        let people = People::default();
+        let address: Person = "Mei@example.com".parse().unwrap();
+        let name: Person = "mei".parse().unwrap();
+        assert!(people.is_sponsor(&address, &"mei".parse().unwrap()));
+        assert!(people.is_sponsor(&name, &"mei@example.com".parse().unwrap()));
+        for other in ["me", "meib", "ola", "mei@other.example.com"] {
+            assert!(!people.is_sponsor(&address, &other.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_claim_adds_to_the_file_and_makes_nobody_twice() {
+        let file = People::parse("people.toml", TEXT).unwrap();
+        let names = ["ola", "kim@example.com", "mei@example.com", "OLA"];
+        let names = names.map(|name| name.parse::<Person>().unwrap());
+        let [ola, kim, second_mei, second_ola] = &names;
+        let told = claim(&["owner"]);
+        let people = file.with_claims(names.iter().map(|name| (name, &told)));
+        assert!(people.is_member(ola, &group("owner")) && people.is_member(ola, &group("senior")));
+        assert!(
+            people.has_role(ola, Role::IncidentCommander) && people.has_role(kim, Role::Viewer)
+        );
+        assert!(people.is_member(kim, &group("owner")) && !people.is_member(kim, &group("senior")));
+        assert!(!people.is_member(second_mei, &group("owner")));
+        assert!(!people.is_member(second_ola, &group("owner")));
+        assert_eq!(people.iter().count(), 3);
+        assert!(!file.is_member(ola, &group("owner")));
     }
 
     #[test]

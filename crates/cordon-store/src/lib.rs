@@ -29,7 +29,7 @@ pub use deed::{Deed, StoredDeed};
 pub use delivery::Delivery;
 pub use error::{RecordError, StoreError};
 pub use hold::{HoldBounds, HoldFilter};
-pub use pass::{NewPass, Pass, PassKind, SecretHash, SignInLink};
+pub use pass::{Claimed, NewPass, Pass, PassKind, SecretHash, SignInLink};
 pub use posture::StandingPosture;
 pub use seek::{Sought, seek};
 pub use session::StoredSession;

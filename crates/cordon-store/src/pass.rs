@@ -3,6 +3,7 @@
 //! needs no salt because they are long and random.
 
 use cordon_core::names::Person;
+use cordon_core::people::Claim;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -17,10 +18,14 @@ pub struct SignInLink {
     pub secret: SecretHash,
     /// Whom it signs in.
     pub person: Person,
-    /// When it was made.
+    /// When it was made; for one that a provider of identities asked for, when it says that the person
+    /// proved who they are.
     pub made: Timestamp,
     /// Until when it can be used.
     pub expires: Timestamp,
+    /// What a provider of identities told of the person. It takes the place of what was told before, also
+    /// in passes of earlier sign-ins.
+    pub claim: Option<Claim>,
 }
 
 /// What someone carries who signed in, or whom an administrator gave a token.
@@ -38,6 +43,19 @@ pub struct Pass {
     pub expires: Timestamp,
     /// When it was taken back.
     pub revoked: Option<Timestamp>,
+    /// What a provider of identities told of the person, where that is who signed them in.
+    pub claim: Option<Claim>,
+}
+
+/// A person of whom a provider of identities told something that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Who.
+    pub person: Person,
+    /// What.
+    pub claim: Claim,
+    /// Until when: the end of the last pass.
+    pub until: Timestamp,
 }
 
 /// What a pass is good for.

@@ -25,7 +25,7 @@ use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
-use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
+use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
@@ -353,6 +353,10 @@ impl Store for Sqlite {
 
     fn passes<'a>(&'a self, person: &'a Person) -> Answer<'a, Vec<Pass>> {
         Box::pin(pass::of(self, person))
+    }
+
+    fn claims(&self, now: Timestamp) -> Answer<'_, Vec<Claimed>> {
+        Box::pin(pass::claims(self, now))
     }
 
     fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {

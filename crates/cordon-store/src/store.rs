@@ -7,7 +7,7 @@ use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
-use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
+use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::posture::StandingPosture;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
@@ -195,6 +195,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// The passes of a person, newest sign-in first.
     fn passes<'a>(&'a self, person: &'a Person) -> Answer<'a, Vec<Pass>>;
+
+    /// What providers of identities told of those who are signed in at `now`, one entry a person.
+    fn claims(&self, now: Timestamp) -> Answer<'_, Vec<Claimed>>;
 
     /// Takes a pass back, by the [`SecretHash::id`] of its secret. A second time changes nothing.
     ///

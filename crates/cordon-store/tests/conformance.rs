@@ -88,6 +88,8 @@ conformance! {
     of_many_with_one_link_one_signs_in
     a_link_is_for_its_time
     a_pass_comes_back_as_it_was_given
+    a_claim_counts_as_long_as_the_sign_in
+    what_is_told_last_counts_in_every_pass
     a_pass_that_was_taken_back_stays_so
 }
 

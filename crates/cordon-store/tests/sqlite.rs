@@ -362,6 +362,7 @@ async fn no_secret_of_a_person_is_in_the_files() {
         person: "mei".parse().unwrap(),
         made: at(0),
         expires: at(600),
+        claim: None,
     };
     let pass = NewPass {
         secret: SecretHash::of("the-secret-of-the-pass"),

@@ -1,5 +1,5 @@
 //! What is in force: sessions, policies, people and posture, kept up with the store, the bundle's
-//! folder and the file of people.
+//! folder, the file of people and what providers of identities told of those who are signed in.
 //!
 //! Takes store, configuration and the first policies; keeps the data plane's [`Live`] values as
 //! the store and the folder have them. Everything that sets sessions or policies goes through
@@ -37,6 +37,8 @@ const BEAT: Duration = Duration::from_millis(500);
 pub(crate) struct Current {
     store: Arc<dyn Store>,
     live: Arc<Live>,
+    /// As the file names them, without what providers told. Held until they are in force.
+    people: Mutex<Arc<People>>,
     /// Loses the credentials of tasks that are no longer served.
     broker: Arc<Broker>,
     /// Held from the first read of the store to the setting of what it gave.
@@ -62,14 +64,17 @@ impl Current {
                 .await
                 .map_err(store_failed)?
                 .at(Timestamp::now()),
-            people,
+            people: Arc::clone(&people),
         }));
-        Ok(Self {
+        let current = Self {
             store,
             live,
+            people: Mutex::new(people),
             broker,
             reading: Mutex::new(()),
-        })
+        };
+        current.take_people(None).await?;
+        Ok(current)
     }
 
     /// For the data plane.
@@ -119,6 +124,7 @@ impl Current {
     pub(crate) async fn follow_store(self: Arc<Self>) {
         let mut changes = self.store.changes();
         let mut until = self.take_posture().await;
+        let mut claimed = self.claims_end().await;
         loop {
             tokio::select! {
                 changed = changes.changed() => {
@@ -130,9 +136,53 @@ impl Current {
                     }
                 }
                 () = over(until) => tracing::warn!("the posture is normal again: its time is over"),
+                () = over(claimed) => {}
             }
             until = self.take_posture().await;
+            claimed = self.claims_end().await;
         }
+    }
+
+    /// Puts what providers tell of people in force; gives when the next of it ends.
+    async fn claims_end(&self) -> Option<Timestamp> {
+        match self.take_people(None).await {
+            Ok(end) => end,
+            Err(failure) => {
+                tracing::error!(
+                    "what was told of people who are signed in does not count: {failure}"
+                );
+                None
+            }
+        }
+    }
+
+    /// Puts people in force: those of the file, which may have been `replaced`, with what providers
+    /// tell of those who are signed in now. Gives when the first of that ends.
+    /// Where it cannot be read nothing that they told counts.
+    async fn take_people(&self, replaced: Option<People>) -> Result<Option<Timestamp>, Failure> {
+        let mut people = self.people.lock().await;
+        if let Some(replaced) = replaced {
+            *people = Arc::new(replaced);
+        }
+        let now = Timestamp::now();
+        let claims = match self.store.claims(now).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                self.live.set_people(Arc::clone(&people));
+                return Err(store_failed(error));
+            }
+        };
+        let in_force = match claims.as_slice() {
+            [] => Arc::clone(&people),
+            claims => {
+                let claims = claims.iter().map(|one| (&one.person, &one.claim));
+                Arc::new(people.with_claims(claims))
+            }
+        };
+        if self.live.snapshot().people != in_force {
+            self.live.set_people(in_force);
+        }
+        Ok(claims.iter().map(|one| one.until).min())
     }
 
     /// Puts the posture in force; gives when it goes back to normal by itself.
@@ -187,8 +237,10 @@ impl Current {
             match people::read(&config) {
                 Ok(people) => {
                     people::compare(&self.policies(), &people);
-                    self.live.set_people(Arc::new(people));
-                    tracing::info!("people read again");
+                    match self.take_people(Some(people)).await {
+                        Ok(_) => tracing::info!("people read again"),
+                        Err(failure) => tracing::error!("{failure}"),
+                    }
                 }
                 Err(failure) => tracing::error!(
                     "the changed file of people is not used, who counted before goes on to count: {failure}"
@@ -397,10 +449,11 @@ mod tests {
     use crate::launch::{LaunchOptions, launch};
     use cordon_broker::BrokerConfig;
     use cordon_core::decide::Posture;
+    use cordon_core::people::Claim;
     use cordon_core::session::{AssumedRole, Placeholder, PlaceholderKind};
     use cordon_core::task::Mode;
     use cordon_store::StandingPosture;
-    use cordon_store::{SqliteOptions, open_sqlite};
+    use cordon_store::{Pass, PassKind, SecretHash, SqliteOptions, open_sqlite};
 
     /// A store with one session on the example's task, and what is in force over it.
     struct Stage {
@@ -616,6 +669,51 @@ mod tests {
         store.extend_task(&stage.task, end).await.unwrap();
         let longer = stage.refreshed().await.unwrap();
         assert_eq!(longer.task.expires_at(), end);
+    }
+
+    #[tokio::test]
+    async fn what_a_provider_told_counts_until_the_sign_in_ends() {
+        let stage = stage().await;
+        let store = &stage.current.store;
+        let person: cordon_core::names::Person = "kim@example.com".parse().unwrap();
+        let senior = "senior".parse().unwrap();
+        let counts = || {
+            let people = Arc::clone(&stage.current.live.snapshot().people);
+            people.is_member(&person, &senior)
+        };
+        let now = Timestamp::now();
+        let pass = |secret: &str, expires| Pass {
+            secret: SecretHash::of(secret),
+            kind: PassKind::Terminal,
+            person: person.clone(),
+            signed_in: now,
+            expires,
+            revoked: None,
+            claim: Some(Claim {
+                groups: ["senior".parse().unwrap()].into(),
+                ..Claim::default()
+            }),
+        };
+        let later = now + jiff::SignedDuration::from_hours(1);
+        let kept = pass("one", later);
+        store.put_pass(kept.clone()).await.unwrap();
+        assert!(!counts());
+        let end = stage.current.claims_end().await;
+        assert_eq!(
+            end.map(Timestamp::as_microsecond),
+            Some(later.as_microsecond())
+        );
+        assert!(counts());
+        // Another file takes away nothing that the provider told.
+        let file = stage.current.take_people(Some(People::default())).await;
+        assert!(file.is_ok() && counts());
+        store.revoke_pass(kept.secret.id(), now).await.unwrap();
+        assert_eq!(stage.current.claims_end().await, None);
+        assert!(!counts());
+        // One whose time is over counts for nothing, without anybody saying so.
+        store.put_pass(pass("two", now)).await.unwrap();
+        assert_eq!(stage.current.claims_end().await, None);
+        assert!(!counts());
     }
 
     #[tokio::test]

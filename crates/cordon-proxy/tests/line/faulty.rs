@@ -8,9 +8,9 @@ use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Answer, Budget, CallFilter, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass, RecordError,
-    Recorded, SecretHash, SignInLink, StandingPosture, Store, StoreError, StoredCall, StoredDeed,
-    StoredSession, StoredTask, TaskState,
+    Answer, Budget, CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass,
+    RecordError, Recorded, SecretHash, SignInLink, StandingPosture, Store, StoreError, StoredCall,
+    StoredDeed, StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -235,6 +235,10 @@ impl Store for Faulty {
 
     fn passes<'a>(&'a self, person: &'a Person) -> Answer<'a, Vec<Pass>> {
         self.inner.passes(person)
+    }
+
+    fn claims(&self, now: Timestamp) -> Answer<'_, Vec<Claimed>> {
+        self.inner.claims(now)
     }
 
     fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {

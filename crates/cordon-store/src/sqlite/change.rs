@@ -76,7 +76,11 @@ fn what_follows(change: &Change) -> Vec<Statement<'_>> {
                 .bind(session.task.as_str())
                 .bind(session.started.as_microsecond()),
         ],
-        Change::PutLink(link) => pass::sweep(link).into(),
+        Change::PutLink(link) => {
+            let mut follows = Vec::from(pass::sweep(link));
+            follows.extend(pass::replace_claims(link).into_iter().flatten());
+            follows
+        }
         Change::SignIn(link, new) => vec![pass::sign_in(link, new)],
         _ => Vec::new(),
     }

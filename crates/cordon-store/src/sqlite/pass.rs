@@ -7,21 +7,78 @@ use super::read::microseconds;
 use super::{Sqlite, change::Statement};
 use crate::deed::{Deed, StoredDeed};
 use crate::error::StoreError;
-use crate::pass::{NewPass, Pass, PassKind, SecretHash, SignInLink};
+use crate::pass::{Claimed, NewPass, Pass, PassKind, SecretHash, SignInLink};
 use cordon_core::names::Person;
+use cordon_core::people::{Claim, Role};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite as Database};
 
 /// For how long what no longer serves is kept, in microseconds.
 const KEPT: i64 = 30 * 24 * 3600 * 1_000_000;
 
+/// A claim as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    groups: Vec<String>,
+    roles: Vec<String>,
+}
+
+fn written(claim: Option<&Claim>) -> Option<String> {
+    let claim = claim?;
+    let row = Written {
+        groups: claim.groups.iter().map(ToString::to_string).collect(),
+        roles: claim
+            .roles
+            .iter()
+            .map(|role| role.as_str().to_owned())
+            .collect(),
+    };
+    // Lists of text always have a JSON form; without one nothing is claimed.
+    serde_json::to_string(&row).ok()
+}
+
+fn read_claim(text: &str) -> Option<Claim> {
+    let row: Written = serde_json::from_str(text).ok()?;
+    Some(Claim {
+        groups: row
+            .groups
+            .iter()
+            .map(|group| group.parse().ok())
+            .collect::<Option<_>>()?,
+        roles: row
+            .roles
+            .iter()
+            .map(|role| Role::named(role))
+            .collect::<Option<_>>()?,
+    })
+}
+
 pub(super) fn put_link(link: &SignInLink) -> Statement<'_> {
-    sqlx::query("INSERT INTO sign_in_link (secret, person, made, expires) VALUES (?, ?, ?, ?)")
-        .bind(link.secret.as_str())
-        .bind(link.person.as_str())
-        .bind(link.made.as_microsecond())
-        .bind(link.expires.as_microsecond())
+    sqlx::query(
+        "INSERT INTO sign_in_link (secret, person, made, expires, claim) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(link.secret.as_str())
+    .bind(link.person.as_str())
+    .bind(link.made.as_microsecond())
+    .bind(link.expires.as_microsecond())
+    .bind(written(link.claim.as_ref()))
+}
+
+/// What a provider tells of a person takes the place of what it told before.
+pub(super) fn replace_claims(link: &SignInLink) -> Option<[Statement<'_>; 2]> {
+    let claim = written(link.claim.as_ref())?;
+    let statements = [
+        "UPDATE pass SET claim = ?1 WHERE person = ?2 AND claim IS NOT NULL",
+        "UPDATE sign_in_link SET claim = ?1 WHERE person = ?2 AND claim IS NOT NULL",
+    ];
+    Some(statements.map(|text| {
+        sqlx::query(text)
+            .bind(claim.clone())
+            .bind(link.person.as_str())
+    }))
 }
 
 /// What no longer serves goes when something new comes.
@@ -42,11 +99,12 @@ pub(super) fn use_link<'q>(link: &'q SecretHash, pass: &NewPass) -> Statement<'q
     .bind(link.as_str())
 }
 
-/// The pass of whom the link, which is used in the same transaction, is for.
+/// The pass of whom the link, which is used in the same transaction, is for. Where a provider said when
+/// that person proved who they are, then it was.
 pub(super) fn sign_in<'q>(link: &'q SecretHash, pass: &'q NewPass) -> Statement<'q> {
     sqlx::query(
-        "INSERT INTO pass (id, secret, kind, person, signed_in, expires) \
-         SELECT ?1, ?2, ?3, person, ?4, ?5 FROM sign_in_link WHERE secret = ?6",
+        "INSERT INTO pass (id, secret, kind, person, signed_in, expires, claim) \
+         SELECT ?1, ?2, ?3, person, iif(claim IS NULL, ?4, made), ?5, claim FROM sign_in_link WHERE secret = ?6",
     )
     .bind(pass.secret.id())
     .bind(pass.secret.as_str())
@@ -58,8 +116,8 @@ pub(super) fn sign_in<'q>(link: &'q SecretHash, pass: &'q NewPass) -> Statement<
 
 pub(super) fn put(pass: &Pass) -> Statement<'_> {
     sqlx::query(
-        "INSERT INTO pass (id, secret, kind, person, signed_in, expires, revoked) \
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pass (id, secret, kind, person, signed_in, expires, revoked, claim) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(pass.secret.id())
     .bind(pass.secret.as_str())
@@ -68,6 +126,7 @@ pub(super) fn put(pass: &Pass) -> Statement<'_> {
     .bind(pass.signed_in.as_microsecond())
     .bind(pass.expires.as_microsecond())
     .bind(pass.revoked.map(Timestamp::as_microsecond))
+    .bind(written(pass.claim.as_ref()))
 }
 
 pub(super) fn revoke(id: &str, at: Timestamp) -> Statement<'_> {
@@ -122,7 +181,7 @@ pub(super) async fn deeds(
 }
 
 const PASSES: &str =
-    "SELECT id, secret, kind, person, signed_in, expires, revoked FROM pass WHERE ";
+    "SELECT id, secret, kind, person, signed_in, expires, revoked, claim FROM pass WHERE ";
 
 /// The pass with this secret.
 pub(super) async fn find(store: &Sqlite, secret: &SecretHash) -> Result<Option<Pass>, StoreError> {
@@ -137,6 +196,25 @@ pub(super) async fn of(store: &Sqlite, person: &Person) -> Result<Vec<Pass>, Sto
     query.push("person = ").push_bind(person.as_str());
     query.push(" ORDER BY signed_in DESC, id LIMIT 1000");
     fetch(store, query).await
+}
+
+/// What was told of those who are signed in at `now`: all passes of a person say the same.
+pub(super) async fn claims(store: &Sqlite, now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
+    let mut query = QueryBuilder::<Database>::new(PASSES);
+    query.push("claim IS NOT NULL AND revoked IS NULL AND expires > ");
+    query.push_bind(now.as_microsecond());
+    query.push(" ORDER BY person, expires DESC");
+    let mut passes = fetch(store, query).await?;
+    passes.retain(|pass| pass.is_good(now));
+    passes.dedup_by(|later, first| later.person == first.person);
+    let claimed = passes.into_iter().filter_map(|pass| {
+        Some(Claimed {
+            person: pass.person,
+            claim: pass.claim?,
+            until: pass.expires,
+        })
+    });
+    Ok(claimed.collect())
 }
 
 async fn fetch(store: &Sqlite, mut query: QueryBuilder<Database>) -> Result<Vec<Pass>, StoreError> {
@@ -160,6 +238,7 @@ fn pass(row: &SqliteRow) -> Result<Option<Pass>, sqlx::Error> {
     let (secret, kind, person) = (text("secret")?, text("kind")?, text("person")?);
     let (signed_in, expires): (i64, i64) = (row.try_get("signed_in")?, row.try_get("expires")?);
     let revoked: Option<i64> = row.try_get("revoked")?;
+    let claim: Option<String> = row.try_get("claim")?;
     Ok((|| {
         Some(Pass {
             secret: SecretHash::from_written(&secret),
@@ -169,6 +248,10 @@ fn pass(row: &SqliteRow) -> Result<Option<Pass>, sqlx::Error> {
             expires: microseconds(expires)?,
             revoked: match revoked {
                 Some(at) => Some(microseconds(at)?),
+                None => None,
+            },
+            claim: match claim {
+                Some(claim) => Some(read_claim(&claim)?),
                 None => None,
             },
         })

@@ -2,8 +2,9 @@
 
 use crate::fixture::*;
 use cordon_core::hold::Hold;
+use cordon_core::people::{Claim, Role};
 use cordon_store::{
-    CallFilter, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass, PassKind, SecretHash,
+    CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass, PassKind, SecretHash,
     SignInLink, Store, StoreError,
 };
 use std::sync::Arc;
@@ -15,6 +16,7 @@ fn link(secret: &str, person: &str) -> SignInLink {
         person: person.parse().unwrap(),
         made: at(0),
         expires: at(600),
+        claim: None,
     }
 }
 
@@ -35,6 +37,7 @@ fn machine(secret: &str, person: &str) -> Pass {
         signed_in: at(5),
         expires: at(86_400),
         revoked: None,
+        claim: None,
     }
 }
 
@@ -119,6 +122,76 @@ pub(crate) async fn a_pass_comes_back_as_it_was_given(store: Arc<dyn Store>) {
         4
     );
     assert_eq!(store.passes(&"ola".parse().unwrap()).await.unwrap(), []);
+}
+
+fn claim(groups: &[&str]) -> Claim {
+    Claim {
+        groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
+        roles: [Role::Viewer].into(),
+    }
+}
+
+fn told(secret: &str, person: &str, made: i64, groups: &[&str]) -> SignInLink {
+    SignInLink {
+        made: at(made),
+        expires: at(made + 600),
+        claim: Some(claim(groups)),
+        ..link(secret, person)
+    }
+}
+
+async fn claimed(store: &Arc<dyn Store>, second: i64) -> Vec<(String, Claim, i64)> {
+    let claims = store.claims(at(second)).await.unwrap();
+    let row = |one: Claimed| (one.person.to_string(), one.claim, one.until.as_second());
+    claims.into_iter().map(row).collect()
+}
+
+async fn signed_in(store: &Arc<dyn Store>, link: &str, pass: NewPass) -> Pass {
+    store.sign_in(&SecretHash::of(link), pass).await.unwrap()
+}
+
+pub(crate) async fn a_claim_counts_as_long_as_the_sign_in(store: Arc<dyn Store>) {
+    let link = told("one", "mei", 0, &["senior"]);
+    store.put_sign_in_link(link).await.unwrap();
+    assert_eq!(claimed(&store, 5).await, [], "nobody used the link yet");
+    let pass = signed_in(&store, "one", new_pass("p1", 10)).await;
+    assert_eq!(pass.signed_in, at(0), "as the provider said");
+    let until = at(10 + 3_600).as_second();
+    let senior = ("mei".to_owned(), claim(&["senior"]), until);
+    assert_eq!(claimed(&store, 20).await, [senior]);
+    assert_eq!(claimed(&store, 10 + 3_600).await, []);
+
+    // Without a claim nothing is claimed.
+    store
+        .put_sign_in_link(self::link("two", "ola"))
+        .await
+        .unwrap();
+    let plain = signed_in(&store, "two", new_pass("p2", 20)).await;
+    assert_eq!(plain.signed_in, at(20));
+    assert_eq!(claimed(&store, 30).await.len(), 1);
+    store.revoke_pass(pass.secret.id(), at(40)).await.unwrap();
+    assert_eq!(claimed(&store, 40).await, []);
+}
+
+pub(crate) async fn what_is_told_last_counts_in_every_pass(store: Arc<dyn Store>) {
+    for (secret, made) in [("one", 0), ("unused", 1)] {
+        let link = told(secret, "mei", made, &["senior"]);
+        store.put_sign_in_link(link).await.unwrap();
+    }
+    signed_in(&store, "one", new_pass("p1", 10)).await;
+    store
+        .put_sign_in_link(told("ola", "ola", 20, &["senior"]))
+        .await
+        .unwrap();
+    store
+        .put_sign_in_link(told("less", "mei", 20, &[]))
+        .await
+        .unwrap();
+    let nothing = ("mei".to_owned(), claim(&[]), at(3_610).as_second());
+    assert_eq!(claimed(&store, 30).await, [nothing]);
+    // A link of before gives no more than that either.
+    let older = signed_in(&store, "unused", new_pass("p2", 40)).await;
+    assert_eq!(older.claim, Some(claim(&[])));
 }
 
 pub(crate) async fn a_pass_that_was_taken_back_stays_so(store: Arc<dyn Store>) {
