@@ -7,12 +7,15 @@ mod deeds;
 mod events;
 mod holds;
 mod input;
+mod oidc;
 mod people;
 mod posture;
 mod tasks;
 
 pub(crate) use deeds::write_down;
 pub(crate) use holds::Sight;
+pub use oidc::BEGIN;
+pub(crate) use oidc::CALLBACK;
 
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
 pub use changes::{ChangeShown, ChangesShown};
@@ -52,6 +55,8 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(people::me))
         .routes(routes!(people::sign_in))
         .routes(routes!(people::sign_out))
+        .routes(routes!(oidc::begin))
+        .routes(routes!(oidc::callback))
         .routes(routes!(holds::list))
         .routes(routes!(holds::show))
         .routes(routes!(holds::approve))

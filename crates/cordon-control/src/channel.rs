@@ -14,6 +14,7 @@ mod post;
 mod slack;
 mod webhook;
 
+pub(crate) use post::Sender;
 pub use post::{Roots, Target, TargetError};
 
 use crate::api::{HoldSummary, Sight};
@@ -22,7 +23,6 @@ use cordon_core::hold::Hold;
 use cordon_store::{Delivery, HoldFilter, StoreError};
 use http::{HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
-use post::Sender;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -6,10 +6,12 @@
 //! 2. Nothing in it is an agent's: no AWS signature, no placeholder key. What an agent holds opens
 //!    nothing here, and that it tried is said loudly.
 //! 3. A browser sends it from our own page: `origin` and `sec-fetch-site` say so where they are there.
+//!    Only when it comes back from the provider of identities it comes from elsewhere; that it began
+//!    here, its cookie says.
 //! 4. Someone is signed in, unless it is the sign-in itself or the description of the API.
 //! 5. A machine's token is used for what it was given for.
 
-use crate::api::write_down;
+use crate::api::{BEGIN, CALLBACK, write_down};
 use crate::failure::ApiError;
 use crate::plane::Plane;
 use crate::visitor::Visitor;
@@ -24,9 +26,11 @@ use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 
 /// What is answered without a sign-in.
-const OPEN: [(&Method, &str); 2] = [
+const OPEN: [(&Method, &str); 4] = [
     (&Method::POST, "/api/v1/sign-in"),
     (&Method::GET, "/api/v1/openapi.json"),
+    (&Method::GET, BEGIN),
+    (&Method::GET, CALLBACK),
 ];
 
 /// What every answer says to browsers: no frames, no scripts of others, nothing kept, nothing told to
@@ -86,8 +90,10 @@ async fn admit(plane: &Plane, request: &mut Request) -> Result<(), ApiError> {
         tried(plane, &path, &method).await;
         return Err(error);
     }
-    from_our_page(plane, request.headers())?;
     let path = request.uri().path();
+    if (request.method(), path) != (&Method::GET, CALLBACK) {
+        from_our_page(plane, request.headers())?;
+    }
     if OPEN.contains(&(request.method(), path)) {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicUsize;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::oidc::{Flows, Provider};
 use crate::visitor::Visitor;
 
 /// How many requests may wait for something to happen at one time.
@@ -54,8 +55,14 @@ pub(crate) struct Plane {
     people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
     policies: Arc<ControlPolicies>,
     pub(crate) clock: Clock,
-    /// The first is the one that people are told.
+    /// Every name of it.
     pub(crate) origins: Vec<Origin>,
+    /// The one that people are told.
+    origin: Origin,
+    /// The one for terminals of this machine.
+    local: Origin,
+    /// Who says who people are, beside links, and the sign-ins that are under way there.
+    pub(crate) oidc: Option<(Provider, Flows)>,
     pub(crate) waiting: Semaphore,
     /// How many more tries of agents are written down until this process ends.
     pub(crate) alarms: Semaphore,
@@ -129,15 +136,13 @@ impl fmt::Display for Origin {
 impl Origin {
     /// The names of a listener of this machine. Any other name that resolves to it is not ours: a
     /// page of a stranger may point its own name here.
-    pub(crate) fn of_listener(address: SocketAddr) -> Vec<Self> {
+    pub(crate) fn of_listener(address: SocketAddr) -> [Self; 2] {
         let port = address.port();
         let names = [address.to_string(), format!("localhost:{port}")];
-        names
-            .map(|authority| Self {
-                secure: false,
-                authority: authority.into(),
-            })
-            .into()
+        names.map(|authority| Self {
+            secure: false,
+            authority: authority.into(),
+        })
     }
 
     /// Whether browsers reach it over TLS.
@@ -159,13 +164,23 @@ impl Origin {
 }
 
 impl Plane {
-    pub(crate) fn new(parts: Parts, origins: Vec<Origin>) -> Self {
+    pub(crate) fn new(
+        parts: Parts,
+        address: SocketAddr,
+        url: Option<Origin>,
+        oidc: Option<(Provider, Flows)>,
+    ) -> Self {
+        let own = Origin::of_listener(address);
+        let [local, _] = own.clone();
         Self {
             store: parts.store,
             people: parts.people,
             policies: parts.policies,
             clock: parts.clock,
-            origins,
+            origin: url.clone().unwrap_or_else(|| local.clone()),
+            local,
+            origins: url.into_iter().chain(own).collect(),
+            oidc,
             waiting: Semaphore::new(WAITING),
             alarms: Semaphore::new(ALARMS),
             followers: AtomicUsize::new(0),
@@ -179,9 +194,34 @@ impl Plane {
         (self.people)()
     }
 
+    /// Who counts now, with what a provider told of `visitor`. Their pass was just read, while others
+    /// may not be told of it yet.
+    pub(crate) fn people_with(&self, visitor: &Visitor) -> Arc<People> {
+        let people = self.people();
+        match &visitor.pass().claim {
+            None => people,
+            Some(claim) => Arc::new(people.with_claims([(visitor.person(), claim)])),
+        }
+    }
+
+    /// Where people are told that it is.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Where terminals of this machine reach it.
+    pub(crate) fn local_origin(&self) -> &Origin {
+        &self.local
+    }
+
+    /// Whether browsers reach it over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.origin.is_secure()
+    }
+
     /// Whether `visitor` may do `deed` now.
     pub(crate) fn permit(&self, visitor: &Visitor, deed: Deed<'_>) -> Result<Granted, Denied> {
-        let people = self.people();
+        let people = self.people_with(visitor);
         self.policies
             .decide(&people, visitor.asker(), deed, self.clock.now())
     }

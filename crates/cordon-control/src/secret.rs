@@ -18,6 +18,9 @@ pub const PASS: &str = "cordon_pass_";
 /// How the half of a browser's pass begins that its page holds.
 pub const HALF: &str = "cordon_half_";
 
+/// How the secret begins that binds a sign-in by a provider to the browser that began it.
+pub(crate) const FLOW: &str = "cordon_flow_";
+
 /// For how long a link can be used.
 pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// For how long someone who signed in stays so.

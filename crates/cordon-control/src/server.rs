@@ -4,7 +4,9 @@
 use crate::api;
 use crate::channel::{self, Channel, Roots};
 use crate::gate;
+use crate::oidc::{Flows, OidcConfig, Provider};
 use crate::plane::{Origin, Parts, Plane};
+use crate::secret::NoRandom;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -33,7 +35,9 @@ pub struct ControlConfig {
     pub url: Option<Origin>,
     /// Where people hear of what waits.
     pub channels: Vec<Channel>,
-    /// The authorities that certificates of channels may come from.
+    /// Who says who people are, beside links.
+    pub oidc: Option<OidcConfig>,
+    /// The authorities that certificates of channels and of the provider of identities may come from.
     pub roots: Roots,
     /// How often it is looked for what is to be told, beside at every change.
     pub beat: Duration,
@@ -51,6 +55,12 @@ pub enum StartError {
     /// Plain HTTP leaves no machine.
     #[error("`{0}` is not a loopback address")]
     NotLoopback(SocketAddr),
+    /// No TLS can be spoken to the provider of identities.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[source] rustls::Error),
+    /// Nobody could sign in.
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
     /// The address cannot be had.
     #[error("the address `{address}` cannot be listened on")]
     Listen {
@@ -84,17 +94,12 @@ pub async fn start(config: &ControlConfig, parts: Parts) -> Result<Running, Star
     };
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let mut origins = Origin::of_listener(address);
-    origins.splice(0..0, config.url.clone());
-    let plane = Arc::new(Plane::new(parts, origins));
+    let plane = Plane::new(parts, address, config.url.clone(), provider(config)?);
+    let plane = Arc::new(plane);
     let tasks = TaskTracker::new();
     let running = Running {
         address,
-        origin: plane
-            .origins
-            .first()
-            .cloned()
-            .ok_or(StartError::NotLoopback(address))?,
+        origin: plane.origin().clone(),
         closing: plane.closing.clone(),
         tasks: tasks.clone(),
     };
@@ -110,6 +115,14 @@ pub async fn start(config: &ControlConfig, parts: Parts) -> Result<Running, Star
         tasks.clone(),
     ));
     Ok(running)
+}
+
+fn provider(config: &ControlConfig) -> Result<Option<(Provider, Flows)>, StartError> {
+    let Some(oidc) = &config.oidc else {
+        return Ok(None);
+    };
+    let provider = Provider::new(oidc.clone(), Arc::clone(&config.roots));
+    Ok(Some((provider.map_err(StartError::Tls)?, Flows::new()?)))
 }
 
 impl Running {

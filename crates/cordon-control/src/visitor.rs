@@ -6,6 +6,7 @@
 //! ```
 
 use crate::failure::ApiError;
+use crate::oidc::LIFETIME;
 use crate::plane::Plane;
 use crate::secret::{self, HALF, PASS};
 use axum::extract::FromRequestParts;
@@ -22,6 +23,10 @@ pub(crate) const HALF_HEADER: HeaderName = HeaderName::from_static("x-cordon-hal
 /// The cookie of the other half. Over TLS its name keeps it to this host and to TLS.
 const COOKIE_NAME: &str = "cordon_session";
 const SECURE_COOKIE_NAME: &str = "__Host-cordon_session";
+
+/// The cookie of a sign-in by a provider, until the browser comes back.
+const FLOW_NAME: &str = "cordon_flow";
+const SECURE_FLOW_NAME: &str = "__Host-cordon_flow";
 
 /// A person who signed in, or a machine that speaks for one.
 #[derive(Debug, Clone)]
@@ -142,6 +147,32 @@ fn cookies(headers: &HeaderMap) -> Result<Vec<&str>, ApiError> {
         true => Ok(found),
         false => Err(ApiError::not_signed_in()),
     }
+}
+
+/// The cookie of a sign-in by a provider, where there is one.
+pub(crate) fn flow(headers: &HeaderMap) -> Option<&str> {
+    let mut found = headers
+        .get_all(COOKIE)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| [FLOW_NAME, SECURE_FLOW_NAME].contains(name));
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) => Some(value),
+        _ => None,
+    }
+}
+
+/// The cookie of a sign-in by a provider; without one it is taken away. `Lax`, because the browser
+/// comes back from a page of the provider's.
+pub(crate) fn flow_cookie(secure: bool, flow: Option<&str>) -> String {
+    let (name, only_tls) = match secure {
+        true => (SECURE_FLOW_NAME, "; Secure"),
+        false => (FLOW_NAME, ""),
+    };
+    let (value, age) = flow.map_or(("", 0), |flow| (flow, LIFETIME.as_secs()));
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{only_tls}")
 }
 
 /// The cookie that holds one half of a browser's pass; without one it is taken away.

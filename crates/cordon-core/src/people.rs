@@ -119,7 +119,8 @@ impl People {
     }
 
     /// The same people, and what a provider told of those who are signed in by it. Who is an entry of
-    /// the file keeps what it gives; who goes by another name there is not made a second person.
+    /// the file keeps what it gives; who goes by another name there is not made a second person, and
+    /// of whom nothing is told is not made one at all.
     #[must_use]
     pub fn with_claims<'c>(
         &self,
@@ -128,7 +129,9 @@ impl People {
         let mut all = self.clone();
         for (person, claim) in claims {
             let known = self.find(person.as_str()).map(|(known, _)| known);
-            if known.is_some_and(|known| known != person) {
+            let empty = claim.groups.is_empty() && claim.roles.is_empty();
+            let counts = known.map_or(!empty, |known| known == person);
+            if !counts {
                 continue;
             }
             let membership = all.0.entry(person.clone()).or_default();
@@ -329,6 +332,9 @@ roles = ["incident-commander"]
         assert!(!people.is_member(second_ola, &group("owner")));
         assert_eq!(people.iter().count(), 3);
         assert!(!file.is_member(ola, &group("owner")));
+        let nothing = Claim::default();
+        let people = file.with_claims([(kim, &nothing), (ola, &nothing)]);
+        assert_eq!(people, file);
     }
 
     #[test]

@@ -62,7 +62,9 @@ pub(crate) enum Command {
     ///
     /// A link works once, within 10 minutes. What it gives is kept for this user alone, in `sign-in.json`
     /// of the configuration folder, for 12 hours; approving and lowering the posture need a sign-in of
-    /// the last 15 minutes. Exit codes: 0 signed in; 1 refused; 2 no such link.
+    /// the last 15 minutes. With `--browser` the team's provider of identities makes the link: open the
+    /// address that is printed, then paste what its last page shows. Exit codes: 0 signed in; 1 refused; 2
+    /// no such link.
     SignIn(sign_in::SignIn),
     /// Sign out at this terminal
     SignOut(sign_in::SignOut),
@@ -98,7 +100,7 @@ pub(crate) fn run(command: Command, flags: Flags) -> Result<ExitCode, Failure> {
         Command::Holds(holds) => holds.run(),
         Command::Posture(posture) => posture.run(),
         Command::People(people) => people.run(&flags),
-        Command::SignIn(sign_in) => sign_in.run(),
+        Command::SignIn(sign_in) => sign_in.run(&flags),
         Command::SignOut(sign_out) => sign_out.run(),
         Command::Policy(policy) => policy.run(&flags),
         Command::Classify(classify) => classify.run(),

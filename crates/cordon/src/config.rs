@@ -64,6 +64,21 @@ pub(crate) struct Control {
     pub(crate) url: Option<Origin>,
     /// Where people hear of what waits.
     pub(crate) channels: Vec<Channel>,
+    /// Who says who people are, beside links.
+    pub(crate) oidc: Option<Oidc>,
+}
+
+/// A provider of identities, as written.
+#[derive(Debug, Clone)]
+pub(crate) struct Oidc {
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    /// The file that holds what Cordon proves itself with to the provider.
+    pub(crate) client_secret_file: PathBuf,
+    /// The domains of the addresses that may sign in.
+    pub(crate) domains: Vec<String>,
+    pub(crate) groups_claim: Option<String>,
+    pub(crate) map: Vec<cordon_control::oidc::ClaimRule>,
 }
 
 /// Where people hear of what waits, as written.

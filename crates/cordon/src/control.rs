@@ -2,12 +2,13 @@
 //! by other commands, and spoken to by those who signed in.
 
 use crate::bundle::Bundle;
-use crate::config::Config;
+use crate::config::{Config, Oidc};
 use crate::current::Current;
 use crate::failure::{Failure, USAGE};
 use crate::identity;
 use cordon_control::channel::Channel;
 use cordon_control::client::{Client, ClientError};
+use cordon_control::oidc::OidcConfig;
 use cordon_control::{Clock, ControlConfig, Parts, Running, StartError};
 use cordon_store::Store;
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ pub(crate) async fn start(
     store: &Arc<dyn Store>,
     current: &Arc<Current>,
 ) -> Result<Option<Running>, Failure> {
-    if config.people.is_none() {
+    if config.people.is_none() && config.control.oidc.is_none() {
         return Ok(None);
     }
     let live = Arc::clone(current.live());
@@ -49,6 +50,7 @@ pub(crate) async fn start(
         listen: config.control.listen,
         url: config.control.url.clone(),
         channels: channels(config)?,
+        oidc: config.control.oidc.as_ref().map(provider).transpose()?,
         roots: cordon_proxy::platform_roots().into(),
         beat: BEAT,
     };
@@ -58,6 +60,7 @@ pub(crate) async fn start(
             StartError::Listen { .. } => {
                 "name another address in cordon.toml: `listen` of `[control]`"
             }
+            StartError::Tls(_) | StartError::NoRandom(_) => "this system cannot make what secrets need; `cordon doctor` says more",
             StartError::NotLoopback(_) => {
                 "listen on 127.0.0.1 or [::1]; for others put a server for TLS in front, and name its address as `url`"
             }
@@ -99,6 +102,24 @@ pub(crate) fn channels(config: &Config) -> Result<Vec<Channel>, Failure> {
             })
         })
         .collect()
+}
+
+/// The provider of identities with what its file holds.
+fn provider(written: &Oidc) -> Result<OidcConfig, Failure> {
+    let secret = secret(&written.client_secret_file)?;
+    if secret.is_empty() {
+        let file = written.client_secret_file.display();
+        return Err(Failure::new(format!("`{file}` holds no secret")).code(USAGE));
+    }
+    let domains = written.domains.iter();
+    Ok(OidcConfig {
+        issuer: written.issuer.as_str().into(),
+        client_id: written.client_id.as_str().into(),
+        client_secret: secret.into(),
+        domains: domains.map(|domain| domain.as_str().into()).collect(),
+        groups_claim: written.groups_claim.as_deref().map(Into::into),
+        map: written.map.clone(),
+    })
 }
 
 /// What a file holds, without the white space around it.

@@ -449,7 +449,8 @@ async fn say(
         }
         // What binds people comes first from the policies, and in any case from the hold itself.
         let granted = plane.permit(visitor, deed)?;
-        hold.admits(granted.person(), said.answer, seen, &plane.people(), now)?;
+        let people = plane.people_with(visitor);
+        hold.admits(granted.person(), said.answer, seen, &people, now)?;
         let vote = Vote {
             person: granted.person().clone(),
             answer: said.answer,

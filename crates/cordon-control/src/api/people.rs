@@ -91,7 +91,7 @@ pub(super) async fn me(
     visitor: Visitor,
 ) -> Result<Json<Me>, ApiError> {
     plane.permit(&visitor, cordon_core::control::Deed::ViewPosture)?;
-    let people = plane.people();
+    let people = plane.people_with(&visitor);
     let known = people.find(visitor.person().as_str());
     let (_, membership) = known.ok_or_else(ApiError::not_signed_in)?;
     let groups = membership.groups.iter().map(ApproverGroup::to_string);
@@ -169,7 +169,7 @@ pub(super) async fn sign_in(
     if signed_in.half.is_none() {
         return Ok(Json(signed_in).into_response());
     }
-    let cookie = cookie(secure(&plane), Some(first.expose()), SIGNED_IN.as_secs());
+    let cookie = cookie(plane.is_secure(), Some(first.expose()), SIGNED_IN.as_secs());
     Ok(([(header::SET_COOKIE, cookie)], Json(signed_in)).into_response())
 }
 
@@ -186,15 +186,8 @@ pub(super) async fn sign_out(
     let signed_out = SignedOut {
         person: visitor.person().to_string(),
     };
-    let cookie = cookie(secure(&plane), None, 0);
+    let cookie = cookie(plane.is_secure(), None, 0);
     Ok(([(header::SET_COOKIE, cookie)], Json(signed_out)).into_response())
-}
-
-fn secure(plane: &Plane) -> bool {
-    plane
-        .origins
-        .first()
-        .is_some_and(|origin| origin.is_secure())
 }
 
 fn random(kind: &str) -> Result<Secret, ApiError> {

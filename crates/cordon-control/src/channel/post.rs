@@ -1,5 +1,5 @@
 //! Sending: one POST of JSON, over TLS to a name that its certificate has, or in plain to this machine.
-//! Nothing is followed and nothing of the answer is kept but whether it was a good one.
+//! Nothing is followed; of what answers a notice nothing is kept but whether it was a good one.
 
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -44,7 +44,7 @@ pub struct TargetError;
 
 /// Why a notice did not arrive. Says nothing of the address.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PostError {
+pub(crate) enum PostError {
     #[error("it cannot be reached: {0}")]
     Unreachable(#[source] std::io::Error),
     #[error("it has no certificate that is trusted: {0}")]
@@ -59,7 +59,7 @@ pub(super) enum PostError {
     Unwritable,
 }
 
-pub(super) struct Sender {
+pub(crate) struct Sender {
     tls: TlsConnector,
 }
 
@@ -104,7 +104,7 @@ impl std::fmt::Debug for Target {
 }
 
 impl Sender {
-    pub(super) fn new(roots: Roots) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(roots: Roots) -> Result<Self, rustls::Error> {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(roots.iter().cloned());
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -121,25 +121,36 @@ impl Sender {
     pub(super) async fn post(
         &self,
         target: &Target,
-        head: Vec<(HeaderName, HeaderValue)>,
+        mut head: Vec<(HeaderName, HeaderValue)>,
         body: Vec<u8>,
     ) -> Result<(), PostError> {
-        let attempt = self.attempt(target, head, body);
-        let status = tokio::time::timeout(PATIENCE, attempt);
-        let status = status.await.map_err(|_| PostError::Late)??;
+        let json = HeaderValue::from_static("application/json");
+        head.push((header::CONTENT_TYPE, json));
+        let (status, _) = self.ask(target, Method::POST, head, body).await?;
         match status.is_success() {
             true => Ok(()),
             false => Err(PostError::Answered(status)),
         }
     }
 
+    /// Sends one request; gives what is answered, of which a body that is too long is left out.
+    pub(crate) async fn ask(
+        &self,
+        target: &Target,
+        method: Method,
+        head: Vec<(HeaderName, HeaderValue)>,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), PostError> {
+        let request = request(target, method, head, body)?;
+        let attempt = tokio::time::timeout(PATIENCE, self.attempt(target, request));
+        attempt.await.map_err(|_| PostError::Late)?
+    }
+
     async fn attempt(
         &self,
         target: &Target,
-        head: Vec<(HeaderName, HeaderValue)>,
-        body: Vec<u8>,
-    ) -> Result<StatusCode, PostError> {
-        let request = request(target, head, body)?;
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), PostError> {
         let stream = TcpStream::connect((&*target.host, target.port));
         let stream = stream.await.map_err(PostError::Unreachable)?;
         match target.security {
@@ -156,6 +167,7 @@ impl Sender {
 
 fn request(
     target: &Target,
+    method: Method,
     head: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
 ) -> Result<Request<Full<Bytes>>, PostError> {
@@ -164,11 +176,10 @@ fn request(
         false => format!("{}:{}", target.host, target.port),
     };
     let mut request = Request::builder()
-        .method(Method::POST)
+        .method(method)
         .uri(&*target.path)
         .header(header::HOST, host)
-        .header(header::USER_AGENT, "cordon")
-        .header(header::CONTENT_TYPE, "application/json");
+        .header(header::USER_AGENT, "cordon");
     for (name, value) in head {
         request = request.header(name, value);
     }
@@ -180,7 +191,7 @@ fn request(
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<Full<Bytes>>,
-) -> Result<StatusCode, PostError> {
+) -> Result<(StatusCode, Bytes), PostError> {
     let opened = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = opened.map_err(PostError::Spoke)?;
     // Aborted when it goes out of scope, however that happens.
@@ -190,8 +201,8 @@ async fn exchange(
     let answer = answer.map_err(PostError::Spoke)?;
     let status = answer.status();
     // Read so that the receiver can say what it has to; whatever it says.
-    let _ = Limited::new(answer.into_body(), ANSWER).collect().await;
-    Ok(status)
+    let read = Limited::new(answer.into_body(), ANSWER).collect().await;
+    Ok((status, read.map(|read| read.to_bytes()).unwrap_or_default()))
 }
 
 #[cfg(test)]

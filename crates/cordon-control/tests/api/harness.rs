@@ -2,6 +2,7 @@
 //! byte by byte.
 
 use cordon_control::channel::Channel;
+use cordon_control::oidc::OidcConfig;
 use cordon_control::{Clock, ControlConfig, Origin, Parts, Running, secret, start};
 use cordon_core::control::ControlPolicies;
 use cordon_core::decide::Outcome;
@@ -109,7 +110,12 @@ impl Stage {
 
     /// Reached by browsers at `url`.
     pub(crate) async fn at(url: Option<&str>) -> Self {
-        Self::telling(url, Vec::new(), Vec::new()).await
+        Self::started(url, Vec::new(), Vec::new(), None).await
+    }
+
+    /// Where people sign in by a provider.
+    pub(crate) async fn trusting(oidc: OidcConfig) -> Self {
+        Self::started(None, Vec::new(), Vec::new(), Some(oidc)).await
     }
 
     /// With channels, whose certificates come from `roots`.
@@ -117,6 +123,15 @@ impl Stage {
         url: Option<&str>,
         channels: Vec<Channel>,
         roots: Vec<CertificateDer<'static>>,
+    ) -> Self {
+        Self::started(url, channels, roots, None).await
+    }
+
+    async fn started(
+        url: Option<&str>,
+        channels: Vec<Channel>,
+        roots: Vec<CertificateDer<'static>>,
+        oidc: Option<OidcConfig>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions {
@@ -131,6 +146,7 @@ impl Stage {
             listen: "127.0.0.1:0".parse().unwrap(),
             url: url.map(|url| url.parse::<Origin>().unwrap()),
             channels,
+            oidc,
             roots: roots.into(),
             beat: Duration::from_millis(20),
         };
@@ -261,6 +277,12 @@ impl Stage {
     pub(crate) async fn votes(&self, hold: &Hold) -> usize {
         let now = self.store.hold(&hold.id).await.unwrap().unwrap();
         now.votes.len()
+    }
+
+    /// The token of who uses this link at a terminal.
+    pub(crate) async fn with_link(&self, link: &str) -> Answer {
+        let body = format!(r#"{{"link":"{link}","as":"terminal"}}"#);
+        self.send(&post("/sign-in", &body)).await
     }
 
     pub(crate) async fn send(&self, ask: &Ask) -> Answer {

@@ -12,5 +12,6 @@ mod channels;
 mod doors;
 mod harness;
 mod holds;
+mod oidc;
 mod posture;
 mod reading;

@@ -4,8 +4,8 @@ use crate::fixture::*;
 use cordon_core::hold::Hold;
 use cordon_core::people::{Claim, Role};
 use cordon_store::{
-    CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass, PassKind, SecretHash,
-    SignInLink, Store, StoreError,
+    CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass, PassKind,
+    SecretHash, SignInLink, Store, StoreError,
 };
 use std::sync::Arc;
 use tokio::task::JoinSet;

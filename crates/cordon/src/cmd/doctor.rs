@@ -77,6 +77,12 @@ impl Doctor {
     }
 }
 
+/// Whether groups come from the claims of those who sign in.
+fn provider_names_groups(config: &Config) -> bool {
+    let oidc = config.control.oidc.as_ref();
+    oidc.is_some_and(|oidc| oidc.groups_claim.is_some())
+}
+
 /// Whether someone can answer whom the policies ask.
 fn deciders(config: &Config, policies: Option<&Policies>) -> Finding {
     let people = match people::read(config) {
@@ -86,6 +92,10 @@ fn deciders(config: &Config, policies: Option<&Policies>) -> Finding {
     let missing = policies.map_or_else(Vec::new, |policies| people::unanswering(policies, &people));
     match (missing.as_slice(), &config.people) {
         ([], _) => good("people", "every group that a policy asks can answer"),
+        _ if provider_names_groups(config) => good(
+            "people",
+            "the provider of identities says who is in which group",
+        ),
         (_, None) => notice(
             "people",
             "nobody is named who decides about held calls, so none is ever let go",

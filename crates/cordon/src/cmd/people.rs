@@ -112,7 +112,10 @@ impl People {
 
 impl List {
     async fn run(self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
-        let people = people::read(config)?;
+        let claims = store.claims(Timestamp::now()).await;
+        let claims = claims.map_err(wiring::store_failed)?;
+        let claims = claims.iter().map(|one| (&one.person, &one.claim));
+        let people = people::read(config)?.with_claims(claims);
         let mut rows = Vec::new();
         for (person, membership) in people.iter() {
             let passes = store.passes(person).await.map_err(wiring::store_failed)?;

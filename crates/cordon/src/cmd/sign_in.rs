@@ -1,20 +1,30 @@
 //! `cordon sign-in`, `cordon sign-out`: a person at this terminal.
 
+use crate::config::{Config, Flags};
 use crate::control::{SignedIn, client, failed};
 use crate::failure::{Failure, USAGE};
 use crate::output::{self, STRONG};
+use crate::serving::Ready;
 use crate::{identity, wiring};
 use clap::Args;
-use cordon_control::api::{SignInAs, SignInBody, SignedIn as Answer, SignedOut};
+use cordon_control::api::{BEGIN, SignInAs, SignInBody, SignedIn as Answer, SignedOut};
 use cordon_control::client::Client;
 use cordon_control::secret;
+use std::io::{BufRead as _, Read as _};
 use std::process::ExitCode;
 
-/// A link that `cordon up` or `cordon people link` printed.
+/// The longest line that is read, in bytes.
+const LONGEST: u64 = 4_096;
+
+/// A link that `cordon up` or `cordon people link` printed, or that a browser shows in the end.
 #[derive(Debug, Args)]
 pub(crate) struct SignIn {
     /// The link: http://127.0.0.1:8801/sign-in#cordon_link_...
-    link: String,
+    #[arg(required_unless_present = "browser")]
+    link: Option<String>,
+    /// Sign in by the provider of identities, in a browser
+    #[arg(long, conflicts_with = "link")]
+    browser: bool,
 }
 
 /// Sign out at this terminal: what was kept is good for nothing any more.
@@ -22,9 +32,13 @@ pub(crate) struct SignIn {
 pub(crate) struct SignOut {}
 
 impl SignIn {
-    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
         identity::refuse_agents()?;
-        let Some((control, link)) = secret::of_address(&self.link) else {
+        let given = match self.link {
+            Some(link) => link,
+            None => by_browser(flags)?,
+        };
+        let Some((control, link)) = secret::of_address(&given) else {
             return Err(Failure::new("this is not a link to sign in with")
                 .help("copy all of it, in quotes: the part after `#` too")
                 .code(USAGE));
@@ -53,6 +67,33 @@ impl SignIn {
         ));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says where to begin, and reads the link that the browser shows in the end.
+fn by_browser(flags: &Flags) -> Result<String, Failure> {
+    let config = Config::load(flags)?;
+    if config.control.oidc.is_none() {
+        return Err(Failure::new("no provider of identities is configured")
+            .help("`[control.oidc]` of cordon.toml names one; `cordon people link NAME` makes a link without")
+            .code(USAGE));
+    }
+    let ready = Ready::find(&config)?;
+    let addresses = ready.control_addresses();
+    let control = addresses.first().ok_or_else(|| {
+        Failure::new("the Cordon that serves has no control plane").help("start it again")
+    })?;
+    output::error_line(format_args!(
+        "open {STRONG}{control}{BEGIN}{STRONG:#}, then paste the link that it shows:"
+    ));
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .take(LONGEST)
+        .read_line(&mut line)
+        .map_err(|error| Failure::because("no link could be read", &error))?;
+    // As it stands on the page, where the whole command is copied.
+    let line = line.trim().trim_start_matches("cordon sign-in ");
+    Ok(line.trim_matches('\'').to_owned())
 }
 
 impl SignOut {

@@ -78,6 +78,10 @@ async fn tell_people(config: &Config, serving: &Serving) -> Result<(), Failure> 
                 ));
             }
         }
+        None if config.control.oidc.is_some() => output::error_line(format_args!(
+            "  sign in   at {control}{}",
+            cordon_control::api::BEGIN
+        )),
         None => output::error_line(format_args!(
             "  sign in   with a link: `cordon people link NAME`"
         )),

@@ -14,6 +14,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+mod oidc;
+
 /// A text and where it was written.
 struct Setting {
     text: String,
@@ -166,11 +168,12 @@ impl<'t> Reader<'t> {
             text,
             origin: Origin::Flag("--control"),
         });
-        let mut url = None;
+        let (mut url, mut oidc) = (None, None);
         if let Some(mut section) = self.document.section(top, "control") {
             let written = self.document.string(&mut section, "listen").map(setting);
             listen = listen.or(written);
             url = self.document.string(&mut section, "url").map(setting);
+            oidc = oidc::read(self, &mut section);
             self.document.finish(section);
         }
         // Where the system chooses the proxy's port, it chooses this one as well.
@@ -193,6 +196,7 @@ impl<'t> Reader<'t> {
             listen: listen.unwrap_or(default),
             url: url.and_then(|url| self.parsed(&url)),
             channels: self.rows(top, "channel", Self::channel),
+            oidc,
         }
     }
 

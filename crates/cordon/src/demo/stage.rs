@@ -258,6 +258,7 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
             listen: ([127, 0, 0, 1], 0).into(),
             url: None,
             channels: Vec::new(),
+            oidc: None,
         },
         own_hosts: Vec::new(),
         upstream: Upstream {
