@@ -68,6 +68,14 @@ pub(crate) struct Control {
     pub(crate) oidc: Option<Oidc>,
 }
 
+impl Control {
+    /// Whether groups come from what a provider claims of those who sign in, and so are not all known.
+    pub(crate) fn claims_groups(&self) -> bool {
+        let oidc = self.oidc.as_ref();
+        oidc.is_some_and(|oidc| oidc.groups_claim.is_some())
+    }
+}
+
 /// A provider of identities, as written.
 #[derive(Debug, Clone)]
 pub(crate) struct Oidc {

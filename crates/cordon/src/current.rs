@@ -236,7 +236,7 @@ impl Current {
             changes.next().await;
             match people::read(&config) {
                 Ok(people) => {
-                    people::compare(&self.policies(), &people);
+                    people::compare(&config, &self.policies(), &people);
                     match self.take_people(Some(people)).await {
                         Ok(_) => tracing::info!("people read again"),
                         Err(failure) => tracing::error!("{failure}"),

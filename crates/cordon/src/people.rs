@@ -52,8 +52,11 @@ pub(crate) fn unanswering(policies: &Policies, people: &People) -> Vec<String> {
         .collect()
 }
 
-/// Tells in the log which holds nobody could lift.
-pub(crate) fn compare(policies: &Policies, people: &People) {
+/// Tells in the log which holds nobody could lift, where that can be known.
+pub(crate) fn compare(config: &Config, policies: &Policies, people: &People) {
+    if config.control.claims_groups() {
+        return;
+    }
     let unanswering = unanswering(policies, people);
     if !unanswering.is_empty() {
         tracing::warn!(

@@ -198,7 +198,7 @@ impl Serving {
         });
         let broker = Arc::new(broker.await);
         let people = people::read(config)?;
-        people::compare(&policies, &people);
+        people::compare(config, &policies, &people);
         let people = Arc::new(people);
         let current =
             Current::read(Arc::clone(&store), policies, people, Arc::clone(&broker)).await?;

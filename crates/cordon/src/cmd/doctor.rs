@@ -77,12 +77,6 @@ impl Doctor {
     }
 }
 
-/// Whether groups come from the claims of those who sign in.
-fn provider_names_groups(config: &Config) -> bool {
-    let oidc = config.control.oidc.as_ref();
-    oidc.is_some_and(|oidc| oidc.groups_claim.is_some())
-}
-
 /// Whether someone can answer whom the policies ask.
 fn deciders(config: &Config, policies: Option<&Policies>) -> Finding {
     let people = match people::read(config) {
@@ -92,7 +86,7 @@ fn deciders(config: &Config, policies: Option<&Policies>) -> Finding {
     let missing = policies.map_or_else(Vec::new, |policies| people::unanswering(policies, &people));
     match (missing.as_slice(), &config.people) {
         ([], _) => good("people", "every group that a policy asks can answer"),
-        _ if provider_names_groups(config) => good(
+        _ if config.control.claims_groups() => good(
             "people",
             "the provider of identities says who is in which group",
         ),

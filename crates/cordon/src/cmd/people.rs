@@ -129,7 +129,7 @@ impl List {
         if self.format == Format::Human {
             output::table(&["name", "groups", "roles", "carries"], rows);
         }
-        if people.iter().next().is_none() {
+        if people.iter().next().is_none() && config.control.oidc.is_none() {
             output::error_line(format_args!(
                 "nobody is named: write a file of people, and name it in cordon.toml: people = \"people.toml\""
             ));

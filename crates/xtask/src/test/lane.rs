@@ -23,6 +23,8 @@ pub(super) enum Lane {
     Boto3,
     /// The whole program, driven by the AWS SDK for JavaScript
     Javascript,
+    /// People who sign in by a provider of identities, npm's `oidc-provider`
+    Oidc,
     /// The whole program, driven by Terraform with the AWS provider
     Terraform,
     /// Every fuzz target, fed for a minute
@@ -49,6 +51,7 @@ impl Lane {
             Self::AwsCliV2 => "aws-cli-v2",
             Self::Boto3 => "boto3",
             Self::Javascript => "javascript",
+            Self::Oidc => "oidc",
             Self::Terraform => "terraform",
             Self::Fuzz => "fuzz",
             Self::Deny => "deny",
@@ -65,6 +68,7 @@ impl Lane {
             Self::AwsCliV2 => "AWS CLI v2",
             Self::Boto3 => "boto3",
             Self::Javascript => "AWS SDK for JS v3",
+            Self::Oidc => "oidc-provider",
             Self::Terraform => "Terraform",
             Self::Fuzz => "cargo-fuzz",
             Self::Deny => "cargo-deny",
@@ -84,6 +88,7 @@ impl Lane {
             Self::Contract | Self::Corpus | Self::AwsCliV1 | Self::Boto3 => &[Tool::Python],
             Self::AwsCliV2 => &[Tool::AwsCliV2, Tool::Python],
             Self::Javascript => &[Tool::Node, Tool::Python],
+            Self::Oidc => &[Tool::Node],
             Self::Terraform => &[Tool::Terraform, Tool::Python],
             Self::Fuzz => &[Tool::CargoFuzz],
             Self::Deny => &[Tool::CargoDeny],
@@ -105,6 +110,7 @@ impl Lane {
             Self::AwsCliV2 => Some("aws_cli_v2"),
             Self::Boto3 => Some("boto3"),
             Self::Javascript => Some("javascript"),
+            Self::Oidc => Some("oidc"),
             Self::Terraform => Some("terraform"),
         }
     }
