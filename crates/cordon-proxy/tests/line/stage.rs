@@ -298,6 +298,12 @@ impl Stage {
     }
 }
 
+/// An end that leaves a task the time to begin something. What takes long to load is loaded before.
+pub(crate) fn soon() -> Timestamp {
+    LazyLock::force(&POLICIES);
+    Timestamp::now() + jiff::SignedDuration::from_secs(4)
+}
+
 fn text(set: &Set) -> String {
     let limit = format!("destroys   = {}", set.destroys);
     let approvals = match set.approvals {

@@ -2,14 +2,13 @@
 //! and what is recorded says so.
 
 use crate::agent::{answer as read_answer, read_some};
-use crate::stage::{Set, Stage};
+use crate::stage::{Set, Stage, soon};
 use crate::upstream::{Act, Manner, Reads, answer};
 use cordon_aws::sigv4::PayloadMode;
 use cordon_core::decide::Posture;
 use cordon_core::record::{AnswerFault, CallResult};
 use cordon_core::session::SessionState;
 use http::Method;
-use jiff::{SignedDuration, Timestamp};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
@@ -70,7 +69,7 @@ async fn an_upload_is_cut_when_changes_are_frozen() {
 #[tokio::test]
 async fn an_upload_of_a_task_that_ends_is_cut() {
     let stage = Stage::set(Set {
-        ends: Some(Timestamp::now() + SignedDuration::from_secs(2)),
+        ends: Some(soon()),
         ..Set::default()
     })
     .await;
@@ -118,7 +117,7 @@ async fn a_download_of_a_session_that_is_stopped_is_cut() {
 #[tokio::test]
 async fn a_download_of_a_task_that_ends_is_cut() {
     let stage = Stage::set(Set {
-        ends: Some(Timestamp::now() + SignedDuration::from_secs(2)),
+        ends: Some(soon()),
         ..Set::default()
     })
     .await;
