@@ -141,6 +141,9 @@ pub enum RecordError {
     /// Another call has this reference.
     #[error("the reference `{0}` is taken: try again with a fresh one")]
     ReferenceTaken(Box<str>),
+    /// The task was stopped or paused, by whichever process, after the call was decided.
+    #[error("the task was stopped or paused meanwhile")]
+    TaskOver,
     /// The approval that lets the call go is used, or something was said about it since.
     #[error("the approval is gone: another call used it, or something was said about it since")]
     ApprovalGone,

@@ -135,7 +135,8 @@ pub trait Store: Debug + Send + Sync {
     /// durable when this answers.
     ///
     /// # Errors
-    /// [`RecordError`]; the call must not leave then.
+    /// [`RecordError`]; the call must not leave then. [`RecordError::TaskOver`] where a change is of a
+    /// task that was stopped or paused before, whichever process did that.
     fn record(&self, record: CallRecord, budget: Budget) -> Answer<'_, Recorded, RecordError>;
 
     /// Keeps what became of a call that was let go, `took` after its decision. A change that

@@ -63,6 +63,7 @@ conformance! {
     a_task_is_declared_once
     what_is_not_there_is_said_so
     a_stopped_task_stops_its_sessions
+    no_change_is_let_go_behind_a_stop
     a_child_comes_back_as_it_was_and_stops_with_its_parent
     a_child_of_what_is_stopped_or_foreign_is_not_kept
     children_that_have_ended_are_stopped_by_the_next
@@ -91,6 +92,31 @@ conformance! {
     a_claim_counts_as_long_as_the_sign_in
     what_is_told_last_counts_in_every_pass
     a_pass_that_was_taken_back_stays_so
+}
+
+async fn no_change_is_let_go_behind_a_stop(store: Arc<dyn Store>) {
+    for id in ["T-1", "T-2"] {
+        store.put_task(task(id)).await.unwrap();
+    }
+    let id = "T-1".parse().unwrap();
+    for (number, state) in [TaskState::Paused, TaskState::Stopped]
+        .into_iter()
+        .enumerate()
+    {
+        store.set_task_state(&id, state).await.unwrap();
+        // With one of another task, so that both are written together.
+        let of = |task: &str, kind: &str| format!("{kind}{number}-{task}");
+        let (late, other) = tokio::join!(
+            store.record(change(&of("T-1", "C"), "T-1"), unlimited()),
+            store.record(change(&of("T-2", "C"), "T-2"), unlimited()),
+        );
+        assert!(matches!(late, Err(RecordError::TaskOver)), "{late:?}");
+        let _ = other.unwrap();
+        // What was denied is written down all the same.
+        let _ = recorded(&*store, denial(&of("T-1", "D"), "T-1")).await;
+    }
+    assert_eq!(ledger(&*store, "T-1").await.used.mutations, 0);
+    assert_eq!(ledger(&*store, "T-2").await.used.mutations, 2);
 }
 
 pub(crate) async fn ledger(store: &dyn Store, task: &str) -> cordon_core::ledger::Ledger {

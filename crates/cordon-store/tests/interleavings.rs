@@ -479,7 +479,9 @@ impl Case {
         let outcome = store.record(record, Budget::default()).await;
         match outcome {
             Ok(_) => self.notes.lock().unwrap().went[noted].acknowledged = true,
-            Err(RecordError::ApprovalGone) => self.notes.lock().unwrap().gone += 1,
+            Err(RecordError::ApprovalGone | RecordError::TaskOver) => {
+                self.notes.lock().unwrap().gone += 1;
+            }
             Err(error) => place.end(error).await,
         }
     }

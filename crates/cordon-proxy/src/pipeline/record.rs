@@ -91,6 +91,7 @@ async fn unrecorded(
     let refusal = match error {
         RecordError::OverBudget { .. } => over_budget(permit.assessed().session(), &reference),
         RecordError::ApprovalGone => Refusal::of_held(HeldAnswer::Gone, "", &reference),
+        RecordError::TaskOver => Refusal::of_failure(Failure::SessionOver, &reference),
         RecordError::TooLarge { .. } => Refusal::of_failure(Failure::TooLarge, &reference),
         RecordError::ReferenceTaken(_) | RecordError::Store(_) => {
             Refusal::of_failure(Failure::NotRecorded, &reference)

@@ -6,10 +6,11 @@ use super::hold;
 use super::plan::Plan;
 use crate::error::StoreError;
 use crate::row;
+use crate::task::TaskState;
 use cordon_core::names::TaskId;
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite as Database, SqliteConnection};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// Rows a statement, largest first. Few sizes, so that each statement is prepared once and kept.
@@ -21,6 +22,8 @@ pub(super) enum Fault {
     /// One of its calls has a reference that another call has: which one, only trying them one by
     /// one tells.
     ReferenceTaken,
+    /// One of its changes is of a task that takes none any more; which one is told in the same way.
+    TaskOver,
     /// One of its calls rests on an approval that is gone; which one is told by trying them one by
     /// one as well.
     ApprovalGone,
@@ -63,6 +66,9 @@ pub(super) async fn commit(
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
+    if takes_no_changes(connection, plan).await.map_err(failed)? {
+        return Err(Fault::TaskOver);
+    }
     for (_, call) in &plan.calls {
         if !hold::consume(connection, call).await.map_err(failed)? {
             return Err(Fault::ApprovalGone);
@@ -100,6 +106,27 @@ pub(super) async fn commit(
         .await
         .map_err(failed)?;
     Ok(committed)
+}
+
+/// Whether a change in `plan` is of a task that was stopped or paused before: as this is asked in the
+/// transaction that writes the change down, no change follows a stop that was acknowledged.
+async fn takes_no_changes(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+) -> Result<bool, sqlx::Error> {
+    let changes = plan.calls.iter().map(|(_, call)| call);
+    let changes = changes.filter(|call| call.mutates && call.outcome.allowed());
+    let tasks: BTreeSet<&str> = changes.map(|call| &*call.task).collect();
+    for task in tasks {
+        let state: Option<String> = sqlx::query_scalar("SELECT state FROM task WHERE id = ?")
+            .bind(task)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if state.is_some_and(|state| state != TaskState::Active.as_str()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn calls(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<u64, sqlx::Error> {

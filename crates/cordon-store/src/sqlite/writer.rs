@@ -137,7 +137,7 @@ impl Writer {
         match self.attempt(&jobs).await {
             Ok(refusals) => self.committed(jobs, refusals),
             Err(Fault::Store(error)) => self.failed(jobs, &error),
-            Err(Fault::ReferenceTaken | Fault::ApprovalGone) => {
+            Err(Fault::ReferenceTaken | Fault::TaskOver | Fault::ApprovalGone) => {
                 for job in jobs {
                     let alone = vec![job];
                     match self.attempt(&alone).await {
@@ -145,6 +145,10 @@ impl Writer {
                         Err(Fault::Store(error)) => self.failed(alone, &error),
                         Err(Fault::ReferenceTaken) => {
                             let refusals = refused(&alone, RecordError::ReferenceTaken);
+                            self.committed(alone, refusals);
+                        }
+                        Err(Fault::TaskOver) => {
+                            let refusals = refused(&alone, |_| RecordError::TaskOver);
                             self.committed(alone, refusals);
                         }
                         Err(Fault::ApprovalGone) => {
