@@ -40,9 +40,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-/// How many interleavings, unless this variable says otherwise. CI runs 100,000.
+/// How many interleavings, unless this variable says otherwise. CI runs 20,000.
 const INTERLEAVINGS: &str = "CORDON_INTERLEAVINGS";
-/// How many races, unless this variable says otherwise. CI runs 10,000.
+/// How many races, unless this variable says otherwise. CI runs 2,000.
 const RACES: &str = "CORDON_RACES";
 
 /// How many share a store, and a crash.
