@@ -23,5 +23,5 @@ mod server;
 mod visitor;
 
 pub use failure::ApiError;
-pub use plane::{Clock, Origin, OriginError, Parts};
+pub use plane::{Clock, Origin, OriginError, Parts, PutInForce};
 pub use server::{ControlConfig, Running, StartError, start};

@@ -7,6 +7,7 @@ use cordon_store::Store;
 use jiff::Timestamp;
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use tokio::sync::{Mutex, Semaphore};
@@ -25,6 +26,10 @@ const ALARMS: usize = 1_000;
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
+/// Puts in force, in this process, what the store says now. An answer that a posture was changed, or a
+/// task stopped, waits for it: nothing is decided by what was before once that was acknowledged.
+pub type PutInForce = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// What the program hands over.
 pub struct Parts {
     /// What is remembered, shared with the data plane.
@@ -35,6 +40,8 @@ pub struct Parts {
     pub policies: Arc<ControlPolicies>,
     /// The time.
     pub clock: Clock,
+    /// What makes a change take effect here.
+    pub put_in_force: PutInForce,
 }
 
 /// Where browsers reach the control plane: `http://127.0.0.1:8801`.
@@ -55,6 +62,7 @@ pub(crate) struct Plane {
     people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
     policies: Arc<ControlPolicies>,
     pub(crate) clock: Clock,
+    pub(crate) put_in_force: PutInForce,
     /// Every name of it.
     pub(crate) origins: Vec<Origin>,
     /// The one that people are told.
@@ -177,6 +185,7 @@ impl Plane {
             people: parts.people,
             policies: parts.policies,
             clock: parts.clock,
+            put_in_force: parts.put_in_force,
             origin: url.clone().unwrap_or_else(|| local.clone()),
             local,
             origins: url.into_iter().chain(own).collect(),

@@ -45,6 +45,13 @@ pub(crate) async fn start(
         people: Arc::new(move || Arc::clone(&live.snapshot().people)),
         policies: Arc::new(bundle.load_control()?),
         clock: Clock::system(),
+        put_in_force: {
+            let current = Arc::clone(current);
+            Arc::new(move || {
+                let current = Arc::clone(&current);
+                Box::pin(async move { current.put_in_force().await })
+            })
+        },
     };
     let plane = ControlConfig {
         listen: config.control.listen,

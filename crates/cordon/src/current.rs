@@ -131,15 +131,22 @@ impl Current {
                     if changed.is_err() {
                         return;
                     }
-                    if let Err(failure) = self.refresh().await {
-                        tracing::error!("{failure}");
-                    }
+                    self.put_in_force().await;
                 }
                 () = over(until) => tracing::warn!("the posture is normal again: its time is over"),
                 () = over(claimed) => {}
             }
             until = self.take_posture().await;
             claimed = self.claims_end().await;
+        }
+    }
+
+    /// Puts posture, tasks and sessions in force as the store has them now, what stops before what is
+    /// read for longer.
+    pub(crate) async fn put_in_force(&self) {
+        self.take_posture().await;
+        if let Err(failure) = self.refresh().await {
+            tracing::error!("{failure}");
         }
     }
 

@@ -73,6 +73,7 @@ pub(super) async fn stop(
     let person = granted.person().as_str();
     write_down(&plane, person, "stop-task", id.as_str(), "").await?;
     plane.store.set_task_state(&id, TaskState::Stopped).await?;
+    (plane.put_in_force)().await;
     tracing::warn!(task = %id, by = %granted.person(), "a task was stopped");
     let stopped = StoredTask {
         state: TaskState::Stopped,

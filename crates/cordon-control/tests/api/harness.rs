@@ -161,6 +161,7 @@ impl Stage {
                 let now = Arc::clone(&now);
                 Clock::new(move || *now.lock().unwrap())
             },
+            put_in_force: Arc::new(|| Box::pin(async {})),
         };
         let running = start(&config, parts).await.unwrap();
         Self {
