@@ -3,7 +3,7 @@
 //! A link is used in the statement that looks whether it can be, so that of two who come with the same
 //! one at the same moment one signs in.
 
-use super::read::microseconds;
+use super::read::{microseconds, rows};
 use super::{Sqlite, change::Statement};
 use crate::deed::{Deed, StoredDeed};
 use crate::error::StoreError;
@@ -187,7 +187,7 @@ const PASSES: &str =
 pub(super) async fn find(store: &Sqlite, secret: &SecretHash) -> Result<Option<Pass>, StoreError> {
     let mut query = QueryBuilder::<Database>::new(PASSES);
     query.push("secret = ").push_bind(secret.as_str());
-    Ok(fetch(store, query).await?.pop())
+    Ok(rows(store, query, "pass", pass).await?.pop())
 }
 
 /// The passes of a person, newest sign-in first.
@@ -195,7 +195,7 @@ pub(super) async fn of(store: &Sqlite, person: &Person) -> Result<Vec<Pass>, Sto
     let mut query = QueryBuilder::<Database>::new(PASSES);
     query.push("person = ").push_bind(person.as_str());
     query.push(" ORDER BY signed_in DESC, id LIMIT 1000");
-    fetch(store, query).await
+    rows(store, query, "pass", pass).await
 }
 
 /// What was told of those who are signed in at `now`: all passes of a person say the same.
@@ -204,7 +204,7 @@ pub(super) async fn claims(store: &Sqlite, now: Timestamp) -> Result<Vec<Claimed
     query.push("claim IS NOT NULL AND revoked IS NULL AND expires > ");
     query.push_bind(now.as_microsecond());
     query.push(" ORDER BY person, expires DESC");
-    let mut passes = fetch(store, query).await?;
+    let mut passes = rows(store, query, "pass", pass).await?;
     passes.retain(|pass| pass.is_good(now));
     passes.dedup_by(|later, first| later.person == first.person);
     let claimed = passes.into_iter().filter_map(|pass| {
@@ -215,22 +215,6 @@ pub(super) async fn claims(store: &Sqlite, now: Timestamp) -> Result<Vec<Claimed
         })
     });
     Ok(claimed.collect())
-}
-
-async fn fetch(store: &Sqlite, mut query: QueryBuilder<Database>) -> Result<Vec<Pass>, StoreError> {
-    let failed = |error| StoreError::of(&store.path, error);
-    let rows = query
-        .build()
-        .fetch_all(&store.reads)
-        .await
-        .map_err(failed)?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get("id").map_err(failed)?;
-            let unreadable = StoreError::Unreadable { what: "pass", id };
-            pass(row).map_err(failed)?.ok_or(unreadable)
-        })
-        .collect()
 }
 
 fn pass(row: &SqliteRow) -> Result<Option<Pass>, sqlx::Error> {

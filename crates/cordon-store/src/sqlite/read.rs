@@ -16,6 +16,7 @@ use cordon_core::record::RecordedOutcome;
 use cordon_core::session::{AssumedRole, Terms};
 use cordon_core::task::Mode;
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +36,6 @@ pub(super) async fn tasks(
     store: &Sqlite,
     id: Option<&TaskId>,
 ) -> Result<Vec<StoredTask>, StoreError> {
-    let failed = |error| StoreError::of(&store.path, error);
     let mut query = QueryBuilder::<Database>::new(
         "SELECT id, text, lock, sponsor, mode, state, created, expires FROM task",
     );
@@ -43,22 +43,30 @@ pub(super) async fn tasks(
         query.push(" WHERE id = ").push_bind(id.as_str());
     }
     query.push(" ORDER BY created DESC, id");
-    let rows = query
-        .build()
-        .fetch_all(&store.reads)
-        .await
-        .map_err(failed)?;
-    rows.iter()
+    rows(store, query, "task", task).await
+}
+
+/// What `query` finds, each row as `read` makes it. What `read` makes nothing of is named by its `id`.
+pub(super) async fn rows<T>(
+    store: &Sqlite,
+    mut query: QueryBuilder<Database>,
+    what: &'static str,
+    read: impl Fn(&SqliteRow) -> Result<Option<T>, sqlx::Error>,
+) -> Result<Vec<T>, StoreError> {
+    let failed = |error| StoreError::of(&store.path, error);
+    let found = query.build().fetch_all(&store.reads).await;
+    let found = found.map_err(failed)?;
+    found
+        .iter()
         .map(|row| {
             let id: String = row.try_get("id").map_err(failed)?;
-            task(row)
-                .map_err(failed)?
-                .ok_or(StoreError::Unreadable { what: "task", id })
+            let unreadable = StoreError::Unreadable { what, id };
+            read(row).map_err(failed)?.ok_or(unreadable)
         })
         .collect()
 }
 
-fn task(row: &sqlx::sqlite::SqliteRow) -> Result<Option<StoredTask>, sqlx::Error> {
+fn task(row: &SqliteRow) -> Result<Option<StoredTask>, sqlx::Error> {
     let text = |name: &str| row.try_get::<String, _>(name);
     let (id, sponsor, mode, state) = (text("id")?, text("sponsor")?, text("mode")?, text("state")?);
     let (body, lock) = (text("text")?, text("lock")?);
@@ -82,7 +90,6 @@ pub(super) async fn sessions(
     store: &Sqlite,
     id: Option<&SessionId>,
 ) -> Result<Vec<StoredSession>, StoreError> {
-    let failed = |error| StoreError::of(&store.path, error);
     let mut query = QueryBuilder::<Database>::new(
         "SELECT id, task, key_id, secret, agent, account, started, state, \
          parent, ends, role, external_id, policy FROM session WHERE ",
@@ -92,23 +99,10 @@ pub(super) async fn sessions(
         None => query.push("state <> 'stopped'"),
     };
     query.push(" ORDER BY started, id");
-    let rows = query
-        .build()
-        .fetch_all(&store.reads)
-        .await
-        .map_err(failed)?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get("id").map_err(failed)?;
-            session(row).map_err(failed)?.ok_or(StoreError::Unreadable {
-                what: "session",
-                id,
-            })
-        })
-        .collect()
+    rows(store, query, "session", session).await
 }
 
-fn session(row: &sqlx::sqlite::SqliteRow) -> Result<Option<StoredSession>, sqlx::Error> {
+fn session(row: &SqliteRow) -> Result<Option<StoredSession>, sqlx::Error> {
     let text = |name: &str| row.try_get::<String, _>(name);
     let (id, task, key_id, account) = (
         text("id")?,
@@ -139,7 +133,7 @@ fn session(row: &sqlx::sqlite::SqliteRow) -> Result<Option<StoredSession>, sqlx:
 }
 
 /// The terms of a child, nothing for a launched session; nothing at all where they cannot be read.
-fn child(row: &sqlx::sqlite::SqliteRow) -> Result<Option<Option<Terms>>, sqlx::Error> {
+fn child(row: &SqliteRow) -> Result<Option<Option<Terms>>, sqlx::Error> {
     let text = |name: &str| row.try_get::<Option<String>, _>(name);
     let Some(parent) = text("parent")? else {
         return Ok(Some(None));
