@@ -34,7 +34,6 @@ use cordon_core::authenticate::{Received, authenticate};
 use cordon_core::identify::identify;
 use hold::{Passage, Passed};
 use http::{Method, StatusCode};
-use patience::Patience;
 use std::time::Instant;
 use stop::Stopped;
 
@@ -83,7 +82,7 @@ async fn carry(
     };
     let verified = authenticated.verified();
     let signature = Signature::of(verified);
-    let patience = Patience::of(&authenticated.request().headers);
+    let agent = patience::agent(&authenticated.request().headers);
     let guessed = shape_of(authenticated.request(), Some(&verified.scope().service));
 
     let identified = match identify(authenticated, line.catalog) {
@@ -95,7 +94,7 @@ async fn carry(
         ..guessed
     };
 
-    let passage = Passage::new(line, client, &signature, shape, began, patience);
+    let passage = Passage::new(line, client, &signature, shape, began, agent);
     let Passed {
         permit,
         recorded,

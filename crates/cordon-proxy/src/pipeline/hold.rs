@@ -38,6 +38,7 @@ use cordon_core::predict::Prediction;
 use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
 use cordon_core::refusal::{HeldAnswer, Refusal};
 use cordon_store::{HoldBounds, Recorded, Sought, StoreError, seek};
+use http::HeaderValue;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -50,10 +51,11 @@ pub(super) struct Passage<'p> {
     client: &'p mut Connection,
     signature: &'p Signature,
     shape: ErrorShape,
+    arrived: Instant,
+    /// When what is decided now began.
     began: Instant,
-    /// Until when its client waits.
-    until: Deadline,
-    patience: Patience,
+    /// Who the client says that it is.
+    agent: Option<HeaderValue>,
 }
 
 /// A call that waits, and what its agent is told if nobody decides while it does.
@@ -108,24 +110,17 @@ impl<'p> Passage<'p> {
         client: &'p mut Connection,
         signature: &'p Signature,
         shape: ErrorShape,
-        began: Instant,
-        patience: Patience,
+        arrived: Instant,
+        agent: Option<HeaderValue>,
     ) -> Self {
-        let deadlines = &line.bounds.deadlines;
-        let park = match patience {
-            Patience::Unknown => deadlines.park,
-            // One whose body is still to come cannot be told to wait.
-            Patience::Told if !client.has_whole_request() => deadlines.park,
-            Patience::Told | Patience::Silent => deadlines.park_patient,
-        };
         Self {
             line,
             client,
             signature,
             shape,
-            began,
-            until: Deadline::from_std(began) + park,
-            patience,
+            arrived,
+            began: arrived,
+            agent,
         }
     }
 }
@@ -356,6 +351,10 @@ impl Passage<'_> {
         let Ok(_room) = line.parking.try_acquire() else {
             return false;
         };
+        let deadlines = &line.bounds.deadlines;
+        let patience = Patience::of(self.agent.as_ref());
+        let bears = patience.bears(deadlines, self.client.has_whole_request());
+        let until = Deadline::from_std(self.arrived) + bears;
         let posture = line.live.snapshot().posture;
         let session = refused.assessed().session();
         let mut standing = Standing::of(line, session, posture);
@@ -379,11 +378,11 @@ impl Passage<'_> {
         tokio::select! {
             // Who went away first: an approval is not used up for nobody.
             biased;
-            () = kept_waiting(self.client, self.patience, line.bounds.deadlines.park_told) => false,
+            () = kept_waiting(self.client, patience, deadlines.park_told) => false,
             _ = standing.fallen(Need::Change) => false,
             () = line.closing.cancelled() => false,
             said = said => said,
-            () = sleep_until(self.until) => false,
+            () = sleep_until(until) => false,
         }
     }
 }

@@ -5,8 +5,10 @@
 //! last byte; an interim `100 Continue` counts as one. Go's takes five interim answers and no more,
 //! and needs none, as it has no such limit; nor has JavaScript's. All this was seen with real ones.
 
-use http::HeaderMap;
+use crate::config::Deadlines;
 use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue};
+use std::time::Duration;
 
 /// What is known of a client's waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +21,16 @@ pub(super) enum Patience {
     Silent,
 }
 
+/// Who a client says that it is, where it says so once.
+pub(super) fn agent(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut agents = headers.get_all(USER_AGENT).iter();
+    let (agent, more) = (agents.next()?, agents.next());
+    more.is_none().then(|| agent.clone())
+}
+
 impl Patience {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let mut agents = headers.get_all(USER_AGENT).iter();
-        let (Some(agent), None) = (agents.next(), agents.next()) else {
+    pub(super) fn of(agent: Option<&HeaderValue>) -> Self {
+        let Some(agent) = agent else {
             return Self::Unknown;
         };
         let words = || agent.as_bytes().split(|byte| *byte == b' ');
@@ -46,6 +54,15 @@ impl Patience {
             Self::Unknown
         }
     }
+
+    /// How long its call may wait for people. One whose body is still to come cannot be told to wait.
+    pub(super) fn bears(self, deadlines: &Deadlines, has_whole_request: bool) -> Duration {
+        match self {
+            Self::Silent => deadlines.park_patient,
+            Self::Told if has_whole_request => deadlines.park_patient,
+            Self::Told | Self::Unknown => deadlines.park,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +77,8 @@ mod tests {
             for agent in agents {
                 headers.append(USER_AGENT, agent.parse().unwrap());
             }
-            assert_eq!(Patience::of(&headers), expected, "{agents:?}");
+            let agent = agent(&headers);
+            assert_eq!(Patience::of(agent.as_ref()), expected, "{agents:?}");
         };
         check(
             &["Boto3/1.44.8 md/Botocore#1.44.8 ua/2.1 os/linux"],
