@@ -29,6 +29,7 @@ mod node;
 mod python;
 mod report;
 mod stamp;
+mod subcommand;
 mod system;
 mod terraform;
 mod tool;

@@ -154,7 +154,7 @@ fn story_programs() -> Result<Vec<String>, Box<dyn Error>> {
 
 /// Cargo at the root of the repository, on this terminal.
 fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = super::subcommand::cargo();
     command
         .args(arguments)
         .current_dir(crate::repository())

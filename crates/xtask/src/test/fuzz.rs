@@ -11,18 +11,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::Require;
 use super::cargo::Tally;
-use super::system::{answer, on_path, step};
-use super::tool::{Found, Missing};
+use super::subcommand::{Subcommand, cargo};
+use super::system::{answer, step};
+use super::tool::Found;
 
-/// The version that is installed where none is there.
-const PIN: &str = "cargo-fuzz@0.13.1";
-
-const HOW: &str = "run `cargo install --locked cargo-fuzz`";
-
-/// The variable that carries the program from its set-up to its run.
-const PROGRAM: &str = "CORDON_TEST_CARGO_FUZZ";
+pub(super) const TOOL: Subcommand = Subcommand {
+    name: "cargo-fuzz",
+    spoken: "cargo fuzz",
+    pin: "cargo-fuzz@0.13.1",
+    takes: "a minute",
+    variable: "CORDON_TEST_CARGO_FUZZ",
+};
 
 /// How long each target is fed, unless this variable says otherwise.
 const SECONDS: &str = "CORDON_FUZZ_SECONDS";
@@ -32,28 +32,10 @@ const USUAL_SECONDS: u32 = 60;
 /// not fail them, and far below what an attack would need. In seconds and MiB.
 const LIMITS: [&str; 3] = ["-timeout=10", "-malloc_limit_mb=64", "-rss_limit_mb=1024"];
 
-/// Finds it, or builds it where all is required, which takes a minute the first time.
-pub(super) fn set_up(require: Require) -> Result<Found, Missing> {
-    if let Some(found) = find() {
-        return Ok(found);
-    }
-    if require == Require::Present {
-        return Err(Missing::install("no `cargo fuzz`", HOW));
-    }
-    println!("cargo-fuzz   building, which takes a minute");
-    let mut command = cargo();
-    command
-        .args(["install", PIN, "--locked", "--quiet", "--root"])
-        .arg(folder());
-    step(command.stdout(Stdio::null())).map_err(|why| Missing::install(why, HOW))?;
-    find().ok_or_else(|| Missing::install("`cargo fuzz` was built and does not start", HOW))
-}
-
 /// Builds the targets, then feeds as many at a time as there are cores. A target is a test.
 pub(super) fn run(found: &Found) -> Result<Tally, Box<dyn Error>> {
     let seconds = seconds()?;
-    let program = found.environment.iter().find(|(name, _)| *name == PROGRAM);
-    let program = program.map_or_else(|| OsString::from("cargo-fuzz"), |(_, path)| path.clone());
+    let program = TOOL.program(found);
     let mut targets = Vec::new();
     for home in homes()? {
         build(&program, &home)?;
@@ -219,33 +201,6 @@ fn inputs(log: &str) -> u64 {
     count
         .and_then(|count| count.trim().parse().ok())
         .unwrap_or(0)
-}
-
-fn find() -> Option<Found> {
-    let own = folder().join("bin/cargo-fuzz");
-    on_path("cargo-fuzz")
-        .into_iter()
-        .chain([own])
-        .find_map(|program| found(&program))
-}
-
-fn found(program: &Path) -> Option<Found> {
-    let version = answer(program, &["--version"])?
-        .strip_prefix("cargo-fuzz ")?
-        .to_owned();
-    Some(Found {
-        parts: vec![("cargo-fuzz", version)],
-        environment: vec![(PROGRAM, program.into())],
-    })
-}
-
-fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-}
-
-/// Where `cargo fuzz` itself is.
-fn folder() -> PathBuf {
-    crate::repository().join("target/test-env/cargo-fuzz")
 }
 
 /// Where the targets are built and fed. Inputs that reached new code stay for the next run.

@@ -41,8 +41,8 @@ impl Tool {
             Self::AwsCliV2 => aws_cli_v2::set_up(require),
             Self::Node => node::set_up(require),
             Self::Terraform => terraform::find(),
-            Self::CargoFuzz => fuzz::set_up(require),
-            Self::CargoDeny => deny::set_up(require),
+            Self::CargoFuzz => fuzz::TOOL.set_up(require),
+            Self::CargoDeny => deny::TOOL.set_up(require),
         }
     }
 }
