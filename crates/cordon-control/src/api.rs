@@ -22,7 +22,7 @@ pub use changes::{ChangeShown, ChangesShown};
 pub use deeds::{DeedPage, DeedShown};
 pub use holds::{
     ApproveBody, BreakGlassBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody,
-    TargetShown, ToldShown, VoteShown, Yours,
+    ToldShown, VoteShown, Yours,
 };
 pub use people::{Me, SignInAs, SignInBody, SignedIn, SignedOut};
 pub use posture::{PostureBody, PostureShown};

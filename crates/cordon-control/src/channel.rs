@@ -134,17 +134,13 @@ async fn round(plane: &Plane, channel: &Channel, sender: &Sender) -> Result<Seen
         ..HoldFilter::default()
     };
     let mut holds = plane.store.holds(&recent).await?;
-    let oldest = plane
-        .clock
-        .now()
-        .saturating_sub(OLDEST)
-        .unwrap_or(Timestamp::MIN);
+    let oldest = plane.now().saturating_sub(OLDEST).unwrap_or(Timestamp::MIN);
     holds.retain(|hold| hold.opened >= oldest);
     for hold in holds.into_iter().rev() {
         if plane.closing.is_cancelled() {
             return Ok(seen);
         }
-        let now = plane.clock.now();
+        let now = plane.now();
         let standing = hold.standing(&plane.people(), now);
         let before = plane.store.deliveries(&hold.id).await?;
         let before: Vec<Delivery> = before
@@ -198,10 +194,10 @@ async fn send(
         body: &body,
         key: &channel.key,
         id: format!("{}/{id}/{state}", channel.name),
-        at: plane.clock.now(),
+        at: plane.now(),
     };
     let head = (channel.kind.head)(&letter);
-    let sent = sender.post(&channel.target, head, body.clone()).await;
+    let sent = sender.post(&channel.target, head, body).await;
     if let Err(error) = &sent {
         tracing::warn!(channel = %channel.name, hold = %id, state, attempts = attempts + 1, %error, "a notice did not arrive; it is sent again");
     }
@@ -210,7 +206,7 @@ async fn send(
         channel: channel.name.clone(),
         state: state.into(),
         attempts: attempts + 1,
-        at: plane.clock.now(),
+        at: plane.now(),
         error: sent.err().map(|error| error.to_string().into()),
     };
     plane.store.put_delivery(delivery).await?;

@@ -1,11 +1,11 @@
 //! How the command line speaks to the control plane: one request a connection, JSON both ways, over
 //! plain HTTP to an address of this machine.
 
+use crate::exchange::exchange;
 use crate::failure::ApiError;
 use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -118,7 +118,7 @@ impl Client {
         body: Option<Vec<u8>>,
         wait: Duration,
     ) -> Result<T, ClientError> {
-        let answer = self.exchange(method, path, body);
+        let answer = self.send(method, path, body);
         let answer = tokio::time::timeout(PATIENCE + wait, answer).await;
         let (status, bytes) = answer.map_err(|_| ClientError::Late(self.authority.clone()))??;
         if status.is_success() {
@@ -130,7 +130,7 @@ impl Client {
         })
     }
 
-    async fn exchange(
+    async fn send(
         &self,
         method: Method,
         path: &str,
@@ -138,10 +138,6 @@ impl Client {
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let stream = TcpStream::connect(&self.authority);
         let stream = stream.await.map_err(|error| self.unreachable(error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| self.unreachable(error))?;
-        let driver = tokio::spawn(connection);
         let mut request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
@@ -155,16 +151,12 @@ impl Client {
         let request = request
             .body(Full::<Bytes>::from(body.unwrap_or_default()))
             .map_err(|error| self.unreachable(error))?;
-        let sent = sender.send_request(request).await;
-        let answer = sent.map_err(|error| self.unreachable(error))?;
-        let status = answer.status();
-        let read = Limited::new(answer.into_body(), LARGEST).collect().await;
-        driver.abort();
-        let read = read.map_err(|source| ClientError::Unreachable {
-            at: self.authority.clone(),
-            source,
-        })?;
-        Ok((status, read.to_bytes()))
+        let answer = exchange(stream, request, LARGEST).await;
+        let (head, body) = answer
+            .map_err(|error| self.unreachable(error))?
+            .into_parts();
+        let body = body.map_err(|error| self.unreachable(error))?;
+        Ok((head.status, body))
     }
 
     fn unreachable(

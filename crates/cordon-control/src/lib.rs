@@ -14,6 +14,7 @@
 pub mod api;
 pub mod channel;
 pub mod client;
+pub mod exchange;
 mod failure;
 mod gate;
 pub mod oidc;
@@ -23,5 +24,5 @@ mod server;
 mod visitor;
 
 pub use failure::ApiError;
-pub use plane::{Clock, Origin, OriginError, Parts, PutInForce};
+pub use plane::{Origin, OriginError, Parts, PutInForce};
 pub use server::{ControlConfig, Running, StartError, start};

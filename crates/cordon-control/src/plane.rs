@@ -22,10 +22,6 @@ const WAITING: usize = 256;
 /// How many tries of agents are written down: the log has the others.
 const ALARMS: usize = 1_000;
 
-/// Tells the time; tests turn it.
-#[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
-
 /// Puts in force, in this process, what the store says now. An answer that a posture was changed, or a
 /// task stopped, waits for it: nothing is decided by what was before once that was acknowledged.
 pub type PutInForce = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -39,7 +35,7 @@ pub struct Parts {
     /// Who may do what.
     pub policies: Arc<ControlPolicies>,
     /// The time.
-    pub clock: Clock,
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// What makes a change take effect here.
     pub put_in_force: PutInForce,
 }
@@ -61,7 +57,7 @@ pub(crate) struct Plane {
     pub(crate) store: Arc<dyn Store>,
     people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
     policies: Arc<ControlPolicies>,
-    pub(crate) clock: Clock,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) put_in_force: PutInForce,
     /// Every name of it.
     pub(crate) origins: Vec<Origin>,
@@ -79,31 +75,6 @@ pub(crate) struct Plane {
     /// Held while someone changes the posture, so that no one lowers what they did not see.
     pub(crate) posture: Mutex<()>,
     pub(crate) closing: CancellationToken,
-}
-
-impl Clock {
-    /// The system's clock.
-    #[must_use]
-    pub fn system() -> Self {
-        Self::new(Timestamp::now)
-    }
-
-    /// A clock that tells what `now` gives.
-    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
-    }
-
-    /// The time.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Clock")
-    }
 }
 
 impl fmt::Debug for Parts {
@@ -198,6 +169,11 @@ impl Plane {
         }
     }
 
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
     /// Who counts now.
     pub(crate) fn people(&self) -> Arc<People> {
         (self.people)()
@@ -232,7 +208,7 @@ impl Plane {
     pub(crate) fn permit(&self, visitor: &Visitor, deed: Deed<'_>) -> Result<Granted, Denied> {
         let people = self.people_with(visitor);
         self.policies
-            .decide(&people, visitor.asker(), deed, self.clock.now())
+            .decide(&people, visitor.asker(), deed, self.now())
     }
 }
 

@@ -52,7 +52,7 @@ impl Visitor {
     /// The same, if its pass is still good: it may have been taken back while something was waited for.
     pub(crate) async fn again(&self, plane: &Plane) -> Result<Self, ApiError> {
         let found = plane.store.pass(&self.pass.secret).await?;
-        match found.is_some_and(|pass| pass.is_good(plane.clock.now())) {
+        match found.is_some_and(|pass| pass.is_good(plane.now())) {
             true => Ok(self.clone()),
             false => Err(ApiError::not_signed_in()),
         }
@@ -63,7 +63,7 @@ impl Visitor {
         let (hash, browser) = carried(headers)?;
         let found = plane.store.pass(&hash).await?;
         let pass = found
-            .filter(|pass| pass.is_good(plane.clock.now()))
+            .filter(|pass| pass.is_good(plane.now()))
             // What is made for a cookie is taken from a cookie alone.
             .filter(|pass| (pass.kind == PassKind::Browser) == browser)
             .ok_or_else(ApiError::not_signed_in)?;

@@ -9,8 +9,9 @@ use crate::identity;
 use cordon_control::channel::Channel;
 use cordon_control::client::{Client, ClientError};
 use cordon_control::oidc::OidcConfig;
-use cordon_control::{Clock, ControlConfig, Parts, Running, StartError};
+use cordon_control::{ControlConfig, Parts, Running, StartError};
 use cordon_store::Store;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -44,12 +45,14 @@ pub(crate) async fn start(
         store: Arc::clone(store),
         people: Arc::new(move || Arc::clone(&live.snapshot().people)),
         policies: Arc::new(bundle.load_control()?),
-        clock: Clock::system(),
+        clock: Arc::new(Timestamp::now),
         put_in_force: {
             let current = Arc::clone(current);
             Arc::new(move || {
                 let current = Arc::clone(&current);
-                Box::pin(async move { current.put_in_force().await })
+                Box::pin(async move {
+                    let _ = current.put_in_force().await;
+                })
             })
         },
     };

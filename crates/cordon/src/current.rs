@@ -131,23 +131,23 @@ impl Current {
                     if changed.is_err() {
                         return;
                     }
-                    self.put_in_force().await;
                 }
                 () = over(until) => tracing::warn!("the posture is normal again: its time is over"),
                 () = over(claimed) => {}
             }
-            until = self.take_posture().await;
+            until = self.put_in_force().await;
             claimed = self.claims_end().await;
         }
     }
 
     /// Puts posture, tasks and sessions in force as the store has them now, what stops before what is
-    /// read for longer.
-    pub(crate) async fn put_in_force(&self) {
-        self.take_posture().await;
+    /// read for longer. Gives when the posture goes back to normal by itself.
+    pub(crate) async fn put_in_force(&self) -> Option<Timestamp> {
+        let until = self.take_posture().await;
         if let Err(failure) = self.refresh().await {
             tracing::error!("{failure}");
         }
+        until
     }
 
     /// Puts what providers tell of people in force; gives when the next of it ends.

@@ -9,12 +9,11 @@ use crate::failure::Failure;
 use cordon_aws::call::{Call, Class};
 use cordon_aws::emit::{EmittedBody, HostStyle, emit};
 use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningTarget, Transport, sign};
+use cordon_control::exchange::{Unread, exchange};
 use cordon_core::predict::{Asking, Prediction, Reading};
 use http::{Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
+use hyper::body::Bytes;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -123,13 +122,11 @@ impl Reads {
             .get("x-amzn-errortype")
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
-        let collected = Limited::new(answer.into_body(), LARGEST).collect().await;
-        let Ok(body) = collected else {
+        let Ok(body) = answer.into_body() else {
             return Ok(Reading::Failed);
         };
-        let (protocol, body) = (read.protocol(), body.to_bytes());
         Ok(Reading::of(
-            protocol,
+            read.protocol(),
             status,
             error_type.as_deref(),
             &body,
@@ -137,31 +134,24 @@ impl Reads {
         ))
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
-        match self.address.strip_prefix("unix:") {
+    async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Result<Bytes, Unread>>, Failure> {
+        let unreached = |error| Failure::because("Cordon could not be reached", &error);
+        let answer = match self.address.strip_prefix("unix:") {
             #[cfg(unix)]
-            Some(path) => exchange(tokio::net::UnixStream::connect(path).await, request).await,
+            Some(path) => {
+                let stream = tokio::net::UnixStream::connect(path).await;
+                exchange(stream.map_err(unreached)?, request, LARGEST).await
+            }
             #[cfg(not(unix))]
-            Some(_) => Err(Failure::new("there are no such sockets here")),
-            None => exchange(tokio::net::TcpStream::connect(&self.address).await, request).await,
-        }
+            Some(_) => return Err(Failure::new("there are no such sockets here")),
+            None => {
+                let stream = tokio::net::TcpStream::connect(&self.address).await;
+                exchange(stream.map_err(unreached)?, request, LARGEST).await
+            }
+        };
+        answer.map_err(|error| Failure::because("Cordon did not answer", &error))
     }
-}
-
-/// One request over a connection of its own.
-async fn exchange<S>(
-    connected: std::io::Result<S>,
-    request: Request<Full<Bytes>>,
-) -> Result<Response<Incoming>, Failure>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let stream =
-        connected.map_err(|error| Failure::because("Cordon could not be reached", &error))?;
-    let failed = |error: hyper::Error| Failure::because("Cordon did not answer", &error);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(failed)?;
-    tokio::spawn(connection);
-    sender.send_request(request).await.map_err(failed)
 }

@@ -274,7 +274,7 @@ pub(super) fn policies(record: &CallRecord) -> Vec<PolicyShown> {
 }
 
 impl AccessShown {
-    fn of(access: &AccessRecord) -> Self {
+    pub(super) fn of(access: &AccessRecord) -> Self {
         Self {
             action: inert(&access.action, NAME),
             resource: inert(&access.resource, NAME),

@@ -87,7 +87,7 @@ pub(crate) async fn write_down(
     detail: &str,
 ) -> Result<(), ApiError> {
     let deed = Deed {
-        at: plane.clock.now(),
+        at: plane.now(),
         person: person.into(),
         what: what.into(),
         thing: thing.into(),

@@ -126,7 +126,7 @@ impl Follower {
     async fn look(&mut self) -> Result<(), ApiError> {
         let plane = Arc::clone(&self.plane);
         plane.permit(&self.visitor, Deed::ViewPosture)?;
-        let now = plane.clock.now();
+        let now = plane.now();
         let posture = plane.store.posture().await?;
         let standing = StandingPosture {
             posture: posture.at(now),

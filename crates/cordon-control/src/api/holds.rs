@@ -2,7 +2,7 @@
 
 #![expect(unused_qualifications, reason = "utoipa writes them")]
 
-use super::calls::{NAME, PARAMETERS, PolicyShown, policies};
+use super::calls::{AccessShown, NAME, PARAMETERS, PolicyShown, policies};
 use super::changes::ChangesShown;
 use super::deeds::write_down;
 use super::input::{Asked, Body, Named, prose};
@@ -104,7 +104,7 @@ pub struct HoldShown {
     /// How many people of each group must agree.
     pub quorum: u32,
     /// What the call touches, the gravest first.
-    pub targets: Vec<TargetShown>,
+    pub targets: Vec<AccessShown>,
     /// How many more it touches than are shown.
     pub more_targets: usize,
     /// Whether something is destroyed that no later call brings back.
@@ -136,23 +136,6 @@ pub struct HoldShown {
     pub told: Vec<ToldShown>,
     /// What you may do with it.
     pub yours: Yours,
-}
-
-/// One thing that a held call touches.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct TargetShown {
-    /// The ARN.
-    pub resource: String,
-    /// Its kind: `lambda:function`.
-    pub kind: String,
-    /// The IAM action.
-    pub action: String,
-    /// What happens to it.
-    pub class: String,
-    /// Its environment.
-    pub environment: String,
-    /// Whether the request does not name it, and a look found it behind what it names.
-    pub implied: bool,
 }
 
 /// Something that guards noticed.
@@ -288,7 +271,7 @@ pub(super) async fn list(
         let last = page.len() < SCANNED as usize;
         for hold in page {
             filter.before = Some(hold.id.clone());
-            let standing = hold.standing(&plane.people(), plane.clock.now());
+            let standing = hold.standing(&plane.people(), plane.now());
             let fits = match wanted.as_str() {
                 "" => true,
                 "open" => standing.is_open(),
@@ -404,7 +387,7 @@ pub(super) async fn wait(
         changes.mark_unchanged();
         let visitor = visitor.again(&plane).await?;
         let hold = visible(&plane, &visitor, &id).await?;
-        let standing = hold.standing(&plane.people(), plane.clock.now());
+        let standing = hold.standing(&plane.people(), plane.now());
         let now = Instant::now();
         let waits = matches!(standing, Standing::Waiting { .. });
         if !waits || now >= until || plane.closing.is_cancelled() {
@@ -437,7 +420,7 @@ async fn say(
 ) -> Result<Hold, ApiError> {
     for _ in 0..TRIES {
         let hold = visible(plane, visitor, id).await?;
-        let now = plane.clock.now();
+        let now = plane.now();
         let seen = said.seen.unwrap_or(&hold.digest);
         let deed = match said.answer {
             Answer::Approve => Deed::Approve { hold: &hold, seen },
@@ -555,7 +538,7 @@ pub(crate) struct Sight {
 impl Sight {
     pub(crate) async fn of(plane: &Plane, hold: Hold) -> Result<Self, ApiError> {
         let call = plane.store.call(&hold.reference).await?;
-        let (people, now) = (plane.people(), plane.clock.now());
+        let (people, now) = (plane.people(), plane.now());
         Ok(Self {
             record: call.map(|call| call.record),
             standing: hold.standing(&people, now),
@@ -626,7 +609,7 @@ impl Sight {
             targets: accesses
                 .iter()
                 .take(TARGETS)
-                .map(|access| TargetShown::of(access))
+                .map(|access| AccessShown::of(access))
                 .collect(),
             facts: self.record.as_ref().map(facts).unwrap_or_default(),
             policies: self.record.as_ref().map(policies).unwrap_or_default(),
@@ -708,19 +691,6 @@ impl ToldShown {
     }
 }
 
-impl TargetShown {
-    fn of(access: &AccessRecord) -> Self {
-        Self {
-            resource: inert(&access.resource, NAME),
-            kind: inert(&access.kind, NAME),
-            action: inert(&access.action, NAME),
-            class: access.class.to_owned(),
-            environment: inert(&access.environment, NAME),
-            implied: access.implied,
-        }
-    }
-}
-
 fn facts(record: &CallRecord) -> Vec<FactShown> {
     let facts = record.facts.iter().map(|word| FactShown {
         fact: (*word).to_owned(),
@@ -756,12 +726,14 @@ fn effect(record: &CallRecord) -> String {
         return inert(&format!("{} {}", record.service, record.operation), NAME);
     };
     let verb = GRAVEST.get(grade(first.class)).map_or("", |(_, verb)| verb);
-    let alike = accesses.iter().filter(|access| access.class == first.class);
-    let resources: Vec<&str> = distinct(alike.map(|access| &*access.resource));
-    let alike = accesses.iter().filter(|access| access.class == first.class);
-    let kinds = distinct(alike.map(|access| &*access.kind));
-    let alike = accesses.iter().filter(|access| access.class == first.class);
-    let places = distinct(alike.map(|access| &*access.environment));
+    let alike: Vec<&AccessRecord> = accesses
+        .iter()
+        .filter(|access| access.class == first.class)
+        .copied()
+        .collect();
+    let resources = distinct(alike.iter().map(|access| &*access.resource));
+    let kinds = distinct(alike.iter().map(|access| &*access.kind));
+    let places = distinct(alike.iter().map(|access| &*access.environment));
     let kind = match kinds.as_slice() {
         [kind] if !kind.is_empty() => *kind,
         _ => "resources",

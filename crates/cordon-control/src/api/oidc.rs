@@ -33,7 +33,7 @@ pub(super) struct Back {
 #[utoipa::path(get, operation_id = "beginOidc", path = "/api/v1/oidc/begin", responses((status = 302), (status = "default", body = ApiError)))]
 pub(super) async fn begin(State(plane): State<Arc<Plane>>) -> Result<Response, ApiError> {
     let (provider, flows) = parts(&plane)?;
-    let now = plane.clock.now();
+    let now = plane.now();
     let flow = flows.begin(now).map_err(|error| {
         tracing::error!(%error, "nobody can sign in");
         ApiError::busy()
@@ -54,7 +54,7 @@ pub(super) async fn callback(
     Asked(back): Asked<Back>,
 ) -> Result<Response, ApiError> {
     let (provider, flows) = parts(&plane)?;
-    let now = plane.clock.now();
+    let now = plane.now();
     let cookie = visitor::flow(&headers).unwrap_or_default();
     let flow = flows.resume(cookie, &back.state, now).map_err(told)?;
     let identity = identify(&plane, provider, &flow, &back).await;
@@ -75,7 +75,7 @@ async fn identify(
     };
     let callback = callback_address(plane);
     let issuer = back.iss.as_deref();
-    let now = plane.clock.now();
+    let now = plane.now();
     provider.identity(flow, code, issuer, &callback, now).await
 }
 
@@ -86,7 +86,7 @@ async fn signed_in(plane: &Plane, identity: Identity) -> Result<Response, ApiErr
     let known = found.map(|(person, _)| person.clone());
     let listed = known.is_some();
     let person = known.unwrap_or(identity.address);
-    let made = secret::link(person.clone(), plane.clock.now());
+    let made = secret::link(person.clone(), plane.now());
     let (secret, mut link) = made.map_err(|error| {
         tracing::error!(%error, "nobody can sign in");
         ApiError::busy()

@@ -128,7 +128,7 @@ pub(super) async fn sign_in(
         SignInAs::Browser => Some(random(HALF)?),
         SignInAs::Terminal => None,
     };
-    let now = plane.clock.now();
+    let now = plane.now();
     let pass = NewPass {
         secret: match &second {
             Some(half) => secret::of_halves(first.expose(), half.expose()),
@@ -181,7 +181,7 @@ pub(super) async fn sign_out(
 ) -> Result<Response, ApiError> {
     let id = visitor.pass().secret.id();
     write_down(&plane, visitor.person().as_str(), "sign-out", id, "").await?;
-    plane.store.revoke_pass(id, plane.clock.now()).await?;
+    plane.store.revoke_pass(id, plane.now()).await?;
     tracing::info!(person = %visitor.person(), "signed out");
     let signed_out = SignedOut {
         person: visitor.person().to_string(),

@@ -61,7 +61,7 @@ pub(super) async fn show(
 ) -> Result<Json<PostureShown>, ApiError> {
     plane.permit(&visitor, Deed::ViewPosture)?;
     let standing = plane.store.posture().await?;
-    Ok(Json(PostureShown::of(&standing, plane.clock.now())))
+    Ok(Json(PostureShown::of(&standing, plane.now())))
 }
 
 /// Let everyone be more careful, or less.
@@ -71,7 +71,7 @@ pub(super) async fn change(
     visitor: Visitor,
     Body(body): Body<PostureBody>,
 ) -> Result<Json<PostureShown>, ApiError> {
-    let now = plane.clock.now();
+    let now = plane.now();
     let to = Posture::named(&body.to);
     let to = to.ok_or_else(|| ApiError::malformed("the posture is normal, elevated or freeze"))?;
     let until = end(&body, to, now)?;

@@ -84,7 +84,7 @@ pub(super) async fn stop(
 
 impl TaskShown {
     fn of(plane: &Plane, task: &StoredTask) -> Self {
-        let over = task.is_over(plane.clock.now()) && task.state != TaskState::Stopped;
+        let over = task.is_over(plane.now()) && task.state != TaskState::Stopped;
         Self {
             id: task.id.to_string(),
             title: title(&task.text),

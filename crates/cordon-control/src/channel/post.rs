@@ -1,10 +1,10 @@
 //! Sending: one POST of JSON, over TLS to a name that its certificate has, or in plain to this machine.
 //! Nothing is followed; of what answers a notice nothing is kept but whether it was a good one.
 
+use crate::exchange::exchange;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::str::FromStr;
@@ -154,12 +154,12 @@ impl Sender {
         let stream = TcpStream::connect((&*target.host, target.port));
         let stream = stream.await.map_err(PostError::Unreachable)?;
         match target.security {
-            Security::Plain => exchange(stream, request).await,
+            Security::Plain => spoken(stream, request).await,
             Security::Tls => {
                 let name = ServerName::try_from(target.host.to_string())
                     .map_err(|_| PostError::Unwritable)?;
                 let secured = self.tls.connect(name, stream).await;
-                exchange(secured.map_err(PostError::Untrusted)?, request).await
+                spoken(secured.map_err(PostError::Untrusted)?, request).await
             }
         }
     }
@@ -188,21 +188,14 @@ fn request(
         .map_err(|_| PostError::Unwritable)
 }
 
-async fn exchange(
+/// Whatever it says is read, so that it can say what it has to.
+async fn spoken(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), PostError> {
-    let opened = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = opened.map_err(PostError::Spoke)?;
-    // Aborted when it goes out of scope, however that happens.
-    let mut driver = tokio::task::JoinSet::new();
-    driver.spawn(connection);
-    let answer = sender.send_request(request).await;
-    let answer = answer.map_err(PostError::Spoke)?;
-    let status = answer.status();
-    // Read so that the receiver can say what it has to; whatever it says.
-    let read = Limited::new(answer.into_body(), ANSWER).collect().await;
-    Ok((status, read.map(|read| read.to_bytes()).unwrap_or_default()))
+    let answer = exchange(stream, request, ANSWER).await;
+    let (head, body) = answer.map_err(PostError::Spoke)?.into_parts();
+    Ok((head.status, body.unwrap_or_default()))
 }
 
 #[cfg(test)]

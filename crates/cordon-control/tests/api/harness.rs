@@ -3,7 +3,7 @@
 
 use cordon_control::channel::Channel;
 use cordon_control::oidc::OidcConfig;
-use cordon_control::{Clock, ControlConfig, Origin, Parts, Running, secret, start};
+use cordon_control::{ControlConfig, Origin, Parts, Running, secret, start};
 use cordon_core::control::ControlPolicies;
 use cordon_core::decide::Outcome;
 use cordon_core::hold::{Hold, StateDigest};
@@ -159,7 +159,7 @@ impl Stage {
             policies: Arc::new(policies()),
             clock: {
                 let now = Arc::clone(&now);
-                Clock::new(move || *now.lock().unwrap())
+                Arc::new(move || *now.lock().unwrap())
             },
             put_in_force: Arc::new(|| Box::pin(async {})),
         };
