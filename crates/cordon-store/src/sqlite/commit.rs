@@ -3,14 +3,14 @@
 use super::account::Account;
 use super::change;
 use super::hold;
-use super::plan::Plan;
-use crate::error::StoreError;
+use super::plan::{Plan, Planned};
+use crate::error::{RecordError, StoreError};
 use crate::row;
 use crate::task::TaskState;
 use cordon_core::names::TaskId;
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite as Database, SqliteConnection};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Rows a statement, largest first. Few sizes, so that each statement is prepared once and kept.
@@ -19,14 +19,9 @@ const SIZES: [usize; 3] = [64, 8, 1];
 /// Why a plan was not carried out.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// One of its calls has a reference that another call has: which one, only trying them one by
-    /// one tells.
-    ReferenceTaken,
-    /// One of its changes is of a task that takes none any more; which one is told in the same way.
-    TaskOver,
-    /// One of its calls rests on an approval that is gone; which one is told by trying them one by
-    /// one as well.
-    ApprovalGone,
+    /// These of its calls are refused, by their place in the batch; without them the others may go.
+    /// The connection is as it was before.
+    Refused(BTreeMap<usize, RecordError>),
     /// The store failed.
     Store(StoreError),
 }
@@ -66,17 +61,11 @@ pub(super) async fn commit(
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
-    if takes_no_changes(connection, plan).await.map_err(failed)? {
-        return Err(Fault::TaskOver);
-    }
-    for (_, call) in &plan.calls {
-        if !hold::consume(connection, call).await.map_err(failed)? {
-            return Err(Fault::ApprovalGone);
-        }
-    }
-    let inserted = calls(connection, plan).await.map_err(failed)?;
-    if inserted < plan.calls.len() as u64 {
-        return Err(Fault::ReferenceTaken);
+    let refused = write_calls(connection, plan).await.map_err(failed)?;
+    if !refused.is_empty() {
+        let undone = sqlx::query("ROLLBACK").execute(connection).await;
+        undone.map_err(failed)?;
+        return Err(Fault::Refused(refused));
     }
     outcomes(connection, plan).await.map_err(failed)?;
     ledger(connection, plan, accounts).await.map_err(failed)?;
@@ -91,7 +80,10 @@ pub(super) async fn commit(
         let applied = hold::apply(path, connection, change).await;
         committed.note(*place, applied.map_err(Fault::Store)?);
     }
-    let used = plan.calls.iter().any(|(_, call)| call.uses_approval());
+    let used = plan
+        .calls
+        .iter()
+        .any(|planned| planned.call.uses_approval());
     if used || committed.version.is_some() {
         let number: i64 = sqlx::query_scalar(
             "UPDATE version SET number = number + 1 WHERE one = 1 RETURNING number",
@@ -108,25 +100,80 @@ pub(super) async fn commit(
     Ok(committed)
 }
 
-/// Whether a change in `plan` is of a task that was stopped or paused before: as this is asked in the
-/// transaction that writes the change down, no change follows a stop that was acknowledged.
-async fn takes_no_changes(
+/// Writes the calls of `plan` and uses up the approvals that they rest on; gives those that may not
+/// go. One reason at a time: a call that is refused for the first takes no approval from others.
+async fn write_calls(
     connection: &mut SqliteConnection,
     plan: &Plan<'_>,
-) -> Result<bool, sqlx::Error> {
-    let changes = plan.calls.iter().map(|(_, call)| call);
-    let changes = changes.filter(|call| call.mutates && call.outcome.allowed());
-    let tasks: BTreeSet<&str> = changes.map(|call| &*call.task).collect();
-    for task in tasks {
+) -> Result<BTreeMap<usize, RecordError>, sqlx::Error> {
+    let over = of_tasks_that_are_over(connection, plan).await?;
+    if !over.is_empty() {
+        return Ok(over);
+    }
+    let inserted = calls(connection, plan).await?;
+    if inserted < plan.calls.len() as u64 {
+        return with_taken_references(connection, plan).await;
+    }
+    let mut gone = BTreeMap::new();
+    for planned in &plan.calls {
+        if !hold::consume(connection, planned.call).await? {
+            gone.insert(planned.place, RecordError::ApprovalGone);
+        }
+    }
+    Ok(gone)
+}
+
+/// The changes in `plan` of tasks that were stopped or paused before: as this is asked in the
+/// transaction that writes a change down, none follows a stop that was acknowledged.
+async fn of_tasks_that_are_over(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+) -> Result<BTreeMap<usize, RecordError>, sqlx::Error> {
+    let mut changes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for Planned { place, call, .. } in &plan.calls {
+        if call.mutates && call.outcome.allowed() {
+            changes.entry(&call.task).or_default().push(*place);
+        }
+    }
+    let mut over = BTreeMap::new();
+    for (task, places) in changes {
         let state: Option<String> = sqlx::query_scalar("SELECT state FROM task WHERE id = ?")
             .bind(task)
             .fetch_optional(&mut *connection)
             .await?;
         if state.is_some_and(|state| state != TaskState::Active.as_str()) {
-            return Ok(true);
+            over.extend(
+                places
+                    .into_iter()
+                    .map(|place| (place, RecordError::TaskOver)),
+            );
         }
     }
-    Ok(false)
+    Ok(over)
+}
+
+/// The calls in `plan` whose rows are not there after all were to be inserted: another call has
+/// their reference.
+async fn with_taken_references(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+) -> Result<BTreeMap<usize, RecordError>, sqlx::Error> {
+    let mut taken = BTreeMap::new();
+    for Planned {
+        place,
+        sequence,
+        call,
+    } in &plan.calls
+    {
+        let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM call WHERE sequence = ?")
+            .bind(*sequence)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if there.is_none() {
+            taken.insert(*place, RecordError::ReferenceTaken(call.reference.clone()));
+        }
+    }
+    Ok(taken)
 }
 
 async fn calls(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<u64, sqlx::Error> {
@@ -137,7 +184,7 @@ async fn calls(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<u64
         HEAD,
         " ON CONFLICT (reference) DO NOTHING",
         &plan.calls,
-        |row, (sequence, call)| {
+        |row, Planned { sequence, call, .. }| {
             row.push_bind(*sequence)
                 .push_bind(&*call.reference)
                 .push_bind(call.at)

@@ -54,7 +54,7 @@ pub(super) struct Known<'w> {
 /// What a batch writes.
 #[derive(Debug, Default)]
 pub(super) struct Plan<'j> {
-    pub(super) calls: Vec<(i64, &'j NewCall)>,
+    pub(super) calls: Vec<Planned<'j>>,
     pub(super) outcomes: Vec<(i64, &'j CallResult, Duration)>,
     /// Let go by this batch and not closed by it.
     pub(super) opened: HashMap<&'j str, Open>,
@@ -70,6 +70,15 @@ pub(super) struct Plan<'j> {
     pub(super) changes: Vec<(usize, &'j Change)>,
     pub(super) holds: Vec<(usize, &'j HoldChange)>,
     pub(super) refusals: Refusals,
+}
+
+/// One call of the batch.
+#[derive(Debug)]
+pub(super) struct Planned<'j> {
+    /// Its place in the batch.
+    pub(super) place: usize,
+    pub(super) sequence: i64,
+    pub(super) call: &'j NewCall,
 }
 
 /// One resource that a task created or destroyed.
@@ -93,7 +102,7 @@ impl<'j> Plan<'j> {
                         false => Ok(None),
                     };
                     match charge {
-                        Ok(charged) => plan.record(call, charged, known),
+                        Ok(charged) => plan.record(place, call, charged, known),
                         Err(error) => {
                             plan.refusals.records.insert(place, error);
                         }
@@ -155,10 +164,20 @@ impl<'j> Plan<'j> {
         }))
     }
 
-    fn record(&mut self, call: &'j NewCall, charged: Option<Charge>, known: &mut Known<'_>) {
+    fn record(
+        &mut self,
+        place: usize,
+        call: &'j NewCall,
+        charged: Option<Charge>,
+        known: &mut Known<'_>,
+    ) {
         let sequence = known.next;
         known.next += 1;
-        self.calls.push((sequence, call));
+        self.calls.push(Planned {
+            place,
+            sequence,
+            call,
+        });
         if let Some(charge) = &charged {
             self.effects(sequence, charge, "destroyed", &charge.changes.destroys);
         }

@@ -7,6 +7,7 @@
 //! sync and a lone caller never waits for company. Jobs that nobody waits for, the records of
 //! reads, linger for a moment so that they share a commit too.
 //!
+//! A call that may not be written is told so, and the others of its batch are tried again without it.
 //! A commit that fails is told to everybody in it, the accounts are read again from the tables,
 //! and the connection is made anew: after a failed sync nothing that it remembers is sure.
 
@@ -21,7 +22,7 @@ use crate::task::TaskState;
 use cordon_core::names::TaskId;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -129,36 +130,32 @@ impl Writer {
         queue.next(&mut self.held, due).await
     }
 
-    /// Commits `jobs`, together where that works.
-    async fn work(&mut self, jobs: Vec<Job>) {
-        if jobs.is_empty() {
-            return;
-        }
-        match self.attempt(&jobs).await {
-            Ok(refusals) => self.committed(jobs, refusals),
-            Err(Fault::Store(error)) => self.failed(jobs, &error),
-            Err(Fault::ReferenceTaken | Fault::TaskOver | Fault::ApprovalGone) => {
-                for job in jobs {
-                    let alone = vec![job];
-                    match self.attempt(&alone).await {
-                        Ok(refusals) => self.committed(alone, refusals),
-                        Err(Fault::Store(error)) => self.failed(alone, &error),
-                        Err(Fault::ReferenceTaken) => {
-                            let refusals = refused(&alone, RecordError::ReferenceTaken);
-                            self.committed(alone, refusals);
-                        }
-                        Err(Fault::TaskOver) => {
-                            let refusals = refused(&alone, |_| RecordError::TaskOver);
-                            self.committed(alone, refusals);
-                        }
-                        Err(Fault::ApprovalGone) => {
-                            let refusals = refused(&alone, |_| RecordError::ApprovalGone);
-                            self.committed(alone, refusals);
-                        }
-                    }
-                }
+    /// Commits `jobs` together, without those that are refused.
+    async fn work(&mut self, mut jobs: Vec<Job>) {
+        while !jobs.is_empty() {
+            match self.attempt(&jobs).await {
+                Ok(refusals) => return self.committed(jobs, refusals),
+                Err(Fault::Store(error)) => return self.failed(jobs, &error),
+                Err(Fault::Refused(refused)) => jobs = self.refuse(jobs, refused),
             }
         }
+    }
+
+    /// Tells the calls of `jobs` that are refused, by their place; gives the other jobs.
+    fn refuse(&mut self, jobs: Vec<Job>, mut refused: BTreeMap<usize, RecordError>) -> Vec<Job> {
+        let (mut left, mut out) = (Vec::new(), Vec::new());
+        let mut refusals = Refusals::default();
+        for (place, job) in jobs.into_iter().enumerate() {
+            match refused.remove(&place) {
+                Some(error) => {
+                    refusals.records.insert(out.len(), error);
+                    out.push(job);
+                }
+                None => left.push(job),
+            }
+        }
+        self.committed(out, refusals);
+        left
     }
 
     fn committed(&mut self, jobs: Vec<Job>, mut refusals: Refusals) {
@@ -207,6 +204,9 @@ impl Writer {
                 Ok(refusals)
             }
             Err(fault) => {
+                if matches!(fault, Fault::Refused(_)) {
+                    self.connection = Some(connection);
+                }
                 plan.touched.keys().for_each(|task| self.forget(task));
                 Err(fault)
             }
@@ -304,13 +304,4 @@ pub(super) fn tell(changed: &watch::Sender<u64>, number: u64) {
         *known = number.max(*known);
         newer
     });
-}
-
-/// The refusal of a job that stands alone and whose call cannot be recorded.
-fn refused(alone: &[Job], why: impl FnOnce(Box<str>) -> RecordError) -> Refusals {
-    let mut refusals = Refusals::default();
-    if let [Job::Record { call, .. }] = alone {
-        refusals.records.insert(0, why(call.reference.clone()));
-    }
-    refusals
 }
