@@ -26,7 +26,7 @@ pub use holds::{
 };
 pub use people::{Me, SignInAs, SignInBody, SignedIn, SignedOut};
 pub use posture::{PostureBody, PostureShown};
-pub use tasks::{TaskPage, TaskShown};
+pub use tasks::{StopBody, TaskPage, TaskShown, TasksStopped};
 
 use crate::failure::ApiError;
 use crate::plane::Plane;
@@ -68,6 +68,7 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(calls::show))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::stop))
+        .routes(routes!(tasks::stop_everything))
         .routes(routes!(deeds::list))
         .routes(routes!(events::follow))
         .split_for_parts();

@@ -4,6 +4,7 @@
 use cordon_core::control::{ControlPolicies, Deed, Denied, Granted};
 use cordon_core::people::People;
 use cordon_store::Store;
+use http::StatusCode;
 use jiff::Timestamp;
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::sync::atomic::AtomicUsize;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::failure::ApiError;
 use crate::oidc::{Flows, Provider};
 use crate::visitor::Visitor;
 
@@ -23,8 +25,9 @@ const WAITING: usize = 256;
 const ALARMS: usize = 1_000;
 
 /// Puts in force, in this process, what the store says now. An answer that a posture was changed, or a
-/// task stopped, waits for it: nothing is decided by what was before once that was acknowledged.
-pub type PutInForce = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// task stopped, waits for it: nothing is decided or sent by what was before once that was acknowledged.
+/// Gives whether it is in force: where it cannot be read, it is not.
+pub type PutInForce = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// What the program hands over.
 pub struct Parts {
@@ -58,7 +61,7 @@ pub(crate) struct Plane {
     people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
     policies: Arc<ControlPolicies>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    pub(crate) put_in_force: PutInForce,
+    put_in_force: PutInForce,
     /// Every name of it.
     pub(crate) origins: Vec<Origin>,
     /// The one that people are told.
@@ -202,6 +205,19 @@ impl Plane {
     /// Whether browsers reach it over TLS.
     pub(crate) fn is_secure(&self) -> bool {
         self.origin.is_secure()
+    }
+
+    /// Waits until what the store says now is in force here.
+    pub(crate) async fn put_in_force(&self) -> Result<(), ApiError> {
+        match (self.put_in_force)().await {
+            true => Ok(()),
+            false => Err(ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not-in-force",
+                "this is kept, and could not be put in force yet",
+                "do it again; see the log of Cordon",
+            )),
+        }
     }
 
     /// Whether `visitor` may do `deed` now.

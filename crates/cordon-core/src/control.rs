@@ -63,6 +63,8 @@ pub enum Deed<'a> {
     ViewStrays,
     /// End a task of this sponsor.
     StopTask(&'a Sponsor),
+    /// End every task.
+    StopEverything,
     /// See how careful everyone is.
     ViewPosture,
     /// Let everyone be more careful.
@@ -139,6 +141,7 @@ impl Deed<'_> {
             Self::Reject(_) => "reject",
             Self::ViewTask(_) | Self::ViewStrays => "view-task",
             Self::StopTask(_) => "stop-task",
+            Self::StopEverything => "stop-everything",
             Self::ViewPosture => "view-posture",
             Self::RaisePosture => "raise-posture",
             Self::LowerPosture => "lower-posture",
@@ -155,6 +158,7 @@ impl Deed<'_> {
             Self::ViewTask(_) => "look at this task",
             Self::ViewStrays => "look at requests of no task",
             Self::StopTask(_) => "stop this task",
+            Self::StopEverything => "stop every task",
             Self::ViewPosture => "see the posture",
             Self::RaisePosture => "raise the posture",
             Self::LowerPosture => "lower the posture",
@@ -546,7 +550,7 @@ mod tests {
     fn who_may_do_what() {
         let held = hold("mei", &["senior", "owner"]);
         let task = held.sponsor.clone();
-        let deeds: [(&str, Deed<'_>); 10] = [
+        let deeds: [(&str, Deed<'_>); 11] = [
             ("view-hold", Deed::ViewHold(&held)),
             (
                 "approve",
@@ -559,6 +563,7 @@ mod tests {
             ("view-task", Deed::ViewTask(&task)),
             ("view-strays", Deed::ViewStrays),
             ("stop-task", Deed::StopTask(&task)),
+            ("stop-everything", Deed::StopEverything),
             ("view-posture", Deed::ViewPosture),
             ("raise-posture", Deed::RaisePosture),
             ("lower-posture", Deed::LowerPosture),
@@ -586,6 +591,7 @@ mod tests {
              view-task: mei vic ada ica\n\
              view-strays: vic ada ica\n\
              stop-task: mei ola kim ada ica\n\
+             stop-everything: mei ola kim ada ica\n\
              view-posture: mei ola kim vic ada ica new\n\
              raise-posture: mei ola kim ada ica\n\
              lower-posture: ica\n\
@@ -645,6 +651,7 @@ mod tests {
         }
         assert_eq!(verdict("ola", Deed::Reject(&held), 9_000), "allowed");
         assert_eq!(verdict("ola", Deed::RaisePosture, 9_000), "allowed");
+        assert_eq!(verdict("ola", Deed::StopEverything, 9_000), "allowed");
         assert_eq!(
             verdict("ola", Deed::StopTask(&held.sponsor), 9_000),
             "allowed"

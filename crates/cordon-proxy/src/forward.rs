@@ -264,11 +264,13 @@ impl Forwarder {
             let mut sending = std::pin::pin!(lease.send(request));
             let mut watched = standing.clone();
             let fed = tokio::select! {
+                // First, so that nothing is handed on in the step that ends it.
+                biased;
+                fallen = watched.fallen(Need::Change) => Ok(Err(UploadFault::Fallen(fallen))),
                 // The upstream may answer before it has read everything: it refuses, and the rest
                 // of the body is of no use to anyone.
                 sent = &mut sending => Err(sent),
                 fed = upload.feed(pieces, self.answer_idle, client, standing, &progress) => Ok(fed),
-                fallen = watched.fallen(Need::Change) => Ok(Err(UploadFault::Fallen(fallen))),
             };
             match fed {
                 Err(sent) => sent,

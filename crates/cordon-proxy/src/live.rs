@@ -4,12 +4,13 @@
 //! takes one [`Snapshot`] when it begins and is decided by nothing newer. Whether its session still
 //! stands is looked at until it ends.
 
+use crate::worker::Workers;
 use arc_swap::ArcSwap;
 use cordon_core::decide::Posture;
 use cordon_core::people::People;
 use cordon_core::policy::Policies;
 use cordon_core::session::Sessions;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use tokio::sync::watch;
 
 /// The live values. Shared between the program, which sets them, and the data plane.
@@ -18,6 +19,8 @@ pub struct Live {
     now: ArcSwap<Snapshot>,
     /// Grows with every change.
     changed: watch::Sender<u64>,
+    /// Who serves calls by it.
+    served_by: OnceLock<Weak<Workers>>,
 }
 
 /// The live values at one moment.
@@ -40,6 +43,7 @@ impl Live {
         Self {
             now: ArcSwap::from_pointee(snapshot),
             changed: watch::Sender::new(0),
+            served_by: OnceLock::new(),
         }
     }
 
@@ -84,6 +88,22 @@ impl Live {
             ..Snapshot::clone(now)
         });
         self.tell();
+    }
+
+    /// Waits until nothing is sent any more by what was live before: who is told of a stop is told
+    /// of it after this.
+    pub async fn settled(&self) {
+        if let Some(workers) = self.served_by.get().and_then(Weak::upgrade) {
+            let settled = workers.settled();
+            // It may be the last to hold them.
+            drop(workers);
+            settled.await;
+        }
+    }
+
+    pub(crate) fn serve_by(&self, workers: &Arc<Workers>) {
+        // One data plane serves by it; a second one would settle with the first.
+        let _ = self.served_by.set(Arc::downgrade(workers));
     }
 
     /// Tells of every change.

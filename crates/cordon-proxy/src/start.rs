@@ -106,6 +106,7 @@ impl Proxy {
         let line = Arc::new(line(config, parts, authority, &address)?);
         let workers = Workers::start(line.bounds.limits.workers);
         let workers = Arc::new(workers.map_err(StartError::Workers)?);
+        line.live.serve_by(&workers);
         let accepting = accept_all(Arc::clone(&line), listener, Arc::clone(&workers));
         line.tasks.spawn(accepting);
         Ok(Running {

@@ -44,6 +44,20 @@ impl Workers {
         Ok(Self { workers })
     }
 
+    /// Waits until each of them has ended the step that it was in: whatever it does from then on, it
+    /// does by what is live now. A call looks whether it may leave in the step in which it leaves.
+    pub(crate) fn settled(&self) -> impl Future<Output = ()> + use<> {
+        // The second round comes after what was already waiting for its turn in the first.
+        let round = |worker: &Worker| worker.runtime.spawn(tokio::task::yield_now());
+        let rounds: Vec<_> = self.workers.iter().map(round).collect();
+        async move {
+            for round in rounds {
+                // One that ended serves nothing any more.
+                let _ = round.await;
+            }
+        }
+    }
+
     /// Has `serving` done by the worker that has the least to do; `tasks` counts it. It keeps what
     /// it is given for as long as it serves.
     pub(crate) fn spawn<F>(&self, tasks: &TaskTracker, serving: impl FnOnce(WorkerId, Serving) -> F)

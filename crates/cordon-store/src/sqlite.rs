@@ -42,8 +42,8 @@ use job::{Change, HoldChange, Job, Reply};
 use queue::Jobs;
 use sqlx::SqlitePool;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use writer::Shared;
@@ -199,6 +199,16 @@ impl Store for Sqlite {
 
     fn set_task_state<'a>(&'a self, id: &'a TaskId, state: TaskState) -> Answer<'a, ()> {
         self.change(Change::TaskState(id.clone(), state))
+    }
+
+    fn stop_tasks(&self, now: Timestamp) -> Answer<'_, Vec<TaskId>> {
+        Box::pin(async move {
+            let stopped = job::Stopped::default();
+            let change = Change::StopTasks(now, Arc::clone(&stopped));
+            self.change(change).await?;
+            let mut stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(std::mem::take(&mut *stopped))
+        })
     }
 
     fn extend_task<'a>(&'a self, id: &'a TaskId, expires: Timestamp) -> Answer<'a, ()> {

@@ -54,11 +54,16 @@ pub trait Store: Debug + Send + Sync {
     fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: Mode) -> Answer<'a, ()>;
 
     /// Changes whether the calls of a task are taken. Stopping a task stops its sessions with
-    /// it, in one step.
+    /// it, in one step. A task that was stopped stays stopped, whatever else is asked for.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such task.
     fn set_task_state<'a>(&'a self, id: &'a TaskId, state: TaskState) -> Answer<'a, ()>;
+
+    /// Stops every task, as [`Store::set_task_state`] stops one, all in one step. Gives those that
+    /// this ended: a task whose time was over at `now` is stopped as well, lest someone extends it
+    /// at this moment, and is none of them.
+    fn stop_tasks(&self, now: Timestamp) -> Answer<'_, Vec<TaskId>>;
 
     /// Sets when a task ends.
     ///

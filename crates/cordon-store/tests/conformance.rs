@@ -13,6 +13,7 @@ mod passes;
 
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::ledger::Used;
+use cordon_core::names::TaskId;
 use cordon_core::record::{AnswerFault, CallRecord, CallResult, RecordedOutcome};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
@@ -64,6 +65,8 @@ conformance! {
     what_is_not_there_is_said_so
     a_stopped_task_stops_its_sessions
     no_change_is_let_go_behind_a_stop
+    a_stop_of_everything_ends_each_task_that_was_under_way
+    a_task_that_was_stopped_stays_so
     a_child_comes_back_as_it_was_and_stops_with_its_parent
     a_child_of_what_is_stopped_or_foreign_is_not_kept
     children_that_have_ended_are_stopped_by_the_next
@@ -92,6 +95,55 @@ conformance! {
     a_claim_counts_as_long_as_the_sign_in
     what_is_told_last_counts_in_every_pass
     a_pass_that_was_taken_back_stays_so
+}
+
+async fn a_stop_of_everything_ends_each_task_that_was_under_way(store: Arc<dyn Store>) {
+    let ids: Vec<String> = (1..=5).map(|number| format!("T-{number}")).collect();
+    for id in &ids {
+        store.put_task(task(id)).await.unwrap();
+    }
+    for (id, of) in [("S-1", "T-1"), ("S-2", "T-2"), ("S-3", "T-3")] {
+        store.put_session(session(id, of)).await.unwrap();
+    }
+    let [_, paused, before, over, _] = [0, 1, 2, 3, 4].map(|place| ids[place].parse().unwrap());
+    store
+        .set_task_state(&paused, TaskState::Paused)
+        .await
+        .unwrap();
+    store
+        .set_task_state(&before, TaskState::Stopped)
+        .await
+        .unwrap();
+    store.extend_task(&over, at(50)).await.unwrap();
+    let _ = recorded(&*store, change("C1", "T-1")).await;
+
+    let stopped = store.stop_tasks(at(50)).await.unwrap();
+    let stopped: Vec<&str> = stopped.iter().map(TaskId::as_str).collect();
+    assert_eq!(stopped, ["T-1", "T-2", "T-5"]);
+    for (number, id) in ids.iter().enumerate() {
+        let kept = store.task(&id.parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(kept.state, TaskState::Stopped, "{id}");
+        let late = store.record(change(&format!("L{number}"), id), unlimited());
+        assert!(matches!(late.await, Err(RecordError::TaskOver)), "{id}");
+    }
+    assert_eq!(live(&*store).await, [""; 0]);
+    // What begins afterwards is not concerned, and a second stop ends that alone.
+    store.put_task(task("T-6")).await.unwrap();
+    store.put_session(session("S-6", "T-6")).await.unwrap();
+    let _ = recorded(&*store, change("C6", "T-6")).await;
+    let stopped = store.stop_tasks(at(50)).await.unwrap();
+    assert_eq!(stopped, ["T-6".parse().unwrap()]);
+    assert_eq!(store.stop_tasks(at(50)).await.unwrap(), []);
+}
+
+async fn a_task_that_was_stopped_stays_so(store: Arc<dyn Store>) {
+    store.put_task(task("T-1")).await.unwrap();
+    let id = "T-1".parse().unwrap();
+    for state in [TaskState::Stopped, TaskState::Paused, TaskState::Active] {
+        store.set_task_state(&id, state).await.unwrap();
+        let kept = store.task(&id).await.unwrap().unwrap();
+        assert_eq!(kept.state, TaskState::Stopped);
+    }
 }
 
 async fn no_change_is_let_go_behind_a_stop(store: Arc<dyn Store>) {

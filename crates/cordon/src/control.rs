@@ -51,7 +51,9 @@ pub(crate) async fn start(
             Arc::new(move || {
                 let current = Arc::clone(&current);
                 Box::pin(async move {
-                    let _ = current.put_in_force().await;
+                    let put = current.put_in_force().await;
+                    put.inspect_err(|failure| tracing::error!("{failure}"))
+                        .is_ok()
                 })
             })
         },

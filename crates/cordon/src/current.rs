@@ -123,7 +123,7 @@ impl Current {
     /// Reads sessions and posture again whenever the store changes.
     pub(crate) async fn follow_store(self: Arc<Self>) {
         let mut changes = self.store.changes();
-        let mut until = self.take_posture().await;
+        let mut until = self.take_posture().await.unwrap_or_default();
         let mut claimed = self.claims_end().await;
         loop {
             tokio::select! {
@@ -135,19 +135,25 @@ impl Current {
                 () = over(until) => tracing::warn!("the posture is normal again: its time is over"),
                 () = over(claimed) => {}
             }
-            until = self.put_in_force().await;
+            match self.put_in_force().await {
+                Ok(end) => until = end,
+                Err(failure) => tracing::error!("{failure}"),
+            }
             claimed = self.claims_end().await;
         }
     }
 
     /// Puts posture, tasks and sessions in force as the store has them now, what stops before what is
-    /// read for longer. Gives when the posture goes back to normal by itself.
-    pub(crate) async fn put_in_force(&self) -> Option<Timestamp> {
+    /// read for longer. Nothing is sent any more by what was before once this answers. Gives when the
+    /// posture goes back to normal by itself.
+    ///
+    /// # Errors
+    /// When the store fails: what could not be read stays as it was.
+    pub(crate) async fn put_in_force(&self) -> Result<Option<Timestamp>, Failure> {
         let until = self.take_posture().await;
-        if let Err(failure) = self.refresh().await {
-            tracing::error!("{failure}");
-        }
-        until
+        let refreshed = self.refresh().await;
+        self.live.settled().await;
+        refreshed.and(until)
     }
 
     /// Puts what providers tell of people in force; gives when the next of it ends.
@@ -193,18 +199,11 @@ impl Current {
     }
 
     /// Puts the posture in force; gives when it goes back to normal by itself.
-    async fn take_posture(&self) -> Option<Timestamp> {
-        match self.store.posture().await {
-            Ok(standing) => {
-                let now = Timestamp::now();
-                self.live.set_posture(standing.at(now));
-                standing.until.filter(|until| *until > now)
-            }
-            Err(error) => {
-                tracing::error!(%error, "the posture could not be read");
-                None
-            }
-        }
+    async fn take_posture(&self) -> Result<Option<Timestamp>, Failure> {
+        let standing = self.store.posture().await.map_err(store_failed)?;
+        let now = Timestamp::now();
+        self.live.set_posture(standing.at(now));
+        Ok(standing.until.filter(|until| *until > now))
     }
 
     /// Loads the bundle again whenever a file of its folder changes.
@@ -740,10 +739,10 @@ mod tests {
             .set_posture(freeze(later))
             .await
             .unwrap();
-        assert_eq!(stage.current.take_posture().await, Some(later));
+        assert_eq!(stage.current.take_posture().await.unwrap(), Some(later));
         assert_eq!(stage.current.live.snapshot().posture, Posture::Freeze);
         stage.current.store.set_posture(freeze(now)).await.unwrap();
-        assert_eq!(stage.current.take_posture().await, None);
+        assert_eq!(stage.current.take_posture().await.unwrap(), None);
         assert_eq!(stage.current.live.snapshot().posture, Posture::Normal);
         over(Some(now)).await;
     }

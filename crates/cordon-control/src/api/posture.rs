@@ -102,7 +102,7 @@ pub(super) async fn change(
         until,
     };
     plane.store.set_posture(changed.clone()).await?;
-    (plane.put_in_force)().await;
+    plane.put_in_force().await?;
     tracing::warn!(posture = to.as_str(), by = %granted.person(), "the posture was changed");
     Ok(Json(PostureShown::of(&changed, now)))
 }

@@ -1,7 +1,7 @@
-//! Tasks: which there are, and stopping one.
+//! Tasks: which there are, and stopping one, or all of them.
 
 use super::deeds::write_down;
-use super::input::Named;
+use super::input::{Body, Named, prose};
 use super::moment;
 use crate::failure::ApiError;
 use crate::plane::Plane;
@@ -33,6 +33,26 @@ pub struct TaskShown {
     pub created: String,
     /// When it ends.
     pub expires: String,
+}
+
+/// How long a reason may be.
+const LONGEST: usize = 500;
+
+/// Why every task is stopped.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopBody {
+    /// What is written down with it.
+    pub reason: String,
+}
+
+/// The tasks that were stopped.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TasksStopped {
+    /// How many.
+    pub count: usize,
+    /// Their ids.
+    pub tasks: Vec<String>,
 }
 
 /// Every task that you may look at, newest first.
@@ -73,13 +93,36 @@ pub(super) async fn stop(
     let person = granted.person().as_str();
     write_down(&plane, person, "stop-task", id.as_str(), "").await?;
     plane.store.set_task_state(&id, TaskState::Stopped).await?;
-    (plane.put_in_force)().await;
+    plane.put_in_force().await?;
     tracing::warn!(task = %id, by = %granted.person(), "a task was stopped");
     let stopped = StoredTask {
         state: TaskState::Stopped,
         ..task
     };
     Ok(Json(TaskShown::of(&plane, &stopped)))
+}
+
+/// End every task now, as one is ended. Tasks that begin afterwards are not concerned.
+#[utoipa::path(post, operation_id = "stopEverything", path = "/api/v1/tasks/stop", request_body = StopBody, responses((status = 200, body = TasksStopped), (status = "default", body = ApiError)))]
+pub(super) async fn stop_everything(
+    State(plane): State<Arc<Plane>>,
+    visitor: Visitor,
+    Body(body): Body<StopBody>,
+) -> Result<Json<TasksStopped>, ApiError> {
+    let reason = prose(&body.reason, LONGEST)?;
+    if reason.is_empty() {
+        return Err(ApiError::malformed("say in `reason` why"));
+    }
+    let granted = plane.permit(&visitor, Deed::StopEverything)?;
+    let person = granted.person().as_str();
+    write_down(&plane, person, "stop-everything", "", &reason).await?;
+    let stopped = plane.store.stop_tasks(plane.now()).await?;
+    plane.put_in_force().await?;
+    tracing::warn!(count = stopped.len(), by = %granted.person(), "every task was stopped");
+    Ok(Json(TasksStopped {
+        count: stopped.len(),
+        tasks: stopped.iter().map(ToString::to_string).collect(),
+    }))
 }
 
 impl TaskShown {

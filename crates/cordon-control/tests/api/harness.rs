@@ -161,7 +161,7 @@ impl Stage {
                 let now = Arc::clone(&now);
                 Arc::new(move || *now.lock().unwrap())
             },
-            put_in_force: Arc::new(|| Box::pin(async {})),
+            put_in_force: Arc::new(|| Box::pin(async { true })),
         };
         let running = start(&config, parts).await.unwrap();
         Self {

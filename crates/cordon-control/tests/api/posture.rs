@@ -100,6 +100,52 @@ async fn a_posture_with_an_end_ends() {
 }
 
 #[tokio::test]
+async fn whoever_decides_stops_everything_and_says_why() {
+    let stage = Stage::new().await;
+    stage.held("1", "mei", &["senior"]).await;
+    stage.held("2", "max", &["senior"]).await;
+    let (vic, kim, ica) = (
+        stage.token("vic").await,
+        stage.token("kim").await,
+        stage.token("ica").await,
+    );
+    const WHY: &str = r#"{"reason":"Orders vanish\u202e"}"#;
+    stage
+        .post("/tasks/stop", &vic, WHY)
+        .await
+        .refuses(403, "not-permitted");
+    for body in ["{}", r#"{"reason":" "}"#, r#"{"reason":"x","tasks":[]}"#] {
+        stage
+            .post("/tasks/stop", &kim, body)
+            .await
+            .refuses(400, "malformed");
+    }
+    let page = stage.get("/tasks", &ica).await.body;
+    let states = page["tasks"].as_array().unwrap().iter();
+    assert!(states.into_iter().all(|task| task["state"] != "stopped"));
+
+    let stopped = stage.post("/tasks/stop", &kim, WHY).await;
+    assert_eq!(stopped.body["count"], 2, "{stopped:?}");
+    assert_eq!(stopped.body["tasks"], serde_json::json!(["T-1", "T-2"]));
+    for hold in ["/holds/H-1", "/holds/H-2"] {
+        let hold = stage.get(hold, &ica).await;
+        assert_eq!(hold.body["state"], "withdrawn");
+    }
+    let again = stage.post("/tasks/stop", &kim, WHY).await;
+    assert_eq!(again.body["count"], 0);
+    let deeds = stage.get("/deeds", &ica).await.body;
+    let deed = &deeds["deeds"][0];
+    assert_eq!(
+        (&deed["what"], &deed["person"], &deed["detail"]),
+        (
+            &"stop-everything".into(),
+            &"kim".into(),
+            &"Orders vanish<U+202E>".into()
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_task_is_stopped_by_its_sponsor_and_by_whoever_decides() {
     let stage = Stage::new().await;
     stage.held("1", "mei", &["senior"]).await;

@@ -145,6 +145,10 @@ impl Store for Faulty {
         self.inner.set_task_mode(id, mode)
     }
 
+    fn stop_tasks(&self, now: Timestamp) -> Answer<'_, Vec<TaskId>> {
+        self.inner.stop_tasks(now)
+    }
+
     fn set_task_state<'a>(&'a self, id: &'a TaskId, state: TaskState) -> Answer<'a, ()> {
         self.inner.set_task_state(id, state)
     }

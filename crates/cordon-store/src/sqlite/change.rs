@@ -5,9 +5,12 @@ use super::{hold, pass};
 use crate::error::StoreError;
 use crate::session::{StoredSession, state_word};
 use crate::task::TaskState;
+use cordon_core::names::TaskId;
 use cordon_core::session::SessionState;
+use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use std::path::Path;
+use std::sync::PoisonError;
 
 /// Carries out one change within a transaction.
 ///
@@ -19,6 +22,12 @@ pub(super) async fn apply(
     connection: &mut SqliteConnection,
     change: &Change,
 ) -> Result<Result<(), StoreError>, StoreError> {
+    if let Change::StopTasks(now, stopped) = change {
+        let ended = stop_tasks(connection, statement(change), *now).await;
+        let ended = ended.map_err(|error| StoreError::of(path, error))?;
+        *stopped.lock().unwrap_or_else(PoisonError::into_inner) = ended;
+        return Ok(Ok(()));
+    }
     let (what, id) = subject(change);
     let unknown = |what, id: &str| StoreError::Unknown {
         what,
@@ -57,6 +66,28 @@ pub(super) async fn apply(
     Ok(Ok(()))
 }
 
+/// Stops every task with its sessions and holds; gives those whose time was not over.
+async fn stop_tasks(
+    connection: &mut SqliteConnection,
+    sessions: Statement<'_>,
+    now: Timestamp,
+) -> Result<Vec<TaskId>, sqlx::Error> {
+    let ended: Vec<(String, i64)> = sqlx::query_as(
+        "UPDATE task SET state = 'stopped' WHERE state <> 'stopped' RETURNING id, expires",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    sessions.execute(&mut *connection).await?;
+    hold::withdraw_all(connection).await?;
+    let mut ended: Vec<TaskId> = ended
+        .into_iter()
+        .filter(|(_, expires)| *expires > now.as_microsecond())
+        .filter_map(|(id, _)| id.parse().ok())
+        .collect();
+    ended.sort();
+    Ok(ended)
+}
+
 /// What a change does beside what it says: the sessions that it stops, the pass of who signs in.
 fn what_follows(change: &Change) -> Vec<Statement<'_>> {
     match change {
@@ -92,6 +123,7 @@ fn subject(change: &Change) -> (&'static str, &str) {
         Change::TaskMode(id, _) | Change::TaskState(id, _) | Change::TaskExpires(id, _) => {
             ("task", id.as_str())
         }
+        Change::StopTasks(..) => ("tasks", ""),
         Change::PutSession(session) => match &session.child {
             None => ("session", session.id.as_str()),
             Some(terms) => ("parent session", terms.parent.as_str()),
@@ -152,9 +184,14 @@ fn statement(change: &Change) -> Statement<'_> {
         Change::TaskMode(id, mode) => sqlx::query("UPDATE task SET mode = ? WHERE id = ?")
             .bind(mode.as_str())
             .bind(id.as_str()),
-        Change::TaskState(id, state) => sqlx::query("UPDATE task SET state = ? WHERE id = ?")
-            .bind(state.as_str())
-            .bind(id.as_str()),
+        Change::TaskState(id, state) => sqlx::query(
+            "UPDATE task SET state = CASE state WHEN 'stopped' THEN state ELSE ? END WHERE id = ?",
+        )
+        .bind(state.as_str())
+        .bind(id.as_str()),
+        Change::StopTasks(..) => {
+            sqlx::query("UPDATE session SET state = 'stopped' WHERE state <> 'stopped'")
+        }
         Change::TaskExpires(id, expires) => sqlx::query("UPDATE task SET expires = ? WHERE id = ?")
             .bind(expires.as_microsecond())
             .bind(id.as_str()),
@@ -170,7 +207,7 @@ fn statement(change: &Change) -> Statement<'_> {
         .bind(&*standing.message)
         .bind(&*standing.by)
         .bind(standing.since.as_microsecond())
-        .bind(standing.until.map(jiff::Timestamp::as_microsecond)),
+        .bind(standing.until.map(Timestamp::as_microsecond)),
         Change::PutLink(link) => pass::put_link(link),
         Change::SignIn(link, new) => pass::use_link(link, new),
         Change::PutPass(new) => pass::put(new),

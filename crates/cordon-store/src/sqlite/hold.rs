@@ -184,6 +184,17 @@ pub(super) async fn withdraw(
     Ok(())
 }
 
+/// Ends what waits for any task.
+pub(super) async fn withdraw_all(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE hold SET ended = 'withdrawn', ended_at = CAST(unixepoch('subsec') * 1000000 AS INTEGER) \
+         WHERE ended IS NULL",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Uses up the approval that lets `call` go. False where it is gone: used by another call, or
 /// something was said of the hold since it was looked at.
 pub(super) async fn consume(

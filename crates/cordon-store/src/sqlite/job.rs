@@ -18,6 +18,7 @@ use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use jiff::Timestamp;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -70,6 +71,8 @@ pub(super) enum Change {
     PutTask(StoredTask),
     TaskMode(TaskId, Mode),
     TaskState(TaskId, TaskState),
+    /// Stops all of them.
+    StopTasks(Timestamp, Stopped),
     TaskExpires(TaskId, Timestamp),
     PutSession(StoredSession),
     SessionState(SessionId, SessionState),
@@ -82,6 +85,9 @@ pub(super) enum Change {
     Delivery(Delivery),
     Deed(Deed),
 }
+
+/// Where it is put which tasks were stopped. Whole once the change is committed.
+pub(super) type Stopped = Arc<Mutex<Vec<TaskId>>>;
 
 /// A change of a hold.
 #[derive(Debug)]

@@ -25,8 +25,8 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -280,8 +280,13 @@ impl Writer {
             }
         }
         for (_, change) in &plan.changes {
-            if let Change::TaskState(task, TaskState::Stopped) = change {
-                self.forget(task);
+            match change {
+                Change::TaskState(task, TaskState::Stopped) => self.forget(task),
+                Change::StopTasks(_, stopped) => {
+                    let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+                    stopped.iter().for_each(|task| self.forget(task));
+                }
+                _ => {}
             }
         }
         if let Some(version) = version {

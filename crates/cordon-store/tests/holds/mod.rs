@@ -237,4 +237,7 @@ pub(crate) async fn a_stopped_task_takes_back_its_holds(store: Arc<dyn Store>) {
     let late = hold("H-3", "T-1", "sha256:00");
     let late = store.open_hold(late, HoldBounds::default()).await;
     assert!(matches!(late, Err(StoreError::Outdated { .. })), "{late:?}");
+    store.stop_tasks(at(0)).await.unwrap();
+    let ended = held(&*store, "H-2").await.ended.unwrap();
+    assert_eq!(ended.how, Closing::Withdrawn);
 }

@@ -3,12 +3,14 @@
 use super::task_draft::{Diff, FromPlan, Learn};
 use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
+use crate::control::{client, failed};
 use crate::failure::{Failure, USAGE};
 use crate::launch;
 use crate::output::{self, Format};
 use crate::wiring::{self, store_failed};
 use clap::{Args, Subcommand};
 use cordon_aws::arn::Arn;
+use cordon_control::api::{StopBody, TasksStopped};
 use cordon_core::names::TaskId;
 use cordon_core::task::{Mode, Task as Compiled};
 use cordon_store::{Store, StoredTask, TaskState};
@@ -51,7 +53,11 @@ pub(crate) enum Task {
     /// Give a task more time
     Extend(Extend),
     /// End a task: no call of it is taken any more
-    Stop(Named),
+    ///
+    /// With --all every task that is under way ends, in one step: whoever decides on holds may, an
+    /// incident commander and an administrator. Tasks that are launched afterwards are not concerned:
+    /// `cordon posture raise freeze` holds those.
+    Stop(Stop),
 }
 
 /// A task file.
@@ -98,6 +104,22 @@ pub(crate) struct Named {
     task: TaskId,
 }
 
+/// Options of `cordon task stop`.
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    task: Option<TaskId>,
+    /// Every task, as one who signed in (`cordon sign-in`)
+    #[arg(long, requires = "reason")]
+    all: bool,
+    /// Why every task is stopped: it is written down
+    #[arg(long, requires = "all")]
+    reason: Option<String>,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t, requires = "all")]
+    format: Format,
+}
+
 /// Options of `cordon task extend`.
 #[derive(Debug, Args)]
 pub(crate) struct Extend {
@@ -112,6 +134,14 @@ impl Task {
         if let Self::Init = self {
             output::line(format_args!("{}", START.trim_end()));
             return Ok(ExitCode::SUCCESS);
+        }
+        if let Self::Stop(Stop {
+            reason: Some(reason),
+            format,
+            ..
+        }) = self
+        {
+            return stop_everything(reason, format);
         }
         let config = Config::load(flags)?;
         match self {
@@ -153,7 +183,10 @@ impl Task {
             Self::Go(named) => go(config, store, &named.task).await,
             Self::Pause(named) => set(store, &named.task, TaskState::Paused).await,
             Self::Resume(named) => set(store, &named.task, TaskState::Active).await,
-            Self::Stop(named) => set(store, &named.task, TaskState::Stopped).await,
+            Self::Stop(stop) => match &stop.task {
+                Some(task) => set(store, task, TaskState::Stopped).await,
+                None => Ok(()),
+            },
             Self::Extend(extend) => extend.run(config, store).await,
         }
     }
@@ -245,8 +278,7 @@ impl Extend {
         let mut stored = find(store, &self.task).await?;
         let now = Timestamp::now();
         if stored.is_over(now) {
-            return Err(Failure::new(format!("task {} is over", stored.id))
-                .help("launch its file again for a new task"));
+            return Err(over(&stored));
         }
         stored.expires = now
             .checked_add(self.by)
@@ -281,13 +313,41 @@ async fn find(store: &Arc<dyn Store>, id: &TaskId) -> Result<StoredTask, Failure
     })
 }
 
+/// Ends every task, by the control plane: who did it, and why, is written down there.
+fn stop_everything(reason: String, format: Format) -> Result<ExitCode, Failure> {
+    let client = client()?;
+    let body = StopBody { reason };
+    let stopped: TasksStopped = wiring::block_on(async {
+        let answer = client.post("/tasks/stop", &body).await;
+        answer.map_err(failed)
+    })?;
+    match format {
+        Format::Json => output::json(&stopped),
+        Format::Human => {
+            for task in &stopped.tasks {
+                output::line(format_args!("{} is stopped", output::inert(task, 100)));
+            }
+            output::line(format_args!("stopped: {}", stopped.count));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn set(store: &Arc<dyn Store>, id: &TaskId, state: TaskState) -> Result<(), Failure> {
+    let stored = find(store, id).await?;
+    if state != TaskState::Stopped && stored.is_over(Timestamp::now()) {
+        return Err(over(&stored));
+    }
     store
         .set_task_state(id, state)
         .await
         .map_err(store_failed)?;
     output::line(format_args!("{id} is {}", state.as_str()));
     Ok(())
+}
+
+fn over(task: &StoredTask) -> Failure {
+    Failure::new(format!("task {} is over", task.id)).help("launch its file again for a new task")
 }
 
 async fn go(config: &Config, store: &Arc<dyn Store>, id: &TaskId) -> Result<(), Failure> {
