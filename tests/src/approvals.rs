@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::client::{Client, Environment, Step};
 use crate::cloud::{Cloud, FUNCTION, Kind};
+use crate::lab::ADMIN_ROLE;
 use crate::process::{DEADLINE, Ran};
 use crate::program::{Cordon, Way};
 use crate::{ACCOUNT, REGION};
@@ -189,6 +190,36 @@ impl Desk {
         self.waiting(person)
     }
 
+    /// Tags the function, past Cordon.
+    ///
+    /// # Panics
+    /// When the cloud does not do it.
+    pub fn tag(&self, client: Client, key: &str, value: &str) {
+        let keys = self.cloud.keys_of(ADMIN_ROLE);
+        let environment = [
+            (
+                "AWS_ENDPOINT_URL",
+                format!("http://{}", self.cloud.address()),
+            ),
+            ("AWS_ACCESS_KEY_ID", keys.id),
+            ("AWS_SECRET_ACCESS_KEY", keys.secret),
+            ("AWS_SESSION_TOKEN", keys.token.unwrap_or_default()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value));
+        let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}");
+        let step = Step {
+            service: "lambda",
+            operation: "TagResource",
+            parameters: json!({ "Resource": arn, "Tags": { key: value } }),
+        };
+        let outcome = client
+            .run(&[step], &environment.into(), self.folder())
+            .remove(0);
+        assert!(outcome.ok, "{}", outcome.text);
+    }
+
     /// How often the change reached the cloud.
     #[must_use]
     pub fn reached(&self) -> usize {
@@ -305,6 +336,38 @@ pub fn an_approval_lets_the_same_call_go_once(client: Client, kind: Kind, way: W
     assert_eq!(used["state"], "used");
     let list = kim.json(&desk.cordon, &["holds", "list"]);
     assert_eq!(list.len(), 2, "{list:#?}");
+    assert_eq!(desk.reached(), 1);
+    desk.cordon.stop();
+}
+
+/// A second person approves the change of a function as it is; somebody else tags that anew, and what was
+/// approved is another thing now. Tagged as it was, or left alone, the approval serves.
+///
+/// # Panics
+/// At the first thing that is not as it should be.
+pub fn an_approval_is_of_what_was_tagged_so(client: Client) {
+    let desk = Desk::open(Kind::Moto);
+    let environment = desk.cordon.env(&desk.task(), Way::Connect);
+    let ask = |seconds| ask(client, &desk, &environment, seconds);
+    let ola = desk.person("ola");
+    desk.tag(client, "env", "dev");
+
+    assert!(ask(30).contains("CordonApprovalRequired"));
+    let hold = desk.waiting(&ola);
+    let _ = ola.approve(&desk.cordon, &hold).succeeded("an approval");
+    desk.tag(client, "env", "prod");
+    assert!(
+        ask(30).contains("CordonApprovalRequired"),
+        "it was retagged"
+    );
+    assert_eq!(desk.reached(), 0);
+    let id = text(&hold, "id");
+    assert_eq!(ola.hold(&desk.cordon, &id)["state"], "changed");
+    let next = desk.waiting(&ola);
+    assert!(text(&next, "follows").contains("changed"), "{next:#}");
+
+    let _ = ola.approve(&desk.cordon, &next).succeeded("an approval");
+    assert_eq!(ask(30), "", "{}", desk.cordon.log());
     assert_eq!(desk.reached(), 1);
     desk.cordon.stop();
 }

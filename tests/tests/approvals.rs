@@ -11,7 +11,8 @@
 )]
 
 use cordon_tests::agent::Agent;
-use cordon_tests::approvals::{Desk, Person, text};
+use cordon_tests::approvals::{Desk, Person, an_approval_is_of_what_was_tagged_so, text};
+use cordon_tests::client::Client;
 use cordon_tests::cloud::Kind;
 use cordon_tests::program::Way;
 use cordon_tests::signer::Call;
@@ -57,6 +58,11 @@ fn an_approval_lets_one_call_go() {
     assert_eq!(desk.reached(), 1);
     let again = ola.hold(&desk.cordon, &text(&hold, "id"));
     assert_eq!(again["state"], "used");
+}
+
+#[test]
+fn a_retagged_target_is_another_one() {
+    an_approval_is_of_what_was_tagged_so(Client::Boto3);
 }
 
 #[test]

@@ -156,6 +156,21 @@ impl Call {
         })
     }
 
+    /// A call of an operation of another service, in the same region, for the same account, at the
+    /// host where that service is. Nothing where there is none, or where answers are not read.
+    #[must_use]
+    pub fn elsewhere(&self, operation: Operation, parameters: Value) -> Option<Self> {
+        let (region, account) = (self.region.clone(), self.account.clone());
+        let mut call = Self::planned(operation, parameters, region, account).ok()?;
+        if !operation.host_prefix().is_empty() {
+            return None;
+        }
+        let (partition, region) = (self.partition.as_str(), self.region.as_str());
+        call.route.host = operation.service().standard_host(partition, region)?;
+        call.protocol = call.readable_protocol()?;
+        Some(call)
+    }
+
     /// The call's own protocol, or another of its service where answers in that one are not read.
     fn readable_protocol(&self) -> Option<Protocol> {
         let of_service = self.service().protocols().iter().copied();

@@ -21,6 +21,7 @@ use crate::decide::Refused;
 use crate::digest::quote;
 use crate::names::{ApproverGroup, HoldId, Person, Reference, Sponsor, TaskId};
 use crate::people::{People, Role};
+use crate::tags::Tags;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -39,14 +40,14 @@ pub const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 pub const GLASS: usize = 2;
 
 /// SHA-256 over what a held call was judged on beside itself: each access with its resource's
-/// environment and provenance, and every fact.
+/// environment and provenance, every fact, and the tags of its targets.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StateDigest(Box<str>);
 
 impl StateDigest {
-    /// The state that `assessed` rests on.
+    /// The state that `assessed` rests on, with the tags of its targets as they are now.
     #[must_use]
-    pub fn of(assessed: &Assessed) -> Self {
+    pub fn of(assessed: &Assessed, tags: &Tags) -> Self {
         let mut text = "cordon.state/v1\n".to_owned();
         for access in assessed.accesses() {
             let own = match access.own {
@@ -70,6 +71,7 @@ impl StateDigest {
             text.push_str(fact.as_str());
             text.push('\n');
         }
+        tags.write(&mut text);
         Self(format!("sha256:{}", hex::encode(Sha256::digest(text))).into())
     }
 
@@ -378,7 +380,7 @@ impl Standing {
 impl Hold {
     /// The hold that a refused call opens where none serves it.
     #[must_use]
-    pub fn open(refused: &Refused, now: Timestamp) -> Self {
+    pub fn open(refused: &Refused, tags: &Tags, now: Timestamp) -> Self {
         let (assessed, verdict) = (refused.assessed(), refused.verdict());
         let task = &assessed.session().task;
         let patience = now
@@ -390,7 +392,7 @@ impl Hold {
             sponsor: task.sponsor().clone(),
             reference: assessed.reference().clone(),
             digest: assessed.digest().to_string().into(),
-            state: StateDigest::of(assessed),
+            state: StateDigest::of(assessed, tags),
             policy_version: verdict.policy_version.clone(),
             needs: verdict.needs.clone(),
             quorum: verdict.quorum,

@@ -4,6 +4,7 @@ use crate::authenticate::{Authenticated, Ingress, Received};
 use crate::look::Read;
 use crate::names::Reference;
 use crate::session::{Session, Sessions};
+use crate::tags;
 use cordon_aws::call::{Call, Class};
 use cordon_aws::catalog::Catalog;
 use cordon_aws::identify::{IdentifyError, Known};
@@ -70,6 +71,25 @@ impl Identified {
     #[must_use]
     pub fn beside(&self, read: &Read, reference: Reference, now: Timestamp) -> Option<Self> {
         let call = self.call.beside(read.operation, read.parameters.clone())?;
+        self.own(call, reference, now)
+    }
+
+    /// The same of the service that tells tags.
+    #[must_use]
+    pub fn beside_for_tags(
+        &self,
+        read: &Read,
+        catalog: &'static Catalog,
+        reference: Reference,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let service = catalog.service(tags::SERVICE)?;
+        let operation = service.operation(read.operation)?;
+        let call = self.call.elsewhere(operation, read.parameters.clone())?;
+        self.own(call, reference, now)
+    }
+
+    fn own(&self, call: Call, reference: Reference, now: Timestamp) -> Option<Self> {
         (call.class() == Class::Observe).then(|| Self {
             call,
             asked: None,

@@ -40,6 +40,7 @@ pub mod refusal;
 pub mod session;
 pub mod session_policy;
 pub mod sign;
+pub mod tags;
 pub mod task;
 
 #[cfg(test)]

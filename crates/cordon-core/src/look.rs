@@ -273,6 +273,11 @@ fn text_value(text: &str) -> Value {
 }
 
 impl Read {
+    /// A read without parameters.
+    pub(crate) fn of(operation: &'static str) -> Self {
+        Self::new(operation, [])
+    }
+
     fn new(
         operation: &'static str,
         parameters: impl IntoIterator<Item = (&'static str, String)>,
@@ -287,7 +292,11 @@ impl Read {
     }
 
     /// The same, with a list of texts.
-    fn listing(self, name: &'static str, texts: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn listing(
+        self,
+        name: &'static str,
+        texts: impl IntoIterator<Item = String>,
+    ) -> Self {
         let texts = texts.into_iter().map(|text| Value::String(text.into()));
         self.with(name, Value::List(texts.collect()))
     }

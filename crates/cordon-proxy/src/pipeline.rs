@@ -22,6 +22,7 @@ mod pause;
 mod predict;
 mod record;
 mod stop;
+mod tags;
 
 use crate::forward::Answered;
 use crate::http1::{Connection, Reply, ReplyBody};

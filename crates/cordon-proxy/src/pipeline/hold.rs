@@ -19,6 +19,7 @@ use super::pause::pause;
 use super::predict::predict;
 use super::record::{Beside, record};
 use super::stop::{Stopped, stop};
+use super::tags;
 use crate::gather::{Gathered, gather};
 use crate::http1::Connection;
 use crate::line::Line;
@@ -240,7 +241,9 @@ impl Passage<'_> {
         if refused.assessed().content() == Content::Open {
             return Next::Refused(refused, No::Open);
         }
-        let asked = Hold::open(&refused, under.now);
+        let identified = refused.assessed().identified();
+        let tags = tags::now(self.line, self.client, identified, now, gathered).await;
+        let asked = Hold::open(&refused, &tags, under.now);
         // Before the hold is there to be seen, so that its record follows it at once.
         if waited.is_none() && self.is_new(&asked).await {
             *prediction = predict(self.line, self.client, &refused, now, gathered).await;

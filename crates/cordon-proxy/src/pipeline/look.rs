@@ -20,6 +20,7 @@ use cordon_core::decide::decide;
 use cordon_core::fact::Fact;
 use cordon_core::identify::Identified;
 use cordon_core::look::{Look, LookError, Seen};
+use cordon_core::tags::TagsError;
 use http::StatusCode;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -42,6 +43,8 @@ pub(super) enum Unseen {
     TooSlow(Duration),
     #[error(transparent)]
     Look(#[from] LookError),
+    #[error(transparent)]
+    Tags(#[from] TagsError),
 }
 
 /// Looks into a call that needs it, and adds to what was gathered.
@@ -100,7 +103,7 @@ async fn see(
 }
 
 /// One read of Cordon's own that was answered well.
-async fn ask(
+pub(super) async fn ask(
     line: &Line,
     client: &mut Connection,
     read: Identified,

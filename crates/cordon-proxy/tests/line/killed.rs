@@ -218,6 +218,8 @@ async fn stage(place: &Place) -> Stage {
 async fn staged(folder: std::path::PathBuf, upstream: String, sts: String) -> Stage {
     let stage = Stage::set(Set {
         approvals: &["senior"],
+        // Every request that leaves is the agent's.
+        observes: false,
         deadlines: Deadlines {
             park: Duration::ZERO,
             ..Deadlines::default()

@@ -103,6 +103,8 @@ pub(crate) struct Set {
     pub(crate) destroys: u32,
     /// Groups that must approve each change of the task.
     pub(crate) approvals: &'static [&'static str],
+    /// Whether Cordon may read for the task, beside what its agent asks for.
+    pub(crate) observes: bool,
     /// The STS that is asked, if not the stage's own.
     pub(crate) sts: Option<String>,
     /// Where the store is, if not in a folder of the stage's own. It may be there already.
@@ -122,6 +124,7 @@ impl Default for Set {
             ends: None,
             destroys: 50,
             approvals: &[],
+            observes: true,
             sts: None,
             folder: None,
         }
@@ -310,7 +313,11 @@ fn text(set: &Set) -> String {
         [] => String::new(),
         groups => format!("[approvals]\nextra = {groups:?}\n"),
     };
-    TASK.replace("destroys   = 50", &limit) + &approvals
+    let task = match set.observes {
+        true => TASK.to_owned(),
+        false => TASK.replacen("[[allow]]\ndo = [\"observe\"]\n", "", 1),
+    };
+    task.replace("destroys   = 50", &limit) + &approvals
 }
 
 fn session(state: SessionState, set: &Set) -> Arc<Session> {
