@@ -134,8 +134,9 @@ pub(crate) struct EnvironmentRule {
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     pub(crate) format: LogFormat,
-    /// A `tracing` filter: `info`, `cordon_proxy=debug`.
-    pub(crate) level: String,
+    /// A `tracing` filter, such as `cordon_proxy=debug`; what is usual for the command where none is
+    /// set.
+    pub(crate) level: Option<String>,
 }
 
 /// For people or for machines.

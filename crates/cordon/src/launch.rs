@@ -231,7 +231,8 @@ fn compile(name: &str, text: &str, policies: &Policies, launch: Launch) -> Resul
             1 => "1 fault".to_owned(),
             count => format!("{count} faults"),
         };
-        Failure::new(format!("the task has {count}\n{faults}")).help("nothing was launched")
+        Failure::new(format!("the task has {count}\n{faults}"))
+            .help("mend the task file: nothing was started")
     })
 }
 

@@ -6,14 +6,33 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
+/// What is logged where nothing else is set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Usual {
+    /// What happens, with every refusal: the log is all that shows it.
+    Happenings,
+    /// What is wrong: the calls are shown otherwise.
+    Warnings,
+}
+
+impl Usual {
+    fn filter(self) -> &'static str {
+        match self {
+            Self::Happenings => "info",
+            Self::Warnings => "warn",
+        }
+    }
+}
+
 /// Starts the log on standard error, and the metrics listener where one is configured. Call it
 /// once, inside no runtime.
 ///
 /// # Errors
 /// When the metrics address cannot be used.
-pub(crate) fn start(config: &Config) -> Result<(), Failure> {
+pub(crate) fn start(config: &Config, usual: Usual) -> Result<(), Failure> {
     // The configuration was read with this very parser.
-    let filter = EnvFilter::try_new(&config.log.level).unwrap_or_default();
+    let filter = config.log.level.as_deref().unwrap_or(usual.filter());
+    let filter = EnvFilter::try_new(filter).unwrap_or_default();
     let colour = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     let log = tracing_subscriber::fmt()

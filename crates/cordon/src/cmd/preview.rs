@@ -10,7 +10,8 @@ use crate::machine::{LineError, Reader, Refused, RequestLine};
 use crate::offline::{self, judge_line};
 use crate::preview::{Preview as Shown, PreviewFormat, Source, recording};
 use crate::reads::Reads;
-use crate::{launch, output, telemetry, wiring};
+use crate::telemetry::{self, Usual};
+use crate::{launch, output, wiring};
 use clap::Args;
 use cordon_aws::arn::Region;
 use cordon_aws::call::Call;
@@ -255,7 +256,7 @@ impl Preview {
         config: &Config,
         calls: Vec<(PlannedCall, Call)>,
     ) -> Result<(), Failure> {
-        telemetry::start(config)?;
+        telemetry::start(config, Usual::Warnings)?;
         let left = calls.len().saturating_sub(MOST_READ);
         if left > 0 {
             plan.note(format!("the targets of {left} more calls are not read"));
@@ -293,7 +294,7 @@ impl Preview {
 
     /// Runs a command on the task in preview mode.
     fn of_command(&self, config: &Config, policies: &Policies) -> Result<Shown, Failure> {
-        telemetry::start(config)?;
+        telemetry::start(config, Usual::Warnings)?;
         let work = async |attended: &Attended| {
             let session = &attended.session;
             let is_rehearsed = self.sandbox_upstream.is_some();

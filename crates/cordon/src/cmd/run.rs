@@ -7,7 +7,8 @@ use crate::failure::Failure;
 use crate::follow::Follow;
 use crate::launch::LaunchOptions;
 use crate::output::{self, STRONG};
-use crate::{telemetry, wiring};
+use crate::telemetry::{self, Usual};
+use crate::wiring;
 use clap::Args;
 use cordon_core::session::Session;
 use cordon_store::{CallFilter, Store, StoredCall};
@@ -41,7 +42,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
         let config = Config::load(flags)?;
-        telemetry::start(&config)?;
+        telemetry::start(&config, Usual::Warnings)?;
         wiring::block_on(attend(&config, &self.launch, async |attended| {
             self.supervise(attended).await
         }))

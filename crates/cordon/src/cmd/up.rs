@@ -4,7 +4,8 @@ use crate::config::{Config, Flags};
 use crate::failure::Failure;
 use crate::output::{self, STRONG};
 use crate::serving::Serving;
-use crate::{people, telemetry, wiring};
+use crate::telemetry::{self, Usual};
+use crate::{people, wiring};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ pub(crate) struct Up {
 impl Up {
     pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
         let config = Config::load(flags)?;
-        telemetry::start(&config)?;
+        telemetry::start(&config, Usual::Happenings)?;
         wiring::block_on(async {
             let serving = Serving::start(&config).await?;
             let ready = serving.ready();

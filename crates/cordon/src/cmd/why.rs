@@ -183,7 +183,7 @@ fn explain(call: &StoredCall) {
     row(
         "record",
         &format!(
-            "{}  policies {}  catalog {}",
+            "{}  policies {}  {}",
             record.digest, record.policy_version, record.catalog_version
         ),
     );

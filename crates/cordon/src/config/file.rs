@@ -320,7 +320,7 @@ impl<'t> Reader<'t> {
         }
         let level = level
             .filter(|level| self.is_filter(level))
-            .map_or("info".to_owned(), |level| level.text);
+            .map(|level| level.text);
         Log {
             format: format.map_or(LogFormat::Human, |format| self.log_format(&format)),
             level,

@@ -46,7 +46,8 @@ pub(crate) struct Flags {
     /// Log for people or as JSON: human, json
     #[arg(long, global = true, env = "CORDON_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
-    /// What to log: error, warn, info, debug, or a filter such as cordon_proxy=debug
+    /// What to log: error, warn, info, debug, or a filter such as cordon_proxy=debug [default: info,
+    /// where calls are shown otherwise warn]
     #[arg(long, global = true, env = "CORDON_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
 }

@@ -271,7 +271,7 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
         metrics: None,
         log: Log {
             format: LogFormat::Human,
-            level: "off".to_owned(),
+            level: Some("off".to_owned()),
         },
         limits: Limits {
             connections: 64,
