@@ -141,15 +141,21 @@ impl PlannedCall {
     }
 
     /// The session policy that its credentials would be minted under; nothing where STS would not take
-    /// one, and nothing for reads, which share their sessions.
+    /// one, where the call is refused, and for reads, which share their sessions.
     #[must_use]
     pub fn session_policy(&self) -> Option<String> {
-        if self.effect() == Effect::Read {
+        if self.effect() == Effect::Read || self.is_denied() {
             return None;
         }
         let accesses = self.accesses.iter();
         let pairs = accesses.map(|it| (&*it.action, &*it.resource, &*it.kind));
         session_policy::of_accesses(pairs).ok()
+    }
+
+    fn is_denied(&self) -> bool {
+        let denied = RecordedOutcome::Decided(Outcome::Deny);
+        let verdict = self.verdict.as_ref();
+        verdict.is_some_and(|verdict| verdict.outcome == denied)
     }
 
     /// What the call does by itself.

@@ -146,11 +146,11 @@ fn details(text: &mut String, preview: &Preview) {
             };
             let before = side(&property.before, !property.before_unknown());
             let after = side(&property.after, property.evidence != Evidence::Unknown);
-            let _ = writeln!(
-                part,
-                "- {}: {before} → {after}{forces}",
-                code(&property.name, 60)
-            );
+            let change = match property.evidence == Evidence::Observed {
+                true => before,
+                false => format!("{before} → {after}"),
+            };
+            let _ = writeln!(part, "- {}: {change}{forces}", code(&property.name, 60));
         }
         let undo = line.calls.iter().filter_map(PlannedCall::undo).next();
         if let Some(undo) = undo {
