@@ -15,6 +15,7 @@ mod hold;
 mod job;
 mod open;
 mod pass;
+mod passkey;
 mod plan;
 mod queue;
 mod read;
@@ -26,6 +27,7 @@ use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
 use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
+use crate::passkey::{Passkey, PasskeyUse};
 use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
@@ -371,6 +373,26 @@ impl Store for Sqlite {
 
     fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {
         self.change(Change::RevokePass(id.into(), at))
+    }
+
+    fn put_passkey(&self, passkey: Passkey) -> Answer<'_, ()> {
+        self.change(Change::PutPasskey(passkey))
+    }
+
+    fn passkey<'a>(&'a self, credential: &'a [u8]) -> Answer<'a, Option<Passkey>> {
+        Box::pin(passkey::find(self, credential))
+    }
+
+    fn passkeys<'a>(&'a self, person: Option<&'a Person>) -> Answer<'a, Vec<Passkey>> {
+        Box::pin(passkey::of(self, person))
+    }
+
+    fn use_passkey(&self, usage: PasskeyUse, link: SignInLink) -> Answer<'_, ()> {
+        self.change(Change::UsePasskey(usage, link))
+    }
+
+    fn revoke_passkey<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {
+        self.change(Change::RevokePasskey(id.into(), at))
     }
 
     fn put_delivery(&self, delivery: Delivery) -> Answer<'_, ()> {

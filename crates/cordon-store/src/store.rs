@@ -8,6 +8,7 @@ use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
 use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
+use crate::passkey::{Passkey, PasskeyUse};
 use crate::posture::StandingPosture;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
@@ -210,6 +211,33 @@ pub trait Store: Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such pass.
     fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()>;
+
+    /// Keeps a passkey.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if its authenticator's name for it is taken, whoever has it.
+    fn put_passkey(&self, passkey: Passkey) -> Answer<'_, ()>;
+
+    /// The passkey that its authenticator calls so, whether or not it was taken back.
+    fn passkey<'a>(&'a self, credential: &'a [u8]) -> Answer<'a, Option<Passkey>>;
+
+    /// The passkeys of a person, or of everyone, newest first, those that were taken back too.
+    fn passkeys<'a>(&'a self, person: Option<&'a Person>) -> Answer<'a, Vec<Passkey>>;
+
+    /// Keeps that a passkey signed, and with it the link that this is worth. Of two who come with the
+    /// same count of signatures one does.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such passkey, or it was taken back, or it had signed as
+    /// often before.
+    fn use_passkey(&self, usage: PasskeyUse, link: SignInLink) -> Answer<'_, ()>;
+
+    /// Takes a passkey back, by its [`Passkey::id`], and ends the sign-ins that it made. A second time
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such passkey.
+    fn revoke_passkey<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()>;
 
     /// Writes down an attempt to tell a channel how a hold stands, in place of the one before. Not one
     /// of the changes that [`Store::changes`] tells of.

@@ -10,6 +10,7 @@
 mod fixture;
 mod holds;
 mod passes;
+mod passkeys;
 
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::ledger::Used;
@@ -24,6 +25,7 @@ use cordon_store::{
 use fixture::*;
 use holds::*;
 use passes::*;
+use passkeys::*;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -88,6 +90,10 @@ conformance! {
     holds_and_calls_are_read_page_by_page
     what_channels_were_told_is_kept_and_tells_nobody
     what_people_did_is_kept_in_order
+    a_passkey_is_one_persons
+    a_passkey_that_counts_never_counts_back
+    of_two_with_the_same_count_one_signs_in
+    what_a_passkey_signed_in_ends_with_it
     a_link_signs_its_person_in_once
     of_many_with_one_link_one_signs_in
     a_link_is_for_its_time

@@ -9,8 +9,8 @@ use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
     Answer, Budget, CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass,
-    RecordError, Recorded, SecretHash, SignInLink, StandingPosture, Store, StoreError, StoredCall,
-    StoredDeed, StoredSession, StoredTask, TaskState,
+    Passkey, PasskeyUse, RecordError, Recorded, SecretHash, SignInLink, StandingPosture, Store,
+    StoreError, StoredCall, StoredDeed, StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -211,6 +211,26 @@ impl Store for Faulty {
 
     fn deeds(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredDeed>> {
         self.inner.deeds(before, limit)
+    }
+
+    fn put_passkey(&self, passkey: Passkey) -> Answer<'_, ()> {
+        self.inner.put_passkey(passkey)
+    }
+
+    fn passkey<'a>(&'a self, credential: &'a [u8]) -> Answer<'a, Option<Passkey>> {
+        self.inner.passkey(credential)
+    }
+
+    fn passkeys<'a>(&'a self, person: Option<&'a Person>) -> Answer<'a, Vec<Passkey>> {
+        self.inner.passkeys(person)
+    }
+
+    fn use_passkey(&self, usage: PasskeyUse, link: SignInLink) -> Answer<'_, ()> {
+        self.inner.use_passkey(usage, link)
+    }
+
+    fn revoke_passkey<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {
+        self.inner.revoke_passkey(id, at)
     }
 
     fn put_delivery(&self, delivery: Delivery) -> Answer<'_, ()> {

@@ -1,7 +1,7 @@
 //! Changes of tasks, sessions, the posture and passes, one statement each and what follows from it.
 
 use super::job::Change;
-use super::{hold, pass};
+use super::{hold, pass, passkey};
 use crate::error::StoreError;
 use crate::session::{StoredSession, state_word};
 use crate::task::TaskState;
@@ -113,6 +113,11 @@ fn what_follows(change: &Change) -> Vec<Statement<'_>> {
             follows
         }
         Change::SignIn(link, new) => vec![pass::sign_in(link, new)],
+        Change::UsePasskey(usage, link) => {
+            let kept = [pass::put_link(link), passkey::mark(usage, link)];
+            kept.into_iter().chain(pass::sweep(link)).collect()
+        }
+        Change::RevokePasskey(id, at) => passkey::revoke_sign_ins(id, *at).into(),
         _ => Vec::new(),
     }
 }
@@ -134,6 +139,9 @@ fn subject(change: &Change) -> (&'static str, &str) {
         Change::SignIn(link, _) => ("sign-in link to be used", link.id()),
         Change::PutPass(pass) => ("pass", pass.secret.id()),
         Change::RevokePass(id, _) => ("pass", id),
+        Change::PutPasskey(passkey) => ("passkey", &passkey.name),
+        Change::UsePasskey(_, link) => ("passkey to be used", link.person.as_str()),
+        Change::RevokePasskey(id, _) => ("passkey", id),
         Change::Delivery(delivery) => ("delivery", delivery.hold.as_str()),
         Change::Deed(deed) => ("deed", &deed.what),
     }
@@ -212,6 +220,9 @@ fn statement(change: &Change) -> Statement<'_> {
         Change::SignIn(link, new) => pass::use_link(link, new),
         Change::PutPass(new) => pass::put(new),
         Change::RevokePass(id, at) => pass::revoke(id, *at),
+        Change::PutPasskey(new) => passkey::put(new),
+        Change::UsePasskey(usage, _) => passkey::spend(usage),
+        Change::RevokePasskey(id, at) => passkey::revoke(id, *at),
         Change::Delivery(delivery) => hold::deliver(delivery),
         Change::Deed(deed) => pass::put_deed(deed),
     }

@@ -6,6 +6,7 @@ use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::HoldBounds;
 use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
+use crate::passkey::{Passkey, PasskeyUse};
 use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
@@ -82,6 +83,10 @@ pub(super) enum Change {
     SignIn(SecretHash, NewPass),
     PutPass(Pass),
     RevokePass(Box<str>, Timestamp),
+    PutPasskey(Passkey),
+    /// For a link.
+    UsePasskey(PasskeyUse, SignInLink),
+    RevokePasskey(Box<str>, Timestamp),
     Delivery(Delivery),
     Deed(Deed),
 }

@@ -82,11 +82,12 @@ pub(super) fn replace_claims(link: &SignInLink) -> Option<[Statement<'_>; 2]> {
 }
 
 /// What no longer serves goes when something new comes.
-pub(super) fn sweep(link: &SignInLink) -> [Statement<'_>; 2] {
+pub(super) fn sweep(link: &SignInLink) -> [Statement<'_>; 3] {
     let before = link.made.as_microsecond().saturating_sub(KEPT);
     [
         sqlx::query("DELETE FROM sign_in_link WHERE expires < ?").bind(before),
         sqlx::query("DELETE FROM pass WHERE expires < ?").bind(before),
+        sqlx::query("DELETE FROM passkey WHERE revoked < ?").bind(before),
     ]
 }
 
@@ -103,8 +104,8 @@ pub(super) fn use_link<'q>(link: &'q SecretHash, pass: &NewPass) -> Statement<'q
 /// that person proved who they are, then it was.
 pub(super) fn sign_in<'q>(link: &'q SecretHash, pass: &'q NewPass) -> Statement<'q> {
     sqlx::query(
-        "INSERT INTO pass (id, secret, kind, person, signed_in, expires, claim) \
-         SELECT ?1, ?2, ?3, person, iif(claim IS NULL, ?4, made), ?5, claim FROM sign_in_link WHERE secret = ?6",
+        "INSERT INTO pass (id, secret, kind, person, signed_in, expires, claim, passkey) \
+         SELECT ?1, ?2, ?3, person, iif(claim IS NULL, ?4, made), ?5, claim, passkey FROM sign_in_link WHERE secret = ?6",
     )
     .bind(pass.secret.id())
     .bind(pass.secret.as_str())
