@@ -8,14 +8,17 @@ mod events;
 mod holds;
 mod input;
 mod oidc;
+mod passkeys;
 mod people;
 mod posture;
 mod tasks;
 
+pub use crate::page::SIGN_IN as SIGN_IN_PAGE;
 pub(crate) use deeds::write_down;
 pub(crate) use holds::Sight;
 pub use oidc::BEGIN;
 pub(crate) use oidc::CALLBACK;
+pub(crate) use passkeys::{ANSWER, ASK};
 
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
 pub use changes::{ChangeShown, ChangesShown};
@@ -24,11 +27,15 @@ pub use holds::{
     ApproveBody, BreakGlassBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody,
     ToldShown, VoteShown, Yours,
 };
+pub use passkeys::{
+    AddPasskeyBody, PasskeyBody, PasskeyQuestion, PasskeyShown, PasskeysShown, Vouched,
+};
 pub use people::{Me, SignInAs, SignInBody, SignedIn, SignedOut};
 pub use posture::{PostureBody, PostureShown};
 pub use tasks::{StopBody, TaskPage, TaskShown, TasksStopped};
 
 use crate::failure::ApiError;
+use crate::page;
 use crate::plane::Plane;
 use axum::Router;
 use axum::routing::get;
@@ -55,6 +62,11 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(people::me))
         .routes(routes!(people::sign_in))
         .routes(routes!(people::sign_out))
+        .routes(routes!(passkeys::ask))
+        .routes(routes!(passkeys::sign_in))
+        .routes(routes!(passkeys::ask_new))
+        .routes(routes!(passkeys::list, passkeys::add))
+        .routes(routes!(passkeys::revoke))
         .routes(routes!(oidc::begin))
         .routes(routes!(oidc::callback))
         .routes(routes!(holds::list))
@@ -79,6 +91,7 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
     };
     router
         .route("/api/v1/openapi.json", get(described))
+        .route(page::SIGN_IN, get(page::sign_in))
         .fallback(unknown)
         .method_not_allowed_fallback(other_method)
         .with_state(plane)

@@ -6,13 +6,14 @@
 //! 2. Nothing in it is an agent's: no AWS signature, no placeholder key. What an agent holds opens
 //!    nothing here, and that it tried is said loudly.
 //! 3. A browser sends it from our own page: `origin` and `sec-fetch-site` say so where they are there.
-//!    Only when it comes back from the provider of identities it comes from elsewhere; that it began
-//!    here, its cookie says.
-//! 4. Someone is signed in, unless it is the sign-in itself or the description of the API.
+//!    Only when it comes back from the provider of identities, or follows a link to the page for
+//!    signing in, it comes from elsewhere; that the former began here, its cookie says.
+//! 4. Someone is signed in, unless it is the sign-in itself, its page, or the description of the API.
 //! 5. A machine's token is used for what it was given for.
 
-use crate::api::{BEGIN, CALLBACK, write_down};
+use crate::api::{ANSWER, ASK, BEGIN, CALLBACK, write_down};
 use crate::failure::ApiError;
+use crate::page;
 use crate::plane::Plane;
 use crate::visitor::Visitor;
 use axum::extract::{Request, State};
@@ -26,12 +27,19 @@ use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 
 /// What is answered without a sign-in.
-const OPEN: [(&Method, &str); 4] = [
+const OPEN: [(&Method, &str); 7] = [
     (&Method::POST, "/api/v1/sign-in"),
     (&Method::GET, "/api/v1/openapi.json"),
     (&Method::GET, BEGIN),
     (&Method::GET, CALLBACK),
+    (&Method::GET, page::SIGN_IN),
+    (&Method::POST, ASK),
+    (&Method::POST, ANSWER),
 ];
+
+/// What a page of others may lead to: nothing is done there by looking.
+const REACHED_FROM_ELSEWHERE: [(&Method, &str); 2] =
+    [(&Method::GET, CALLBACK), (&Method::GET, page::SIGN_IN)];
 
 /// What every answer says to browsers: no frames, no scripts of others, nothing kept, nothing told to
 /// other pages.
@@ -77,7 +85,8 @@ pub(crate) async fn guard(
         Err(error) => error.into_response(),
     };
     for (name, value) in HARDENING {
-        answer.headers_mut().insert(name, value);
+        // Only our own page says more of itself than this.
+        answer.headers_mut().entry(name).or_insert(value);
     }
     answer
 }
@@ -91,7 +100,7 @@ async fn admit(plane: &Plane, request: &mut Request) -> Result<(), ApiError> {
         return Err(error);
     }
     let path = request.uri().path();
-    if (request.method(), path) != (&Method::GET, CALLBACK) {
+    if !REACHED_FROM_ELSEWHERE.contains(&(request.method(), path)) {
         from_our_page(plane, request.headers())?;
     }
     if OPEN.contains(&(request.method(), path)) {

@@ -8,7 +8,7 @@
 //! ```
 //! It has a listener of its own, which agents are not given, and knows the data plane only through
 //! the store. [`gate`] looks at every request before anything else does; [`secret`] makes what people
-//! carry; [`oidc`] lets a provider of identities say who they are; [`channel`] tells them that something waits; [`api`] has one file for each thing that can be looked at or changed; [`client`] is how the
+//! carry; [`oidc`] lets a provider of identities say who they are, [`passkey`] an authenticator; [`channel`] tells them that something waits; [`api`] has one file for each thing that can be looked at or changed; [`client`] is how the
 //! command line speaks to it.
 
 pub mod api;
@@ -18,6 +18,8 @@ pub mod exchange;
 mod failure;
 mod gate;
 pub mod oidc;
+mod page;
+mod passkey;
 mod plane;
 pub mod secret;
 mod server;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::ApiError;
 use crate::oidc::{Flows, Provider};
+use crate::passkey::Passkeys;
 use crate::visitor::Visitor;
 
 /// How many requests may wait for something to happen at one time.
@@ -70,6 +71,8 @@ pub(crate) struct Plane {
     local: Origin,
     /// Who says who people are, beside links, and the sign-ins that are under way there.
     pub(crate) oidc: Option<(Provider, Flows)>,
+    /// Keys that people prove themselves by, where browsers have any for us.
+    pub(crate) passkeys: Option<Passkeys>,
     pub(crate) waiting: Semaphore,
     /// How many more tries of agents are written down until this process ends.
     pub(crate) alarms: Semaphore,
@@ -133,6 +136,18 @@ impl Origin {
         self.secure
     }
 
+    /// The name that browsers bind passkeys to: one over TLS, or `localhost`. Numbers are none.
+    pub(crate) fn domain(&self) -> Option<&str> {
+        let (name, _) = self
+            .authority
+            .split_once(':')
+            .unwrap_or((&self.authority, ""));
+        let last = name.rsplit('.').next()?;
+        let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
+        let is_name = !name.starts_with('[') && !is_number;
+        (is_name && (self.secure || name == "localhost")).then_some(name)
+    }
+
     pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
@@ -151,6 +166,7 @@ impl Plane {
         address: SocketAddr,
         url: Option<Origin>,
         oidc: Option<(Provider, Flows)>,
+        passkeys: Option<Passkeys>,
     ) -> Self {
         let own = Origin::of_listener(address);
         let [local, _] = own.clone();
@@ -164,6 +180,7 @@ impl Plane {
             local,
             origins: url.into_iter().chain(own).collect(),
             oidc,
+            passkeys,
             waiting: Semaphore::new(WAITING),
             alarms: Semaphore::new(ALARMS),
             followers: AtomicUsize::new(0),
@@ -231,6 +248,27 @@ impl Plane {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passkeys_are_bound_to_a_name_over_tls_or_of_this_machine() {
+        for (text, name) in [
+            ("https://cordon.example.com", Some("cordon.example.com")),
+            (
+                "https://cordon.example.com:8443",
+                Some("cordon.example.com"),
+            ),
+            ("http://localhost:8801", Some("localhost")),
+            ("http://cordon.example.com", None),
+            ("http://127.0.0.1:8801", None),
+            ("https://127.0.0.1", None),
+            ("https://192.0.2.1:443", None),
+            ("https://127.1", None),
+            ("http://[::1]:8801", None),
+        ] {
+            let origin: Origin = text.parse().unwrap();
+            assert_eq!(origin.domain(), name, "{text}");
+        }
+    }
 
     #[test]
     fn an_origin_is_a_scheme_and_an_authority_and_nothing_more() {

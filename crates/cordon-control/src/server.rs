@@ -5,13 +5,14 @@ use crate::api;
 use crate::channel::{self, Channel, Roots};
 use crate::gate;
 use crate::oidc::{Flows, OidcConfig, Provider};
+use crate::passkey::Passkeys;
 use crate::plane::{Origin, Parts, Plane};
 use crate::secret::NoRandom;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -94,7 +95,10 @@ pub async fn start(config: &ControlConfig, parts: Parts) -> Result<Running, Star
     };
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let plane = Plane::new(parts, address, config.url.clone(), provider(config)?);
+    let (home, twin) = home(config, address).await;
+    let passkeys = home.as_ref().and_then(Passkeys::at);
+    let url = config.url.clone();
+    let plane = Plane::new(parts, address, url, provider(config)?, passkeys);
     let plane = Arc::new(plane);
     let tasks = TaskTracker::new();
     let running = Running {
@@ -108,13 +112,42 @@ pub async fn start(config: &ControlConfig, parts: Parts) -> Result<Running, Star
         tasks.spawn(channel::tell(plane, channel.clone(), roots, config.beat));
     }
     let app = app(plane);
-    tasks.spawn(accept(
-        listener,
-        app,
-        running.closing.clone(),
-        tasks.clone(),
-    ));
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    for listener in [Some(listener), twin].into_iter().flatten() {
+        let (app, room) = (app.clone(), Arc::clone(&room));
+        let closing = running.closing.clone();
+        tasks.spawn(accept(listener, app, room, closing, tasks.clone()));
+    }
     Ok(running)
+}
+
+/// Where the pages are that may ask for passkeys; where that is `localhost`, with a listener on the other
+/// loopback address. Browsers try both, and whoever listened there, such as a server of an agent's own
+/// making, would be us to them and to authenticators.
+async fn home(
+    config: &ControlConfig,
+    address: SocketAddr,
+) -> (Option<Origin>, Option<TcpListener>) {
+    if let Some(url) = &config.url {
+        return (Some(url.clone()), None);
+    }
+    let [_, home] = Origin::of_listener(address);
+    let other: IpAddr = match address.ip() {
+        ip if ip == Ipv4Addr::LOCALHOST => Ipv6Addr::LOCALHOST.into(),
+        ip if ip == Ipv6Addr::LOCALHOST => Ipv4Addr::LOCALHOST.into(),
+        // No browser looks for `localhost` there.
+        _ => return (None, None),
+    };
+    let other = SocketAddr::new(other, address.port());
+    match TcpListener::bind(other).await {
+        Ok(listener) => (Some(home), Some(listener)),
+        // Where no port of it can be had, this machine has no such address, and nobody listens there.
+        Err(_) if TcpListener::bind((other.ip(), 0)).await.is_err() => (Some(home), None),
+        Err(error) => {
+            tracing::warn!(address = %other, %error, "there are no passkeys: another program may be localhost to browsers");
+            (None, None)
+        }
+    }
 }
 
 fn provider(config: &ControlConfig) -> Result<Option<(Provider, Flows)>, StartError> {
@@ -159,10 +192,10 @@ fn app(plane: Arc<Plane>) -> Router {
 async fn accept(
     listener: TcpListener,
     app: Router,
+    room: Arc<Semaphore>,
     closing: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;

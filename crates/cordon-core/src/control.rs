@@ -71,6 +71,8 @@ pub enum Deed<'a> {
     RaisePosture,
     /// Let everyone be less careful.
     LowerPosture,
+    /// Add a passkey of one's own.
+    AddPasskey,
     /// Lift a hold in an emergency, with another incident commander.
     BreakGlass {
         /// The hold.
@@ -145,6 +147,7 @@ impl Deed<'_> {
             Self::ViewPosture => "view-posture",
             Self::RaisePosture => "raise-posture",
             Self::LowerPosture => "lower-posture",
+            Self::AddPasskey => "add-passkey",
             Self::BreakGlass { .. } => "break-glass",
         }
     }
@@ -162,6 +165,7 @@ impl Deed<'_> {
             Self::ViewPosture => "see the posture",
             Self::RaisePosture => "raise the posture",
             Self::LowerPosture => "lower the posture",
+            Self::AddPasskey => "add a passkey",
             Self::BreakGlass { .. } => "break the glass",
         }
     }

@@ -110,12 +110,17 @@ impl Stage {
 
     /// Reached by browsers at `url`.
     pub(crate) async fn at(url: Option<&str>) -> Self {
-        Self::started(url, Vec::new(), Vec::new(), None).await
+        Self::started("127.0.0.1:0", url, Vec::new(), Vec::new(), None).await
+    }
+
+    /// On this address.
+    pub(crate) async fn listening(address: &str) -> Self {
+        Self::started(address, None, Vec::new(), Vec::new(), None).await
     }
 
     /// Where people sign in by a provider.
     pub(crate) async fn trusting(oidc: OidcConfig) -> Self {
-        Self::started(None, Vec::new(), Vec::new(), Some(oidc)).await
+        Self::started("127.0.0.1:0", None, Vec::new(), Vec::new(), Some(oidc)).await
     }
 
     /// With channels, whose certificates come from `roots`.
@@ -124,10 +129,11 @@ impl Stage {
         channels: Vec<Channel>,
         roots: Vec<CertificateDer<'static>>,
     ) -> Self {
-        Self::started(url, channels, roots, None).await
+        Self::started("127.0.0.1:0", url, channels, roots, None).await
     }
 
     async fn started(
+        listen: &str,
         url: Option<&str>,
         channels: Vec<Channel>,
         roots: Vec<CertificateDer<'static>>,
@@ -143,7 +149,7 @@ impl Stage {
         let people = People::parse("people.toml", PEOPLE).unwrap();
         let people = Arc::new(Mutex::new(Arc::new(people)));
         let config = ControlConfig {
-            listen: "127.0.0.1:0".parse().unwrap(),
+            listen: listen.parse().unwrap(),
             url: url.map(|url| url.parse::<Origin>().unwrap()),
             channels,
             oidc,
@@ -349,6 +355,14 @@ pub(crate) fn get(path: &str) -> Ask {
         host: None,
         headers: Vec::new(),
         body: None,
+    }
+}
+
+/// What a browser asks for that opens a page.
+pub(crate) fn page(path: &str) -> Ask {
+    Ask {
+        path: path.to_owned(),
+        ..get("")
     }
 }
 

@@ -8,10 +8,12 @@
     reason = "tests"
 )]
 
+mod authenticator;
 mod channels;
 mod doors;
 mod harness;
 mod holds;
 mod oidc;
+mod passkeys;
 mod posture;
 mod reading;

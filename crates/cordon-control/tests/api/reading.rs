@@ -122,6 +122,11 @@ async fn the_api_describes_every_route_that_it_has() {
         "/api/v1/me",
         "/api/v1/sign-in",
         "/api/v1/sign-out",
+        "/api/v1/passkeys",
+        "/api/v1/passkeys/ask",
+        "/api/v1/passkeys/{id}/revoke",
+        "/api/v1/sign-in/passkey",
+        "/api/v1/sign-in/passkey/ask",
         "/api/v1/oidc/begin",
         "/api/v1/oidc/callback",
         "/api/v1/holds",
@@ -161,7 +166,8 @@ async fn the_api_describes_every_route_that_it_has() {
             let answer = stage.send(&ask).await;
             let expected = match path.as_str() {
                 // They ask for more than is sent here.
-                "/sign-in" | "/oidc/callback" => 400,
+                "/sign-in" | "/sign-in/passkey" | "/oidc/callback" => 400,
+                "/sign-in/passkey/ask" => 200,
                 // There is no provider here.
                 "/oidc/begin" => 404,
                 _ => 401,

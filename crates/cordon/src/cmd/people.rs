@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use cordon_control::secret;
 use cordon_core::names::{ApproverGroup, Person};
 use cordon_core::people::Membership;
-use cordon_store::{Deed, Pass, PassKind, Store};
+use cordon_store::{Deed, Pass, PassKind, Passkey, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ pub(crate) enum People {
     Link(Link),
     /// Make a token for a machine that speaks for a person
     Token(Token),
-    /// Take back a pass or a token, by its id in `cordon people list`
+    /// Take back a pass, a token or a passkey, by its id in `cordon people list`
     Revoke(Revoke),
     /// What people did, newest first: decisions, postures, stops, sign-ins, links, tokens
     Log(Log),
@@ -116,18 +116,34 @@ impl List {
         let claims = claims.map_err(wiring::store_failed)?;
         let claims = claims.iter().map(|one| (&one.person, &one.claim));
         let people = people::read(config)?.with_claims(claims);
+        let passkeys = store.passkeys(None).await.map_err(wiring::store_failed)?;
+        let passkeys = passkeys.into_iter().filter(|one| one.revoked.is_none());
+        let (passkeys, strays): (Vec<Passkey>, Vec<Passkey>) =
+            passkeys.partition(|one| people.iter().any(|(person, _)| *person == one.person));
         let mut rows = Vec::new();
         for (person, membership) in people.iter() {
             let passes = store.passes(person).await.map_err(wiring::store_failed)?;
             let now = Timestamp::now();
             let good: Vec<&Pass> = passes.iter().filter(|pass| pass.is_good(now)).collect();
+            let theirs: Vec<&Passkey> = passkeys
+                .iter()
+                .filter(|one| one.person == *person)
+                .collect();
             match self.format {
-                Format::Json => output::json(&value(person, membership, &good)),
-                Format::Human => rows.push(row(person, membership, &good)),
+                Format::Json => output::json(&value(person, membership, &good, &theirs)),
+                Format::Human => rows.push(row(person, membership, &good, &theirs)),
             }
         }
         if self.format == Format::Human {
             output::table(&["name", "groups", "roles", "carries"], rows);
+        }
+        for stray in strays {
+            output::error_line(format_args!(
+                "{} is not named any more and still has the passkey {}, which would count again if they were: `cordon people revoke {}`",
+                stray.person,
+                stray.id(),
+                stray.id()
+            ));
         }
         if people.iter().next().is_none() && config.control.oidc.is_none() {
             output::error_line(format_args!(
@@ -150,11 +166,22 @@ fn roles(membership: &Membership) -> Vec<&str> {
     membership.roles.iter().map(|role| role.as_str()).collect()
 }
 
-fn value(person: &Person, membership: &Membership, passes: &[&Pass]) -> serde_json::Value {
+fn value(
+    person: &Person,
+    membership: &Membership,
+    passes: &[&Pass],
+    passkeys: &[&Passkey],
+) -> serde_json::Value {
     let passes = passes.iter().map(|pass| {
         json!({
             "id": pass.secret.id(), "kind": pass.kind.as_str(),
             "signed_in": pass.signed_in.to_string(), "expires": pass.expires.to_string(),
+        })
+    });
+    let passkeys = passkeys.iter().map(|passkey| {
+        json!({
+            "id": passkey.id(), "name": passkey.name, "added": passkey.added.to_string(),
+            "used": passkey.used.map(|at| at.to_string()),
         })
     });
     json!({
@@ -163,10 +190,23 @@ fn value(person: &Person, membership: &Membership, passes: &[&Pass]) -> serde_js
         "groups": groups(membership),
         "roles": roles(membership),
         "passes": passes.collect::<Vec<_>>(),
+        "passkeys": passkeys.collect::<Vec<_>>(),
     })
 }
 
-fn row(person: &Person, membership: &Membership, passes: &[&Pass]) -> Vec<String> {
+fn row(
+    person: &Person,
+    membership: &Membership,
+    passes: &[&Pass],
+    passkeys: &[&Passkey],
+) -> Vec<String> {
+    let passkeys = passkeys.iter().map(|passkey| {
+        format!(
+            "passkey {} {}",
+            passkey.id(),
+            output::inert(&passkey.name, 60)
+        )
+    });
     let carried: Vec<String> = passes
         .iter()
         .map(|pass| {
@@ -177,6 +217,7 @@ fn row(person: &Person, membership: &Membership, passes: &[&Pass]) -> Vec<String
                 pass.expires
             )
         })
+        .chain(passkeys)
         .collect();
     vec![
         person.to_string(),
@@ -332,13 +373,18 @@ impl Revoke {
             .put_deed(revoked)
             .await
             .map_err(wiring::store_failed)?;
-        match store.revoke_pass(&self.id, Timestamp::now()).await {
+        let now = Timestamp::now();
+        let revoked = match store.revoke_pass(&self.id, now).await {
+            Err(StoreError::Unknown { .. }) => store.revoke_passkey(&self.id, now).await,
+            revoked => revoked,
+        };
+        match revoked {
             Ok(()) => {
                 output::line(format_args!("it is taken back"));
                 Ok(())
             }
-            Err(cordon_store::StoreError::Unknown { .. }) => Err(Failure::new(format!(
-                "there is no pass `{}`",
+            Err(StoreError::Unknown { .. }) => Err(Failure::new(format!(
+                "there is no pass and no passkey `{}`",
                 output::inert(&self.id, 40)
             ))
             .help("`cordon people list` shows the ids")),

@@ -7,7 +7,9 @@ use crate::output::{self, STRONG};
 use crate::serving::Ready;
 use crate::{identity, wiring};
 use clap::Args;
-use cordon_control::api::{BEGIN, SignInAs, SignInBody, SignedIn as Answer, SignedOut};
+use cordon_control::api::{
+    BEGIN, SIGN_IN_PAGE, SignInAs, SignInBody, SignedIn as Answer, SignedOut,
+};
 use cordon_control::client::Client;
 use cordon_control::secret;
 use std::io::{BufRead as _, Read as _};
@@ -22,7 +24,7 @@ pub(crate) struct SignIn {
     /// The link: http://127.0.0.1:8801/sign-in#cordon_link_...
     #[arg(required_unless_present = "browser")]
     link: Option<String>,
-    /// Sign in by the provider of identities, in a browser
+    /// Sign in in a browser: by a passkey, or by the provider of identities
     #[arg(long, conflicts_with = "link")]
     browser: bool,
 }
@@ -72,18 +74,17 @@ impl SignIn {
 /// Says where to begin, and reads the link that the browser shows in the end.
 fn by_browser(flags: &Flags) -> Result<String, Failure> {
     let config = Config::load(flags)?;
-    if config.control.oidc.is_none() {
-        return Err(Failure::new("no provider of identities is configured")
-            .help("`[control.oidc]` of cordon.toml names one; `cordon people link NAME` makes a link without")
-            .code(USAGE));
-    }
     let ready = Ready::find(&config)?;
     let addresses = ready.control_addresses();
     let control = addresses.first().ok_or_else(|| {
         Failure::new("the Cordon that serves has no control plane").help("start it again")
     })?;
+    let begin = match config.control.oidc {
+        Some(_) => BEGIN,
+        None => SIGN_IN_PAGE,
+    };
     output::error_line(format_args!(
-        "open {STRONG}{control}{BEGIN}{STRONG:#}, then paste the link that it shows:"
+        "open {STRONG}{control}{begin}{STRONG:#}, then paste the link that it shows:"
     ));
     let mut line = String::new();
     std::io::stdin()
