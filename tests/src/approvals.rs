@@ -31,10 +31,16 @@ name   = "kim"
 groups = ["senior", "security", "resource-owner"]
 
 [[person]]
+name   = "ci"
+
+[[person]]
 name   = "ica"
 groups = ["incident-commander"]
 roles  = ["incident-commander"]
 "#;
+
+/// What holds beside the baseline in stories of checks: the sample of the documentation.
+const DOCUMENTED: &str = include_str!("../../docs/approvals.md");
 
 /// A function in production: each of its changes waits for a senior.
 const TASK: &str = r#"schema = "cordon.task/v1"
@@ -97,21 +103,68 @@ impl Desk {
     /// # Panics
     /// When it does not start.
     pub fn with(kind: Kind, seconds: u32, more: impl FnOnce(&Path) -> String) -> Self {
+        Self::built(kind, seconds, |folder| [String::new(), more(folder)])
+    }
+
+    /// With lines for the beginning and for the end of the configuration.
+    fn built(kind: Kind, seconds: u32, more: impl FnOnce(&Path) -> [String; 2]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("task.toml"), TASK).expect("the folder is ours");
         let cloud = Cloud::start(kind);
+        let [first, last] = more(folder.path());
         let lines = format!(
             "\n[limits]\npark_seconds = {seconds}\n\n\
-             [[environment]]\nname = \"prod\"\nproduction = true\naccounts = [\"{ACCOUNT}\"]\n{}",
-            more(folder.path())
+             [[environment]]\nname = \"prod\"\nproduction = true\naccounts = [\"{ACCOUNT}\"]\n{last}"
         );
-        let cordon =
-            Cordon::start_with_people(&cloud.recorder().url(), cloud.base(), PEOPLE, &lines);
+        let url = cloud.recorder().url();
+        let lines = [&*first, &*lines];
+        let cordon = Cordon::start_with_people(&url, cloud.base(), PEOPLE, lines);
         Self {
             cloud,
             cordon,
             folder,
         }
+    }
+
+    /// Starts everything, with the policy of the documentation that asks for a check.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn asking_for_checks(kind: Kind) -> Self {
+        Self::built(kind, 0, |folder| {
+            let bundle = folder.join("policies");
+            copy(
+                &Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies"),
+                &bundle,
+            );
+            let sample = DOCUMENTED.split_once("```cedar\n");
+            let sample = sample.and_then(|(_, rest)| rest.split_once("```"));
+            let (policy, _) = sample.expect("the documentation has a policy");
+            std::fs::write(bundle.join("13-hold-checks.cedar"), policy).expect("it is ours");
+            [
+                format!("policies = \"{}\"\n", bundle.display()),
+                String::new(),
+            ]
+        })
+    }
+
+    /// The variables of a machine with a token that reports these checks.
+    ///
+    /// # Panics
+    /// When none is made.
+    #[must_use]
+    pub fn machine(&self, checks: &[&str]) -> Environment {
+        let mut arguments = vec!["people", "token", "ci", "--scope", "check"];
+        for check in checks {
+            arguments.extend(["--check", check]);
+        }
+        let said = self.cordon.run(&arguments).succeeded("cordon people token");
+        let token = said.lines().next().expect("a token").to_owned();
+        let address = format!("http://{}", self.cordon.control());
+        [("CORDON_TOKEN", token), ("CORDON_CONTROL_URL", address)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
     }
 
     /// The file of the task.
@@ -370,6 +423,100 @@ pub fn an_approval_is_of_what_was_tagged_so(client: Client) {
     assert_eq!(ask(30), "", "{}", desk.cordon.log());
     assert_eq!(desk.reached(), 1);
     desk.cordon.stop();
+}
+
+/// An agent asks with a published client for what a check is asked of as well; a second person approves,
+/// CI reports, and the same call goes once.
+///
+/// # Panics
+/// At the first thing that is not as it should be.
+pub fn an_approval_and_a_check_let_the_same_call_go_once(client: Client, kind: Kind, way: Way) {
+    let desk = Desk::asking_for_checks(kind);
+    let environment = desk.cordon.env(&desk.task(), way);
+    let ask = |seconds| ask(client, &desk, &environment, seconds);
+    let (ola, ci) = (desk.person("ola"), Person::nobody());
+    let link = "https://ci.example.com/runs/7";
+
+    let told = ask(30);
+    assert!(told.contains("CordonApprovalRequired"), "{told}");
+    let waits = "waits for 1 approval of senior and check canary-tests.";
+    assert!(told.contains(waits), "{told}");
+    let hold = desk.waiting(&ola);
+    let (id, digest) = (text(&hold, "id"), text(&hold, "digest"));
+    assert_eq!(hold["checks"][0]["result"], "open");
+    let said = ola.approve(&desk.cordon, &hold).succeeded("an approval");
+    assert!(
+        said.contains("still waits for check canary-tests"),
+        "{said}"
+    );
+    let told = ask(30);
+    assert!(told.contains("waits for check canary-tests."), "{told}");
+    assert_eq!(desk.reached(), 0);
+
+    let report = |machine: &Environment, more: &[&str]| {
+        let arguments = ["holds", "check", &id, "canary-tests", "--link", link];
+        ci.run_in(&desk.cordon, machine, &[&arguments, more].concat())
+    };
+    let other = desk.machine(&["load-tests"]);
+    let refused = report(&other, &["--passed"]);
+    // A token of another check does not even see the hold.
+    assert_eq!(refused.code, Some(1), "{}", refused.text());
+    let stale = ["--passed", "--digest", &digest, "--state-digest", &digest];
+    let refused = report(&other, &stale);
+    assert!(refused.text().contains("check-scope"), "{}", refused.text());
+    let machine = desk.machine(&["canary-tests"]);
+    let refused = report(&machine, &stale);
+    assert!(
+        refused.text().contains("digest-differs"),
+        "{}",
+        refused.text()
+    );
+    let approve = ["holds", "approve", &id, "--digest", &digest];
+    let refused = ci.run_in(&desk.cordon, &machine, &approve);
+    assert!(refused.text().contains("token-scope"), "{}", refused.text());
+    let none = ci.run_in(&desk.cordon, &environment, &["holds", "show", &id]);
+    assert!(
+        none.text().contains("the shell of an agent"),
+        "{}",
+        none.text()
+    );
+
+    let said = report(&machine, &["--failed"]).succeeded("a failure");
+    assert!(said.contains("check canary-tests (failed)"), "{said}");
+    let told = ask(30);
+    assert!(told.contains("check canary-tests (failed)"), "{told}");
+    assert_eq!(desk.reached(), 0);
+    let said = report(&machine, &["--passed"]).succeeded("a pass");
+    assert!(said.contains("approved"), "{said}");
+    assert!(
+        ask(31).contains("CordonApprovalRequired"),
+        "another call is another matter"
+    );
+    assert_eq!(ask(30), "", "{}", desk.cordon.log());
+    assert_eq!(desk.reached(), 1);
+    assert!(ask(30).contains(waits), "once is once");
+    assert_eq!(desk.reached(), 1);
+    let log = desk
+        .cordon
+        .run(&["people", "log"])
+        .succeeded("cordon people log");
+    assert!(
+        log.contains("canary-tests passed by ") && log.contains(link),
+        "{log}"
+    );
+    desk.cordon.stop();
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("the folder is ours");
+    for entry in std::fs::read_dir(from).expect("the bundle is there") {
+        let entry = entry.expect("it can be read");
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).expect("it can be copied")),
+        }
+    }
 }
 
 /// Asks for the change; gives nothing where it was made, and what the client said where not.

@@ -65,11 +65,16 @@ impl Cordon {
     }
 
     /// As [`Cordon::start_with`], with these people, who decide.
-    pub fn start_with_people(upstream: &str, keys: &Keys, people: &str, lines: &str) -> Self {
+    pub fn start_with_people(
+        upstream: &str,
+        keys: &Keys,
+        people: &str,
+        [first, last]: [&str; 2],
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join(PEOPLE), people).expect("the folder is ours");
-        let first = format!("people = \"{PEOPLE}\"\n");
-        Self::start_in(folder, upstream, keys, [&first, lines])
+        let first = format!("people = \"{PEOPLE}\"\n{first}");
+        Self::start_in(folder, upstream, keys, [&first, last])
     }
 
     /// With these lines at the beginning and at the end of its configuration.

@@ -1,6 +1,8 @@
 //! The main job with AWS CLI version 2, before both clouds and by both ways in; and the demo.
 
-use cordon_tests::approvals::an_approval_lets_the_same_call_go_once;
+use cordon_tests::approvals::{
+    an_approval_and_a_check_let_the_same_call_go_once, an_approval_lets_the_same_call_go_once,
+};
 use cordon_tests::client::{Client, command};
 use cordon_tests::cloud::Kind;
 use cordon_tests::costs::the_seed_story;
@@ -69,6 +71,12 @@ fn mends_an_environment_and_never_builds_it_anew() {
 #[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
 fn plays_the_demo() {
     the_demo_goes_as_told_with("CORDON_TEST_AWS_CLI_V2");
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn waits_for_a_second_person_and_a_check_with_moto_by_connect() {
+    an_approval_and_a_check_let_the_same_call_go_once(Client::AwsCliV2, Kind::Moto, Way::Connect);
 }
 
 #[test]

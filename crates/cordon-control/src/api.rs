@@ -3,6 +3,7 @@
 
 mod calls;
 mod changes;
+mod checks;
 mod deeds;
 mod events;
 mod holds;
@@ -22,6 +23,7 @@ pub(crate) use passkeys::{ANSWER, ASK};
 
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
 pub use changes::{ChangeShown, ChangesShown};
+pub use checks::{CheckBody, CheckShown};
 pub use deeds::{DeedPage, DeedShown};
 pub use holds::{
     ApproveBody, BreakGlassBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody,
@@ -75,6 +77,7 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(holds::reject))
         .routes(routes!(holds::break_glass))
         .routes(routes!(holds::wait))
+        .routes(routes!(checks::report))
         .routes(routes!(posture::show, posture::change))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))

@@ -19,7 +19,7 @@ pub use post::{Roots, Target, TargetError};
 
 use crate::api::{HoldSummary, Sight};
 use crate::plane::Plane;
-use cordon_core::hold::Hold;
+use cordon_core::hold::{Hold, Standing};
 use cordon_store::{Delivery, HoldFilter, StoreError};
 use http::{HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
@@ -147,7 +147,11 @@ async fn round(plane: &Plane, channel: &Channel, sender: &Sender) -> Result<Seen
             .into_iter()
             .filter(|delivery| delivery.channel == channel.name)
             .collect();
-        let state = standing.as_str();
+        let state = match &standing {
+            // It waits on, and that a check failed is news.
+            Standing::Waiting { missing } if missing.has_failed() => "check-failed",
+            other => other.as_str(),
+        };
         let Some(attempts) = due(&before, state, standing.is_open(), now) else {
             continue;
         };

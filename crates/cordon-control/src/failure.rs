@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use cordon_core::control::Denied;
-use cordon_core::hold::VoteError;
+use cordon_core::hold::{ReportError, VoteError};
 use cordon_store::StoreError;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,35 @@ impl From<VoteError> for ApiError {
                 StatusCode::FORBIDDEN
             }
             _ => StatusCode::CONFLICT,
+        };
+        Self::new(status, code, error.to_string(), next)
+    }
+}
+
+impl From<ReportError> for ApiError {
+    fn from(error: ReportError) -> Self {
+        let (status, code, next) = match &error {
+            ReportError::NotAsked(_) => (
+                StatusCode::NOT_FOUND,
+                "check-not-asked",
+                "see the `checks` of the hold",
+            ),
+            ReportError::Over(_) => (StatusCode::CONFLICT, "hold-over", "nothing is left to do"),
+            ReportError::Sponsor => (
+                StatusCode::FORBIDDEN,
+                "never-your-own-task",
+                "have the check run for somebody else",
+            ),
+            ReportError::Digest => (
+                StatusCode::CONFLICT,
+                "digest-differs",
+                "look at the hold again, and check what it holds",
+            ),
+            ReportError::TooMany => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-reports",
+                "have the call asked for again, which is another hold",
+            ),
         };
         Self::new(status, code, error.to_string(), next)
     }

@@ -199,7 +199,7 @@ fn within_scope(visitor: &Visitor, request: &Request) -> Result<(), ApiError> {
     let allowed = match visitor.pass().kind {
         PassKind::Browser | PassKind::Terminal => true,
         PassKind::Read => looks,
-        PassKind::Check => looks && path == "/api/v1/me",
+        PassKind::Check => of_checks(request.method(), path),
     };
     match allowed {
         true => Ok(()),
@@ -209,5 +209,16 @@ fn within_scope(visitor: &Visitor, request: &Request) -> Result<(), ApiError> {
             "this token was not made for that",
             "sign in as a person: `cordon sign-in LINK`",
         )),
+    }
+}
+
+/// Whether this is what a token for checks is for: looking at holds, and reporting a check of one.
+fn of_checks(method: &Method, path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').skip(3).collect();
+    let looks = matches!(*method, Method::GET | Method::HEAD);
+    match parts.as_slice() {
+        ["me"] | ["holds"] | ["holds", _] | ["holds", _, "wait"] => looks,
+        ["holds", _, "checks", _] => *method == Method::POST,
+        _ => false,
     }
 }

@@ -6,9 +6,10 @@
 //! header. A cookie goes to every port of its host, so that the server of an agent's own making on
 //! another port of this machine is sent it; the half in the page goes nowhere by itself.
 
-use cordon_core::names::Person;
+use cordon_core::names::{CheckName, Person};
 use cordon_store::{Pass, PassKind, SecretHash, SignInLink};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// How the secret of a sign-in link begins.
@@ -114,7 +115,8 @@ pub fn of_address(address: &str) -> Option<(&str, &str)> {
     is_one(LINK, secret).then_some((base, secret))
 }
 
-/// A token for a machine that speaks for `person`, and the row of the store for it. Nobody signed in
+/// A token for a machine that speaks for `person`, and reports `checks` where it is for that, and the row
+/// of the store for it. Nobody signed in
 /// for it, so nothing that needs a sign-in is done with it.
 ///
 /// # Errors
@@ -122,6 +124,7 @@ pub fn of_address(address: &str) -> Option<(&str, &str)> {
 pub fn machine(
     person: Person,
     kind: PassKind,
+    checks: BTreeSet<CheckName>,
     now: Timestamp,
     lifetime: SignedDuration,
 ) -> Result<(Secret, Pass), NoRandom> {
@@ -129,6 +132,7 @@ pub fn machine(
     let pass = Pass {
         secret: secret.hash(),
         kind,
+        checks,
         person,
         signed_in: now,
         expires: now.saturating_add(lifetime).unwrap_or(Timestamp::MAX),

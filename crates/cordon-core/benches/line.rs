@@ -173,6 +173,7 @@ fn knowledge() -> Knowledge<'static> {
 fn circumstances() -> Circumstances {
     Circumstances {
         approvals: BTreeSet::new(),
+        checks: BTreeSet::new(),
         posture: Posture::Normal,
         now: now(),
     }

@@ -9,7 +9,7 @@ use crate::action::{Groups, prefix_of};
 use crate::decide::Posture;
 use crate::fact::Fact;
 use crate::ledger::Used;
-use crate::names::{ApproverGroup, Environment};
+use crate::names::{ApproverGroup, CheckName, Environment};
 use crate::task::{Budget, Mode, Place};
 use cedar_policy::{Context, Entities, EntityId, EntityTypeName, EntityUid, Request};
 use cedar_policy_core::ast::{self, EntityUID, Value};
@@ -47,6 +47,7 @@ types! {
     POSTURE = "Cordon::Posture";
     FACT = "Cordon::Fact";
     GROUP = "Cordon::ApproverGroup";
+    CHECK = "Cordon::Check";
 }
 
 static FACTS: LazyLock<Vec<(Fact, Value)>> = LazyLock::new(|| {
@@ -214,6 +215,7 @@ pub(crate) struct Circumstance<'a> {
     pub(crate) cost: Used,
     pub(crate) last_minute: u32,
     pub(crate) approvals: &'a BTreeSet<ApproverGroup>,
+    pub(crate) checks: &'a BTreeSet<CheckName>,
 }
 
 /// How much a call touches.
@@ -233,6 +235,7 @@ pub(crate) fn context(call: &Circumstance<'_>) -> Result<Context, AskError> {
         .filter(|(fact, _)| call.facts.contains(fact))
         .map(|(_, value)| value.clone());
     let approvals = call.approvals.iter().map(ApproverGroup::as_str);
+    let checks = call.checks.iter().map(CheckName::as_str);
     let blast = [
         ("resources", long(call.blast.resources)),
         ("dependents", long(call.blast.dependents)),
@@ -248,6 +251,7 @@ pub(crate) fn context(call: &Circumstance<'_>) -> Result<Context, AskError> {
         ("cost", units(call.cost)),
         ("lastMinute", long(call.last_minute)),
         ("approvals", references(&GROUP, approvals)),
+        ("checks", references(&CHECK, checks)),
     ];
     let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value));
     Ok(ast::Context::Value(Arc::new(pairs.collect())).into())
@@ -427,6 +431,7 @@ mod tests {
     fn what_is_put_to_cedar_has_the_shapes_of_the_schema() {
         let every: BTreeSet<Fact> = Fact::ALL.iter().copied().collect();
         let approvals = BTreeSet::from(["senior".parse().unwrap()]);
+        let checks = BTreeSet::from(["canary-tests".parse().unwrap()]);
         let call = Circumstance {
             now: "2026-08-24T09:00:00.5Z".parse().unwrap(),
             posture: Posture::Freeze,
@@ -441,6 +446,7 @@ mod tests {
             cost: Used::default(),
             last_minute: 5,
             approvals: &approvals,
+            checks: &checks,
         };
         let asker = Asker {
             session: "S-1",

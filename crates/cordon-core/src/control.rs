@@ -57,6 +57,8 @@ pub enum Deed<'a> {
     },
     /// Say no.
     Reject(&'a Hold),
+    /// Report how a check of the call came out: a machine does, by a token for that check.
+    ReportCheck(&'a Hold),
     /// Look at a task of this sponsor and at its calls.
     ViewTask(&'a Sponsor),
     /// Look at requests that belong to no task.
@@ -141,6 +143,7 @@ impl Deed<'_> {
             Self::ViewHold(_) => "view-hold",
             Self::Approve { .. } => "approve",
             Self::Reject(_) => "reject",
+            Self::ReportCheck(_) => "report-check",
             Self::ViewTask(_) | Self::ViewStrays => "view-task",
             Self::StopTask(_) => "stop-task",
             Self::StopEverything => "stop-everything",
@@ -158,6 +161,7 @@ impl Deed<'_> {
             Self::ViewHold(_) => "look at this hold",
             Self::Approve { .. } => "approve this hold",
             Self::Reject(_) => "reject this hold",
+            Self::ReportCheck(_) => "report a check of this hold",
             Self::ViewTask(_) => "look at this task",
             Self::ViewStrays => "look at requests of no task",
             Self::StopTask(_) => "stop this task",
@@ -417,6 +421,7 @@ impl Question<'_> {
         let (kind, id, attributes) = match self.deed {
             Deed::ViewHold(hold)
             | Deed::Reject(hold)
+            | Deed::ReportCheck(hold)
             | Deed::Approve { hold, .. }
             | Deed::BreakGlass { hold, .. } => {
                 let needs = hold.needs.iter().map(ApproverGroup::as_str);
@@ -527,11 +532,13 @@ mod tests {
             policy_version: "sha256:p".into(),
             needs: needs.iter().map(|name| name.parse().unwrap()).collect(),
             quorum: 1,
+            checks: BTreeSet::new(),
             opened: at(0),
             decide_by: at(30),
             asked: 1,
             follows: None,
             votes: Vec::new(),
+            reports: Vec::new(),
             ended: None,
         }
     }
@@ -554,7 +561,7 @@ mod tests {
     fn who_may_do_what() {
         let held = hold("mei", &["senior", "owner"]);
         let task = held.sponsor.clone();
-        let deeds: [(&str, Deed<'_>); 11] = [
+        let deeds: [(&str, Deed<'_>); 12] = [
             ("view-hold", Deed::ViewHold(&held)),
             (
                 "approve",
@@ -564,6 +571,7 @@ mod tests {
                 },
             ),
             ("reject", Deed::Reject(&held)),
+            ("report-check", Deed::ReportCheck(&held)),
             ("view-task", Deed::ViewTask(&task)),
             ("view-strays", Deed::ViewStrays),
             ("stop-task", Deed::StopTask(&task)),
@@ -592,6 +600,7 @@ mod tests {
             "view-hold: mei ola vic ada ica\n\
              approve: ola\n\
              reject: ola ica\n\
+             report-check: ola kim vic ada ica new\n\
              view-task: mei vic ada ica\n\
              view-strays: vic ada ica\n\
              stop-task: mei ola kim ada ica\n\

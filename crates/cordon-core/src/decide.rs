@@ -5,11 +5,11 @@
 use crate::action::Groups;
 use crate::assess::{Assessed, AssessedAccess};
 use crate::cedar::{self, Asked, Asker, Circumstance};
-use crate::hold::PATIENCE;
+use crate::hold::{Missing, PATIENCE};
 use crate::identify::Identified;
 use crate::ledger::Changes;
 use crate::loan::Loan;
-use crate::names::{ApproverGroup, PolicyId};
+use crate::names::{ApproverGroup, CheckName, PolicyId};
 use crate::policy::{About, BASE, Policies, Verb, evaluate};
 use crate::session::SessionState;
 use crate::task::Task;
@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 pub struct Circumstances {
     /// Groups whose quorum is met for this call's digest.
     pub approvals: BTreeSet<ApproverGroup>,
+    /// Checks that passed for this call's digest.
+    pub checks: BTreeSet<CheckName>,
     /// How careful everyone is at the moment.
     pub posture: Posture,
     /// The time.
@@ -77,6 +79,8 @@ pub struct Verdict {
     pub policies: Vec<Determining>,
     /// For a hold: the groups that can lift it, all of them.
     pub needs: BTreeSet<ApproverGroup>,
+    /// For a hold: the checks that must have passed as well, all of them.
+    pub checks: BTreeSet<CheckName>,
     /// For a hold: how many people of each must agree, the most that any policy asks for.
     pub quorum: u32,
     /// For a hold: how long they have, the least that any policy gives.
@@ -127,6 +131,18 @@ pub enum DenyReason {
     Narrowed,
     /// It asks for virtual credentials that are not lent.
     NotLent,
+}
+
+impl Verdict {
+    /// What a hold waits for as long as nothing was said and reported of it.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        let needs = self.needs.iter().cloned();
+        Missing {
+            groups: needs.map(|group| (group, self.quorum)).collect(),
+            checks: self.checks.iter().cloned().map(|it| (it, None)).collect(),
+        }
+    }
 }
 
 impl Posture {
@@ -279,6 +295,7 @@ fn verdict(policies: &Policies, assessed: &Assessed, circumstances: &Circumstanc
         cost: assessed.changes().cost,
         last_minute: assessed.last_minute,
         approvals: &circumstances.approvals,
+        checks: &circumstances.checks,
     });
     let Ok(context) = context else {
         return Finding::denied(DenyReason::Evaluation).verdict(policies);
@@ -440,6 +457,7 @@ pub(crate) struct Finding {
     /// Ids of the permits that took part: the scope's, then the ceiling's.
     pub(crate) permits: Vec<Box<str>>,
     pub(crate) needs: BTreeSet<ApproverGroup>,
+    pub(crate) checks: BTreeSet<CheckName>,
 }
 
 /// Weighs one access: three evaluations, in the fixed order.
@@ -472,21 +490,17 @@ pub(crate) fn weigh(
     let verb_of = |about: &Option<&About>| about.and_then(|about| about.verb);
     let some = |verb| abouts.iter().any(|about| verb_of(about) == Some(verb));
     let unknown = abouts.iter().any(|about| verb_of(about).is_none());
-    let finding = |outcome, reason, permits, needs| Finding {
+    let finding = |outcome, reason, permits| Finding {
         outcome,
         reason,
         forbids: forbids.clone(),
         permits,
-        needs,
+        needs: BTreeSet::new(),
+        checks: BTreeSet::new(),
     };
     // 2. Hard stops come before scope, so that an approval never looks like a way round them.
     if denied_without_reason || unknown || some(Verb::Deny) {
-        return finding(
-            Outcome::Deny,
-            Some(DenyReason::Guardrail),
-            Vec::new(),
-            BTreeSet::new(),
-        );
+        return finding(Outcome::Deny, Some(DenyReason::Guardrail), Vec::new());
     }
     // 3. What nobody granted is never shown as something to approve.
     let missing = match (in_scope, in_ceiling) {
@@ -499,15 +513,17 @@ pub(crate) fn weigh(
     }
     permits.extend(of_ceiling);
     // 4. to 6.
-    let needs: BTreeSet<ApproverGroup> = abouts
-        .iter()
-        .flatten()
-        .flat_map(|about| about.needs.iter().cloned())
-        .collect();
     match (some(Verb::Preview), forbids.is_empty()) {
-        (true, _) => finding(Outcome::Preview, None, permits, BTreeSet::new()),
-        (false, false) => finding(Outcome::Hold, None, permits, needs),
-        (false, true) => finding(Outcome::Allow, None, permits, needs),
+        (true, _) => finding(Outcome::Preview, None, permits),
+        (false, true) => finding(Outcome::Allow, None, permits),
+        (false, false) => {
+            let asking = || abouts.iter().flatten();
+            Finding {
+                needs: asking().flat_map(|about| about.needs.clone()).collect(),
+                checks: asking().flat_map(|about| about.checks.clone()).collect(),
+                ..finding(Outcome::Hold, None, permits)
+            }
+        }
     }
 }
 
@@ -519,10 +535,11 @@ impl Finding {
             forbids: BTreeSet::new(),
             permits: Vec::new(),
             needs: BTreeSet::new(),
+            checks: BTreeSet::new(),
         }
     }
 
-    /// Both together: the strictest outcome, all policies, all needs. One failing access fails
+    /// Both together: the strictest outcome, all policies, all needs and checks. One failing access fails
     /// the call.
     fn and(mut self, other: Self) -> Self {
         let severity = |finding: &Self| {
@@ -542,6 +559,7 @@ impl Finding {
             }
         }
         self.needs.extend(other.needs);
+        self.checks.extend(other.checks);
         self
     }
 
@@ -581,9 +599,9 @@ impl Finding {
                 });
             determining.extend(permits);
         }
-        let needs = match self.outcome {
-            Outcome::Hold => self.needs,
-            _ => BTreeSet::new(),
+        let (needs, checks) = match self.outcome {
+            Outcome::Hold => (self.needs, self.checks),
+            _ => Default::default(),
         };
         let asking = self.forbids.iter().filter_map(|id| policies.about(id));
         let quorum = asking.clone().map(|about| about.quorum).max();
@@ -592,6 +610,7 @@ impl Finding {
             outcome: self.outcome,
             policies: determining,
             needs,
+            checks,
             quorum: quorum.unwrap_or(1),
             timeout: timeout.unwrap_or(PATIENCE),
             reason: self.reason,

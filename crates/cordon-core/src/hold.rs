@@ -1,25 +1,30 @@
-//! Holds: calls that wait for people.
+//! Holds: calls that wait for people, and for what machines check beside them.
 //!
-//! Takes what people said of a held call, who they are now and the time; gives how the hold
-//! stands. Nothing here is stored as a conclusion: whether a hold is approved is worked out anew
+//! Takes what people said of a held call, what was reported of its checks, who people are now and the
+//! time; gives how the hold stands. Nothing here is stored as a conclusion: whether a hold is approved is worked out anew
 //! from its votes whenever it matters, so a vote that no longer counts lifts nothing.
 //!
 //! ```text
-//! Hold (digest, state, needs) + votes + People + now ─► Standing
+//! Hold (digest, state, needs, checks) + votes + reports + People + now ─► Standing
 //!    Waiting ─► Approved ─► (the call leaves, once) ─► Ended
 //!       └─► Rejected, Unanswered      └─► Lapsed
 //! ```
-//! In an emergency two incident commanders stand for all groups together: each breaks the glass, with
-//! a reason. That lifts a hold as an approval does, for one call, and never a denial.
+//! In an emergency two incident commanders stand for all groups together, and for the checks that nobody
+//! reported: each breaks the glass, with a reason. That lifts a hold as an approval does, for one call,
+//! and never a denial, nor a check that failed.
 //!
 //! What an approval is bound to: the digest of the call (operation, every parameter, content,
 //! place, task, policies) and the digest of the state it was judged on ([`StateDigest`]). A
 //! difference in either is another hold.
 
+mod check;
+
+pub use check::{CheckResult, Missing, REPORTS, Report, ReportError};
+
 use crate::assess::Assessed;
 use crate::decide::Refused;
 use crate::digest::quote;
-use crate::names::{ApproverGroup, HoldId, Person, Reference, Sponsor, TaskId};
+use crate::names::{ApproverGroup, CheckName, HoldId, Person, Reference, Sponsor, TaskId};
 use crate::people::{People, Role};
 use crate::tags::Tags;
 use jiff::{SignedDuration, Timestamp};
@@ -115,6 +120,8 @@ pub struct Hold {
     pub needs: BTreeSet<ApproverGroup>,
     /// ... by so many of its people.
     pub quorum: u32,
+    /// Every one of these checks must have passed as well.
+    pub checks: BTreeSet<CheckName>,
     /// When it was opened.
     pub opened: Timestamp,
     /// No answer by then is a no.
@@ -125,6 +132,8 @@ pub struct Hold {
     pub follows: Option<(HoldId, Closing)>,
     /// What people said, oldest first.
     pub votes: Vec<Vote>,
+    /// What was reported of its checks, oldest first.
+    pub reports: Vec<Report>,
     /// How it ended; nothing as long as it may still be decided or used.
     pub ended: Option<Ended>,
 }
@@ -201,12 +210,12 @@ pub enum Closing {
 /// How a hold stands at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// These groups have not approved yet.
+    /// Something is missing still.
     Waiting {
-        /// Not empty.
-        missing: BTreeSet<ApproverGroup>,
+        /// What; empty where nobody is asked, so that nobody can lift it.
+        missing: Missing,
     },
-    /// Everyone who was asked said yes.
+    /// Everyone who was asked said yes, and every check passed.
     Approved {
         /// Who.
         groups: BTreeSet<ApproverGroup>,
@@ -226,8 +235,8 @@ pub enum Standing {
 /// How a hold serves its call, which is asked for once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Serves {
-    /// These groups have not approved yet.
-    Waits(BTreeSet<ApproverGroup>),
+    /// This is missing still.
+    Waits(Missing),
     /// These approved: it lets the call go, once.
     Approved(BTreeSet<ApproverGroup>),
     /// Someone said no, which is the answer as long as the task lasts.
@@ -396,11 +405,13 @@ impl Hold {
             policy_version: verdict.policy_version.clone(),
             needs: verdict.needs.clone(),
             quorum: verdict.quorum,
+            checks: verdict.checks.clone(),
             opened: now,
             decide_by: patience.min(task.expires_at()),
             asked: 1,
             follows: None,
             votes: Vec::new(),
+            reports: Vec::new(),
             ended: None,
         }
     }
@@ -408,10 +419,11 @@ impl Hold {
     /// How it serves its call, for which `asked` would be opened now.
     #[must_use]
     pub fn serves(&self, asked: &Self, people: &People, now: Timestamp) -> Serves {
-        // The same people must be asked about the same state, for the same task and call.
+        // The same people and checks must be asked about the same state, for the same task and call.
         let fits = self.state == asked.state
             && self.needs == asked.needs
             && self.quorum == asked.quorum
+            && self.checks == asked.checks
             && self.task == asked.task
             && self.digest == asked.digest;
         match self.standing(people, now) {
@@ -434,10 +446,10 @@ impl Hold {
         until.unwrap_or(Timestamp::MAX)
     }
 
-    /// How many votes it has: a writer says which it saw.
+    /// How much was said and reported of it: a writer says how much it saw.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.votes.len() as u64
+        (self.votes.len() + self.reports.len()) as u64
     }
 
     /// How it stands.
@@ -461,17 +473,8 @@ impl Hold {
         if let Some(reason) = no {
             return Standing::Rejected(reason);
         }
-        let complete = |group| self.complete(group, people);
-        let missing: BTreeSet<ApproverGroup> = self
-            .needs
-            .iter()
-            .filter(|group| complete(group).is_none())
-            .cloned()
-            .collect();
-        // A hold that nobody is asked about is lifted by nobody.
-        let last = self.needs.iter().filter_map(complete).max();
-        let agreed = last.filter(|_| missing.is_empty());
-        match [agreed, self.broken(people)].into_iter().flatten().min() {
+        let missing = self.missing(people);
+        match self.lifted(&missing, people) {
             Some(lifted) => {
                 let until = lifted.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
                 match now < until {
@@ -487,8 +490,43 @@ impl Hold {
         }
     }
 
+    /// What nobody said or reported yet.
+    fn missing(&self, people: &People) -> Missing {
+        let quorum = self.quorum.max(1);
+        let open = self.needs.iter().filter_map(|group| {
+            let yes = u32::try_from(self.yes(group, people).len()).unwrap_or(u32::MAX);
+            (yes < quorum).then(|| (group.clone(), quorum - yes))
+        });
+        Missing {
+            groups: open.collect(),
+            checks: self.unpassed(people),
+        }
+    }
+
+    /// When the last of what lifts it came; nothing as long as it did not.
+    fn lifted(&self, missing: &Missing, people: &People) -> Option<Timestamp> {
+        // What a check found does not become better by an emergency.
+        if missing.has_failed() {
+            return None;
+        }
+        let groups = self.needs.iter();
+        let groups = groups.filter_map(|group| self.complete(group, people));
+        let checks = self.checks.iter();
+        let checks = checks.filter_map(|check| self.passed(check, people));
+        // A hold that nobody is asked about is lifted by nobody, whatever was checked.
+        let asked = !self.needs.is_empty() && missing.is_empty();
+        let agreed = groups.chain(checks).max().filter(|_| asked);
+        [agreed, self.broken(people)].into_iter().flatten().min()
+    }
+
     /// When `group` had approved by enough of its people; nothing as long as it has not.
     fn complete(&self, group: &ApproverGroup, people: &People) -> Option<Timestamp> {
+        let quorum = usize::try_from(self.quorum.max(1)).unwrap_or(usize::MAX);
+        self.yes(group, people).get(quorum - 1).copied()
+    }
+
+    /// When each person of `group` who counts said yes, in order.
+    fn yes(&self, group: &ApproverGroup, people: &People) -> Vec<Timestamp> {
         let mut yes: Vec<(&Person, Timestamp)> = self
             .votes
             .iter()
@@ -500,8 +538,7 @@ impl Hold {
         yes.sort_by_key(|(_, at)| *at);
         let mut seen = BTreeSet::new();
         yes.retain(|(person, _)| seen.insert(*person));
-        let quorum = usize::try_from(self.quorum.max(1)).unwrap_or(usize::MAX);
-        yes.get(quorum - 1).map(|(_, at)| *at)
+        yes.into_iter().map(|(_, at)| at).collect()
     }
 
     /// When enough incident commanders had broken the glass; nothing as long as they have not.

@@ -209,6 +209,7 @@ impl<'p> Judge<'p> {
         let assessed = self.assess(identified, seen, now);
         let circumstances = Circumstances {
             approvals: self.approvals.clone(),
+            checks: BTreeSet::new(),
             posture: self.posture,
             now,
         };

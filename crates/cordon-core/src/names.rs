@@ -1,5 +1,5 @@
 //! Names that are not interchangeable although all are text: tasks, sessions, references, holds,
-//! approver groups, people.
+//! approver groups, checks, people.
 //!
 //! Each has a fixed alphabet, because they end up in messages to agents, in STS session names
 //! and in CloudTrail, where free text would let one party write another's record.
@@ -55,6 +55,8 @@ names! {
     Person: "a person (letters, digits, `-_.@+`, at most 64)", 64, "-_.@+";
     /// A group of people that may lift a hold: `senior`.
     ApproverGroup: "an approver group (letters, digits, `-`, `_`, at most 64)", 64, "-_";
+    /// A check that CI reports of a held call: `canary-tests`.
+    CheckName: "a check (letters, digits, `-`, `_`, at most 64)", 64, "-_";
     /// A team, which selects the ceiling: `billing-console`.
     Team: "a team (letters, digits, `-`, `_`, at most 64)", 64, "-_";
     /// The person who launched a task: a user name or an e-mail address.

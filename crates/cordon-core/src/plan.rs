@@ -307,6 +307,15 @@ impl Line {
             .collect()
     }
 
+    /// The checks that its calls ask for.
+    #[must_use]
+    pub fn checks(&self) -> BTreeSet<&str> {
+        let verdicts = self.calls.iter().filter_map(|call| call.verdict.as_ref());
+        verdicts
+            .flat_map(|verdict| verdict.checks.iter().map(|check| &**check))
+            .collect()
+    }
+
     /// The resources, each once, and the environment that each is in.
     #[must_use]
     pub fn targets(&self) -> Vec<(&str, &str, &str)> {
@@ -425,6 +434,12 @@ impl Plan {
     #[must_use]
     pub fn needs(&self) -> BTreeSet<&str> {
         self.lines.iter().flat_map(Line::needs).collect()
+    }
+
+    /// Every check that something asks for.
+    #[must_use]
+    pub fn checks(&self) -> BTreeSet<&str> {
+        self.lines.iter().flat_map(Line::checks).collect()
     }
 
     /// What comes of it as a whole. What could not be read would be refused.

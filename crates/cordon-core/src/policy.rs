@@ -24,7 +24,7 @@ use crate::action::{ActionSet, Actions, Groups};
 use crate::cedar::AskError;
 use crate::environment::EnvironmentMap;
 use crate::fault::{Fault, Faults};
-use crate::names::{ApproverGroup, PolicyId};
+use crate::names::{ApproverGroup, CheckName, PolicyId};
 use cedar_policy::{Authorizer, Entities, PolicySet, Request, Response};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
@@ -77,6 +77,8 @@ pub(crate) struct About {
     /// `None` for the permits of the ceiling.
     pub(crate) verb: Option<Verb>,
     pub(crate) needs: Vec<ApproverGroup>,
+    /// What must have been checked beside.
+    pub(crate) checks: Vec<CheckName>,
     /// How many people of each group must agree.
     pub(crate) quorum: u32,
     /// How long they have.
@@ -238,6 +240,19 @@ impl Policies {
         holds
             .flat_map(|about| about.needs.iter().cloned())
             .collect()
+    }
+
+    /// The checks that those of `ids` ask for that hold a call.
+    pub fn checks_of<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> BTreeSet<CheckName> {
+        let abouts = ids.into_iter().filter_map(|id| self.about(id));
+        abouts.flat_map(|about| about.checks.clone()).collect()
+    }
+
+    /// Every check that some hold asks for.
+    #[must_use]
+    pub fn checks(&self) -> BTreeSet<&CheckName> {
+        let checks = self.about.values().flat_map(|about| &about.checks);
+        checks.collect()
     }
 
     pub(crate) fn about(&self, id: &str) -> Option<&About> {
@@ -543,6 +558,72 @@ mod tests {
         ] {
             check(name, from, to, expected);
         }
+    }
+
+    /// The first hold of a senior, asking for a check too.
+    fn asking_for_checks(annotation: &str, condition: &str) -> Vec<String> {
+        faults_with("12-hold.cedar", |text| {
+            let text = text.replacen("@needs(\"senior\")", annotation, 1);
+            let lifts = "{ context.approvals.contains(Cordon::ApproverGroup::\"senior\") }";
+            assert!(text.contains(lifts));
+            text.replacen(lifts, condition, 1)
+        })
+    }
+
+    #[test]
+    fn a_hold_asks_for_checks_in_its_annotation_and_in_its_condition() {
+        let both = "{ context.approvals.contains(Cordon::ApproverGroup::\"senior\") && \
+                    context.checks.contains(Cordon::Check::\"canary-tests\") }";
+        let right = "@needs(\"senior\")\n@checks(\"canary-tests\")";
+        assert_eq!(asking_for_checks(right, both), [""; 0]);
+        let people_only = "{ context.approvals.contains(Cordon::ApproverGroup::\"senior\") }";
+        let checks_only = "{ context.checks.contains(Cordon::Check::\"canary-tests\") }";
+        for (annotation, condition, expected) in [
+            (
+                "@needs(\"senior\")\n@checks(\"canary-test\")",
+                both,
+                "did you mean `canary-tests`?",
+            ),
+            (right, people_only, "no condition asks for it"),
+            ("@needs(\"senior\")", both, "but @checks does not"),
+            ("@needs(\"senior\")\n@checks(\"\")", both, "is not a check"),
+            (
+                "@needs(\"senior\")\n@checks(\"canary-tests,,\")",
+                both,
+                "is not a check",
+            ),
+            (
+                "@needs(\"senior\")\n@checks(\"canary tests\")",
+                both,
+                "is not a check",
+            ),
+            (
+                "@needs(\"senior\")\n@check(\"canary-tests\")",
+                both,
+                "did you mean `checks`?",
+            ),
+            ("@checks(\"canary-tests\")", checks_only, "and for nobody"),
+            (
+                "@needs(\"\")\n@checks(\"canary-tests\")",
+                checks_only,
+                "and for nobody",
+            ),
+        ] {
+            let found = asking_for_checks(annotation, condition);
+            let place = found.iter().find(|fault| fault.contains(expected));
+            let place = place.unwrap_or_else(|| panic!("expected `{expected}`, found {found:#?}"));
+            assert!(place.starts_with("p/12-hold.cedar:"), "{place}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_hold_asks_for_no_check() {
+        check(
+            "10-deny.cedar",
+            "\n@title",
+            "\n@checks(\"canary-tests\")\n@title",
+            "no check lifts it",
+        );
     }
 
     #[test]

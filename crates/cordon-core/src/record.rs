@@ -41,6 +41,8 @@ pub struct CallRecord {
     /// Id, title, hint of each determining policy.
     pub policies: Vec<(Box<str>, Box<str>, Box<str>)>,
     pub needs: Vec<Box<str>>,
+    /// The checks that it asks for beside.
+    pub checks: Vec<Box<str>>,
     /// The hold that the call waits under, or whose approval lets it go.
     pub hold: Option<OnHold>,
     /// For a refusal: the code that the agent got and the sentence.
@@ -267,6 +269,11 @@ impl CallRecord {
                 .iter()
                 .map(|group| group.as_str().into())
                 .collect(),
+            checks: verdict
+                .checks
+                .iter()
+                .map(|check| check.as_str().into())
+                .collect(),
             hold: None,
             code: refusal.map_or("", |(_, code)| code).into(),
             message: refusal.map_or("", |(refusal, _)| &refusal.message).into(),
@@ -347,6 +354,7 @@ impl CallRecord {
             outcome: RecordedOutcome::Rejected,
             policies: Vec::new(),
             needs: Vec::new(),
+            checks: Vec::new(),
             hold: None,
             code: code.into(),
             message: message.into(),

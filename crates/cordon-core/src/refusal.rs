@@ -17,8 +17,9 @@ pub use hold::HeldAnswer;
 use crate::assess::Assessed;
 use crate::authenticate::AuthenticateError;
 use crate::decide::{DenyReason, Outcome, Refused};
+use crate::hold::Missing;
 use crate::loan::Loan;
-use crate::names::{ApproverGroup, Reference};
+use crate::names::Reference;
 use crate::session_policy::SessionPolicyError;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_aws::identify::IdentifyError;
@@ -151,7 +152,7 @@ impl Refusal {
             },
             (Outcome::Hold, _) => Self {
                 code: Some("CordonApprovalRequired"),
-                message: hold(hint, &verdict.needs.iter().collect::<Vec<_>>(), reference),
+                message: hold(hint, &verdict.missing(), reference),
                 verdict: "hold",
                 status: None,
             },
@@ -432,12 +433,10 @@ fn unnamed_role(assessed: &Assessed) -> String {
     )
 }
 
-fn hold(hint: &str, needs: &[&ApproverGroup], reference: &Reference) -> String {
-    let groups: Vec<&str> = needs.iter().map(|group| group.as_str()).collect();
+fn hold(hint: &str, missing: &Missing, reference: &Reference) -> String {
     format!(
-        "{hint} This change waits for people ({}). Nothing was sent to AWS yet. {IS_POLICY} Do not \
+        "{hint} This change waits for {missing}. Nothing was sent to AWS yet. {IS_POLICY} Do not \
          repeat the request, and do not look for another way. Tell your sponsor, work on something \
-         that does not depend on it, or end your turn. Ref {reference}.",
-        groups.join(", ")
+         that does not depend on it, or end your turn. Ref {reference}."
     )
 }

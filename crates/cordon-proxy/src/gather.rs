@@ -82,6 +82,7 @@ pub(crate) async fn gather(
         seen: None,
         circumstances: Circumstances {
             approvals: BTreeSet::new(),
+            checks: BTreeSet::new(),
             posture: snapshot.posture,
             now,
         },

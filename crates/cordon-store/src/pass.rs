@@ -2,10 +2,11 @@
 //! that people sign in with. The secrets themselves are never here: only their SHA-256 is kept, which
 //! needs no salt because they are long and random.
 
-use cordon_core::names::Person;
+use cordon_core::names::{CheckName, Person};
 use cordon_core::people::Claim;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 /// SHA-256 of a secret, as hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,6 +36,8 @@ pub struct Pass {
     pub secret: SecretHash,
     /// What it is good for.
     pub kind: PassKind,
+    /// The checks that it reports, where it is for that; it reports no other.
+    pub checks: BTreeSet<CheckName>,
     /// For whom it speaks.
     pub person: Person,
     /// When that person proved who they are.
@@ -67,7 +70,7 @@ pub enum PassKind {
     Terminal,
     /// A machine that looks at what its person may look at, and changes nothing.
     Read,
-    /// A machine that reports what it checked, and nothing else.
+    /// A machine that reports checks, looks at the holds that ask for these, and does nothing else.
     Check,
 }
 

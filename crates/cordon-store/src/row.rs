@@ -30,6 +30,8 @@ struct Body<'a> {
     facts: Vec<Cow<'a, str>>,
     policies: Vec<(Cow<'a, str>, Cow<'a, str>, Cow<'a, str>)>,
     needs: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Cow<'a, str>>,
     /// The hold, and the revision of it that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<(Cow<'a, str>, Option<u64>)>,
@@ -160,6 +162,7 @@ fn body(record: &CallRecord) -> String {
             .map(|(id, title, hint)| ((&**id).into(), (&**title).into(), (&**hint).into()))
             .collect(),
         needs: list(&record.needs),
+        checks: list(&record.checks),
         hold: record
             .hold
             .as_ref()
@@ -284,6 +287,7 @@ impl CallRow {
                 .map(|(id, title, hint)| (text(id), text(title), text(hint)))
                 .collect(),
             needs: texts(body.needs),
+            checks: texts(body.checks),
             hold: match body.hold {
                 Some((id, uses)) => Some(OnHold {
                     id: id.parse().ok()?,

@@ -7,7 +7,7 @@
 use crate::error::StoreError;
 use crate::hold::HoldBounds;
 use crate::store::Store;
-use cordon_core::hold::{Hold, Reason, Serves};
+use cordon_core::hold::{Hold, Missing, Reason, Serves};
 use cordon_core::names::{ApproverGroup, HoldId};
 use cordon_core::people::People;
 use jiff::Timestamp;
@@ -21,8 +21,8 @@ const TRIES: usize = 4;
 pub enum Sought {
     /// It was opened just now, and waits for all whom it needs.
     Opened(Box<Hold>),
-    /// It waits for these groups still.
-    Waits(Box<Hold>, BTreeSet<ApproverGroup>),
+    /// It waits for this still.
+    Waits(Box<Hold>, Missing),
     /// These groups approved. The record of the call uses it up, and may find it gone.
     Approved(Box<Hold>, BTreeSet<ApproverGroup>),
     /// Someone said no.

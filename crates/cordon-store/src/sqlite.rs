@@ -33,7 +33,7 @@ use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::store::{Answer, Store};
 use crate::task::{StoredTask, TaskState};
-use cordon_core::hold::{Ended, Hold, Vote};
+use cordon_core::hold::{Ended, Hold, Report, Vote};
 use cordon_core::ledger::Ledger;
 use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
@@ -243,6 +243,10 @@ impl Store for Sqlite {
 
     fn vote<'a>(&'a self, id: &'a HoldId, revision: u64, vote: Vote) -> Answer<'a, ()> {
         self.change_hold(HoldChange::Vote(id.clone(), revision, vote))
+    }
+
+    fn report<'a>(&'a self, id: &'a HoldId, revision: u64, report: Report) -> Answer<'a, ()> {
+        self.change_hold(HoldChange::Report(id.clone(), revision, report))
     }
 
     fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()> {

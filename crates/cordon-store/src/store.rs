@@ -12,7 +12,7 @@ use crate::passkey::{Passkey, PasskeyUse};
 use crate::posture::StandingPosture;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
-use cordon_core::hold::{Ended, Hold, Vote};
+use cordon_core::hold::{Ended, Hold, Report, Vote};
 use cordon_core::ledger::Ledger;
 use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
@@ -107,12 +107,19 @@ pub trait Store: Debug + Send + Sync {
     /// [`StoreError::Outdated`] if the hold is over.
     fn join_hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, ()>;
 
-    /// Adds what a person said. `revision` is how many votes the hold had when [`Hold::admits`]
-    /// was asked.
+    /// Adds what a person said. `revision` is [`Hold::revision`] as it was when [`Hold::admits`] was
+    /// asked.
     ///
     /// # Errors
-    /// [`StoreError::Outdated`] if another vote came meanwhile, or the hold is over.
+    /// [`StoreError::Outdated`] if something was said or reported meanwhile, or the hold is over.
     fn vote<'a>(&'a self, id: &'a HoldId, revision: u64, vote: Vote) -> Answer<'a, ()>;
+
+    /// Adds what a machine reported of a check. `revision` is [`Hold::revision`] as it was when
+    /// [`Hold::admits_report`] was asked.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] if something was said or reported meanwhile, or the hold is over.
+    fn report<'a>(&'a self, id: &'a HoldId, revision: u64, report: Report) -> Answer<'a, ()>;
 
     /// Ends a hold that nobody will use.
     ///
@@ -120,7 +127,7 @@ pub trait Store: Debug + Send + Sync {
     /// [`StoreError::Outdated`] if it is over already.
     fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()>;
 
-    /// One hold with its votes.
+    /// One hold with its votes and reports.
     fn hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, Option<Hold>>;
 
     /// The hold under which a call of this digest waits; else the last one that it had.

@@ -83,6 +83,7 @@ conformance! {
     a_call_waits_once
     a_hold_follows_the_one_before_it
     a_vote_is_about_the_votes_that_were_seen
+    a_report_is_about_what_was_said_and_reported_before
     an_approval_lets_exactly_one_call_go
     an_approval_is_for_its_task_and_its_call
     what_was_said_meanwhile_stops_the_call
@@ -469,6 +470,7 @@ async fn a_record_comes_back_as_it_was_written(store: Arc<dyn Store>) {
     let hold = CallRecord {
         outcome: RecordedOutcome::Decided(Outcome::Hold),
         needs: vec!["senior".into(), "dba".into()],
+        checks: vec!["canary-tests".into()],
         message: "line\nwith \u{202e}marks\0 and 雪".into(),
         ..destruction("R2", "T-1", TABLE)
     };

@@ -1,4 +1,4 @@
-//! Requests, votes, changes, expiry, revocation, crashes and restarts in every order that chance
+//! Requests, votes, reports of checks, changes, expiry, revocation, crashes and restarts in every order that chance
 //! makes of them, against the real store: what was approved goes once, and only that.
 //!
 //! An interleaving is one task with a sponsor and four other people, driven by its own seed. Many
@@ -7,7 +7,7 @@
 //! every answer after, so that the end can be judged from the notes: not one of them rests on what
 //! the code under test concludes. In the words of the project's invariants:
 //!
-//! - an approval lets go the very call and state that it was given for (I6);
+//! - an approval lets go the very call and state that it was given for, with every check passed (I6);
 //! - once, in its time, for its task, whatever crashed meanwhile (I7);
 //! - by people who count at that moment, never by the sponsor (I8);
 //! - and nothing of a task after its stop was acknowledged (I13).
@@ -22,8 +22,10 @@
 
 mod fixture;
 
-use cordon_core::hold::{Answer, Closing, Hold, LIFETIME, Reason, StateDigest, Vote};
-use cordon_core::names::{ApproverGroup, HoldId, Person, TaskId};
+use cordon_core::hold::{
+    Answer, CheckResult, Closing, Hold, LIFETIME, Reason, Report, StateDigest, Vote,
+};
+use cordon_core::names::{ApproverGroup, CheckName, HoldId, Person, TaskId};
 use cordon_core::people::{Membership, People};
 use cordon_core::record::CallRecord;
 use cordon_store::{
@@ -52,6 +54,8 @@ const STEPS: u32 = 14;
 
 const PEOPLE: [&str; 5] = ["mia@example.com", "mei", "ola", "kim", "eve"];
 const SPONSOR: &str = PEOPLE[0];
+/// For whom the machine reports, and who is one of the people without any group.
+const MACHINE: &str = "ci";
 
 fn wanted(variable: &str, usual: usize) -> usize {
     let text = std::env::var(variable).ok();
@@ -79,6 +83,8 @@ fn whatever_happens_in_whatever_order_an_approval_lets_one_call_go() {
         lapsed,
         unanswered,
         withdrawn,
+        checked,
+        failed,
     } = sum;
     for (what, count) in [
         ("calls let go", went),
@@ -90,6 +96,8 @@ fn whatever_happens_in_whatever_order_an_approval_lets_one_call_go() {
         ("lapsed", lapsed),
         ("unanswered", unanswered),
         ("withdrawn", withdrawn),
+        ("calls let go after a check", checked),
+        ("failed checks", failed),
     ] {
         assert!(count > 0, "no {what} in {wanted} interleavings");
     }
@@ -143,6 +151,8 @@ struct Sum {
     lapsed: usize,
     unanswered: usize,
     withdrawn: usize,
+    checked: usize,
+    failed: usize,
 }
 
 impl Sum {
@@ -156,6 +166,8 @@ impl Sum {
         self.lapsed += other.lapsed;
         self.unanswered += other.unanswered;
         self.withdrawn += other.withdrawn;
+        self.checked += other.checked;
+        self.failed += other.failed;
     }
 }
 
@@ -278,6 +290,7 @@ struct Case {
     task: TaskId,
     needs: BTreeSet<ApproverGroup>,
     quorum: u32,
+    checks: BTreeSet<CheckName>,
     notes: Mutex<Notes>,
 }
 
@@ -293,6 +306,8 @@ struct Notes {
     calls: u32,
     /// Votes that were asked to be kept, with when that was acknowledged.
     votes: Vec<(HoldId, Vote, Option<u64>)>,
+    /// Reports likewise.
+    reports: Vec<(HoldId, Report, Option<u64>)>,
     went: Vec<Went>,
     gone: usize,
     stopped: Option<u64>,
@@ -338,6 +353,7 @@ impl Case {
         let mut chance = Chance(seed.wrapping_mul(0x1234_5678_9abc_def1));
         let needs: &[&str] = chance.one_of(&[&["senior"][..], &["senior", "owner"], &["owner"]]);
         let quorum = chance.one_of(&[1, 1, 1, 2]);
+        let checks: &[&str] = chance.one_of(&[&[][..], &[], &["canary-tests"]]);
         let groups = |names: &[&'static str]| names.iter().copied().collect();
         let members = BTreeMap::from([
             (SPONSOR, groups(&["senior", "owner"])),
@@ -345,12 +361,14 @@ impl Case {
             ("ola", groups(&["senior", "owner"])),
             ("kim", groups(&["owner"])),
             ("eve", groups(&[])),
+            (MACHINE, groups(&[])),
         ]);
         Self {
             seed,
             task: format!("T-{seed}").parse().unwrap(),
             needs: needs.iter().map(|name| name.parse().unwrap()).collect(),
             quorum,
+            checks: checks.iter().map(|name| name.parse().unwrap()).collect(),
             notes: Mutex::new(Notes {
                 chance,
                 left: STEPS,
@@ -361,6 +379,7 @@ impl Case {
                 state: 0,
                 calls: 0,
                 votes: Vec::new(),
+                reports: Vec::new(),
                 went: Vec::new(),
                 gone: 0,
                 stopped: None,
@@ -438,6 +457,7 @@ impl Case {
                 state: StateDigest::from_written(&format!("sha256:{}", notes.state)),
                 needs: self.needs.clone(),
                 quorum: self.quorum,
+                checks: self.checks.clone(),
                 opened: notes.now,
                 decide_by: notes.now + SignedDuration::from_mins(30),
                 ..hold(&format!("H-{name}"), self.task.as_str(), digest)
@@ -491,6 +511,9 @@ impl Case {
         let Some((hold, mut chance)) = self.some_hold(place).await else {
             return;
         };
+        if !hold.checks.is_empty() && chance.below(3) == 0 {
+            return self.check(place, &hold, &mut chance).await;
+        }
         let person: Person = chance.one_of(&PEOPLE).parse().unwrap();
         let no = Answer::Reject(Reason::TooRisky);
         let yes = Answer::Approve;
@@ -517,8 +540,54 @@ impl Case {
         };
         let person = chance.one_of(&[SPONSOR, "eve"]).parse().unwrap();
         let now = self.notes.lock().unwrap().now;
+        if !hold.checks.is_empty() && chance.below(2) == 0 {
+            let person = chance.one_of(&[SPONSOR, "nobody"]);
+            let forged = report_of(person, CheckResult::Passed, now);
+            return self.tell(place, &hold, forged).await;
+        }
         self.say(place, true, &hold, person, Answer::Approve, now)
             .await;
+    }
+
+    /// The machine reports of a hold.
+    async fn check(&self, place: &Place, hold: &Hold, chance: &mut Chance) {
+        let (passed, failed) = (CheckResult::Passed, CheckResult::Failed);
+        let result = chance.one_of(&[passed, passed, passed, failed]);
+        let (people, now) = {
+            let notes = self.notes.lock().unwrap();
+            (notes.people(), notes.now)
+        };
+        let state = match chance.below(10) {
+            0 => "sha256:other",
+            _ => hold.state.as_str(),
+        };
+        let report = report_of(MACHINE, result, now);
+        if hold
+            .admits_report(&report, (&hold.digest, state), &people)
+            .is_ok()
+        {
+            self.tell(place, hold, report).await;
+        }
+    }
+
+    async fn tell(&self, place: &Place, hold: &Hold, report: Report) {
+        let noted = {
+            let mut notes = self.notes.lock().unwrap();
+            notes.reports.push((hold.id.clone(), report.clone(), None));
+            notes.reports.len() - 1
+        };
+        match place
+            .visitor
+            .report(&hold.id, hold.revision(), report)
+            .await
+        {
+            Ok(()) => {
+                let mut notes = self.notes.lock().unwrap();
+                notes.reports[noted].2 = Some(notes.next());
+            }
+            Err(StoreError::Outdated { .. } | StoreError::Locked(_)) => {}
+            Err(error) => place.end(error).await,
+        }
     }
 
     async fn some_hold(&self, place: &Place) -> Option<(Hold, Chance)> {
@@ -606,6 +675,11 @@ impl Case {
             let there = kept.votes.contains(vote);
             assert!(there || acknowledged.is_none(), "{}", say("a lost vote"));
         }
+        for (hold, report, acknowledged) in &notes.reports {
+            let kept = holds.iter().find(|held| held.id == *hold).unwrap();
+            let there = kept.reports.contains(report);
+            assert!(there || acknowledged.is_none(), "{}", say("a lost report"));
+        }
         for hold in &holds {
             for vote in &hold.votes {
                 let asked = notes
@@ -663,6 +737,12 @@ impl Case {
             lapsed: count(Closing::Lapsed),
             unanswered: count(Closing::Unanswered),
             withdrawn: count(Closing::Withdrawn),
+            checked: used.values().filter(|hold| !hold.checks.is_empty()).count(),
+            failed: holds
+                .iter()
+                .flat_map(|hold| &hold.reports)
+                .filter(|report| report.result == CheckResult::Failed)
+                .count(),
         }
     }
 
@@ -701,6 +781,20 @@ impl Case {
                 .ok_or("an approval by too few")?;
             complete = complete.max(*last);
         }
+        if !self.checks.is_empty() {
+            // Nothing is reported of a hold that was used: what is there was there before.
+            let mut since = None;
+            for report in &hold.reports {
+                let failed = report.result == CheckResult::Failed;
+                let counted = report.person.as_str() == MACHINE && report.at <= hold.decide_by;
+                match (failed, counted) {
+                    (true, _) => since = None,
+                    (false, true) => since = since.or(Some(report.at)),
+                    (false, false) => {}
+                }
+            }
+            complete = complete.max(since.ok_or("a call whose check did not pass")?);
+        }
         ensure(went.now < complete + LIFETIME, "an approval after its time")?;
         for (id, vote, acknowledged) in &notes.votes {
             let before = acknowledged.is_some_and(|number| number < went.began);
@@ -714,6 +808,14 @@ impl Case {
         }
         let stopped = notes.stopped.is_some_and(|number| number < went.began);
         ensure(!stopped, "a call of a task that was stopped")
+    }
+}
+
+fn report_of(person: &str, result: CheckResult, now: Timestamp) -> Report {
+    Report {
+        person: person.parse().unwrap(),
+        at: now,
+        ..report("canary-tests", result, 0)
     }
 }
 

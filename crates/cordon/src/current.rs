@@ -460,6 +460,7 @@ mod tests {
     use cordon_core::task::Mode;
     use cordon_store::StandingPosture;
     use cordon_store::{Pass, PassKind, SecretHash, SqliteOptions, open_sqlite};
+    use std::collections::BTreeSet;
 
     /// A store with one session on the example's task, and what is in force over it.
     struct Stage {
@@ -691,6 +692,7 @@ mod tests {
         let pass = |secret: &str, expires| Pass {
             secret: SecretHash::of(secret),
             kind: PassKind::Terminal,
+            checks: BTreeSet::new(),
             person: person.clone(),
             signed_in: now,
             expires,

@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use cordon_core::decide::Outcome;
 use cordon_core::plan::{Line, Plan};
 use cordon_core::record::RecordedOutcome;
+use std::collections::BTreeSet;
 
 /// A plan, and where it comes from.
 #[derive(Debug)]
@@ -93,7 +94,7 @@ fn decided_by(line: &Line) -> Vec<String> {
         words.extend(titles.map(|(id, title, _)| format!("{title} ({id})")));
         words.extend((!verdict.reason.is_empty()).then(|| verdict.reason.to_owned()));
     }
-    let needs: Vec<&str> = line.needs().into_iter().collect();
+    let needs = waits_for(line.needs(), line.checks());
     if !needs.is_empty() {
         let wait = match line.outcome() {
             Some(RecordedOutcome::Decided(Outcome::Hold)) => "waits for",
@@ -101,9 +102,16 @@ fn decided_by(line: &Line) -> Vec<String> {
         };
         words.push(format!("{wait} {}", needs.join(", ")));
     }
-    let mut known = std::collections::BTreeSet::new();
+    let mut known = BTreeSet::new();
     words.retain(|word| known.insert(word.clone()));
     words
+}
+
+/// Groups, and checks as such.
+fn waits_for(needs: BTreeSet<&str>, checks: BTreeSet<&str>) -> Vec<String> {
+    let groups = needs.into_iter().map(str::to_owned);
+    let checks = checks.into_iter().map(|check| format!("check {check}"));
+    groups.chain(checks).collect()
 }
 
 /// What a line is about: its name, or what is called.

@@ -10,7 +10,9 @@
 mod predictions;
 
 use cordon_tests::agent::Agent;
-use cordon_tests::approvals::an_approval_lets_the_same_call_go_once;
+use cordon_tests::approvals::{
+    an_approval_and_a_check_let_the_same_call_go_once, an_approval_lets_the_same_call_go_once,
+};
 use cordon_tests::client::{Client, Step};
 use cordon_tests::cloud::{Cloud, Kind, QUEUE};
 use cordon_tests::costs::the_seed_story;
@@ -122,6 +124,12 @@ fn equal_changes_of_one_second_have_one_signature_and_each_is_made() {
         "{again:#?}"
     );
     cordon.stop();
+}
+
+#[test]
+#[ignore = "drives boto3: cargo xtask test --lane boto3"]
+fn waits_for_a_second_person_and_a_check_with_moto_by_connect() {
+    an_approval_and_a_check_let_the_same_call_go_once(Client::Boto3, Kind::Moto, Way::Connect);
 }
 
 #[test]

@@ -162,6 +162,7 @@ impl Desk {
         };
         let circumstances = Circumstances {
             approvals: BTreeSet::new(),
+            checks: BTreeSet::new(),
             posture: Posture::Normal,
             now,
         };

@@ -4,6 +4,7 @@
 
 use super::calls::{AccessShown, NAME, PARAMETERS, PolicyShown, policies};
 use super::changes::ChangesShown;
+use super::checks::CheckShown;
 use super::deeds::write_down;
 use super::input::{Asked, Body, Named, prose};
 use super::moment;
@@ -13,14 +14,14 @@ use crate::plane::Plane;
 use crate::visitor::Visitor;
 use axum::Json;
 use axum::extract::State;
-use cordon_core::control::Deed;
+use cordon_core::control::{Deed, Denied};
 use cordon_core::fact::Fact;
-use cordon_core::hold::{Answer, Hold, Reason, Standing, Vote};
+use cordon_core::hold::{Answer, Hold, Missing, Reason, Standing, Vote};
 use cordon_core::inert::inert;
 use cordon_core::names::{ApproverGroup, HoldId};
 use cordon_core::people::{People, Role};
 use cordon_core::record::{AccessRecord, CallRecord};
-use cordon_store::{Delivery, HoldFilter, StoreError};
+use cordon_store::{Delivery, HoldFilter, PassKind, StoreError};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ const LONGEST_NOTE: usize = 1_000;
 /// Targets that are shown one by one, the gravest first.
 const TARGETS: usize = 200;
 /// How often a vote is tried when others vote at the same moment.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 /// Holds that are read at one time, and how often for one page.
 const SCANNED: u32 = 200;
 const SCANS: usize = 5;
@@ -83,6 +84,10 @@ pub struct HoldSummary {
     pub needs: Vec<String>,
     /// Those that have not approved.
     pub missing: Vec<String>,
+    /// The checks that must have passed as well.
+    pub checks: Vec<CheckShown>,
+    /// All that is missing, in words: `1 approval of senior and check canary-tests`. Empty where nothing is.
+    pub waits_for: String,
     /// When it was opened.
     pub opened: String,
     /// No answer by then is a no.
@@ -277,7 +282,7 @@ pub(super) async fn list(
                 "open" => standing.is_open(),
                 word => standing.as_str() == word,
             };
-            if !fits || plane.permit(&visitor, Deed::ViewHold(&hold)).is_err() {
+            if !fits || may_look(&plane, &visitor, &hold).is_err() {
                 continue;
             }
             holds.push(Sight::of(&plane, hold).await?.summary());
@@ -452,12 +457,17 @@ async fn say(
             Err(error) => return Err(error.into()),
         }
     }
-    Err(ApiError::new(
+    Err(decided_meanwhile())
+}
+
+/// Others were quicker each time.
+pub(super) fn decided_meanwhile() -> ApiError {
+    ApiError::new(
         StatusCode::CONFLICT,
         "decided-meanwhile",
         "others decide on this hold at the same moment",
         "look at the hold again",
-    ))
+    )
 }
 
 /// A hold opens a moment before its call is written down. Nobody says yes to what they cannot see.
@@ -470,6 +480,20 @@ fn unwritten() -> ApiError {
     )
 }
 
+/// Whether `visitor` may look at `hold`: a person as the policies say, a token for checks where the hold
+/// asks for one of them.
+fn may_look(plane: &Plane, visitor: &Visitor, hold: &Hold) -> Result<(), Denied> {
+    let pass = visitor.pass();
+    if pass.kind != PassKind::Check {
+        return plane.permit(visitor, Deed::ViewHold(hold)).map(drop);
+    }
+    let _known = plane.permit(visitor, Deed::ViewPosture)?;
+    match pass.checks.is_disjoint(&hold.checks) {
+        true => Err(Denied::NotPermitted("look at this hold")),
+        false => Ok(()),
+    }
+}
+
 /// The hold, if `visitor` may look at it.
 pub(super) async fn visible(
     plane: &Plane,
@@ -478,14 +502,18 @@ pub(super) async fn visible(
 ) -> Result<Hold, ApiError> {
     let hold = plane.store.hold(id).await?;
     let hold = hold.ok_or_else(|| ApiError::not_found("hold"))?;
-    match plane.permit(visitor, Deed::ViewHold(&hold)) {
-        Ok(_) => Ok(hold),
-        Err(denied @ cordon_core::control::Denied::Stranger(_)) => Err(denied.into()),
+    match may_look(plane, visitor, &hold) {
+        Ok(()) => Ok(hold),
+        Err(denied @ Denied::Stranger(_)) => Err(denied.into()),
         Err(_) => Err(ApiError::not_found("hold")),
     }
 }
 
-async fn shown(plane: &Plane, visitor: &Visitor, hold: Hold) -> Result<Json<HoldShown>, ApiError> {
+pub(super) async fn shown(
+    plane: &Plane,
+    visitor: &Visitor,
+    hold: Hold,
+) -> Result<Json<HoldShown>, ApiError> {
     let task = plane.store.task(&hold.task).await?;
     let title = task.map(|task| title(&task.text)).unwrap_or_default();
     let told = plane.store.deliveries(&hold.id).await?;
@@ -498,7 +526,7 @@ async fn shown(plane: &Plane, visitor: &Visitor, hold: Hold) -> Result<Json<Hold
 }
 
 /// Refuses a digest that is not whole: a part of one may be that of something else.
-fn whole(digest: &str) -> Result<(), ApiError> {
+pub(super) fn whole(digest: &str) -> Result<(), ApiError> {
     let digits = digest.strip_prefix("sha256:").unwrap_or_default();
     let is_digit = |digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
     match digits.len() == 64 && digits.bytes().all(is_digit) {
@@ -555,9 +583,6 @@ impl Sight {
 
     pub(crate) fn summary(&self) -> HoldSummary {
         let hold = &self.hold;
-        let names = |groups: &BTreeSet<ApproverGroup>| -> Vec<String> {
-            groups.iter().map(ApproverGroup::to_string).collect()
-        };
         let of_record = |text: fn(&CallRecord) -> &str| {
             let text = self.record.as_ref().map_or("", text);
             inert(text, NAME)
@@ -567,9 +592,9 @@ impl Sight {
             None => String::new(),
         };
         let (missing, end) = match &self.standing {
-            Standing::Waiting { missing } => (names(missing), Some(hold.decide_by)),
-            Standing::Approved { until, .. } => (Vec::new(), Some(*until)),
-            _ => (Vec::new(), None),
+            Standing::Waiting { missing } => (missing.clone(), Some(hold.decide_by)),
+            Standing::Approved { until, .. } => (Missing::default(), Some(*until)),
+            _ => (Missing::default(), None),
         };
         HoldSummary {
             id: hold.id.to_string(),
@@ -582,8 +607,17 @@ impl Sight {
             account: of_record(|record| &record.account),
             region: of_record(|record| &record.region),
             environments: self.record.as_ref().map(environments).unwrap_or_default(),
-            needs: names(&hold.needs),
-            missing,
+            needs: hold.needs.iter().map(ApproverGroup::to_string).collect(),
+            missing: missing
+                .groups
+                .keys()
+                .map(ApproverGroup::to_string)
+                .collect(),
+            checks: CheckShown::all(hold, &self.people),
+            waits_for: match missing.is_empty() {
+                true => String::new(),
+                false => missing.to_string(),
+            },
             opened: moment(hold.opened),
             decide_by: moment(hold.decide_by),
             seconds_left: end.map_or(0, |end| end.duration_since(self.now).as_secs().max(0)),
@@ -613,7 +647,11 @@ impl Sight {
                 .collect(),
             facts: self.record.as_ref().map(facts).unwrap_or_default(),
             policies: self.record.as_ref().map(policies).unwrap_or_default(),
-            votes: hold.votes.iter().map(|vote| self.vote(vote)).collect(),
+            votes: hold
+                .votes
+                .iter()
+                .map(|vote| self.vote(vote, visitor))
+                .collect(),
             changes: self.record.as_ref().and_then(ChangesShown::of),
             parameters: self
                 .record
@@ -633,7 +671,7 @@ impl Sight {
         }
     }
 
-    fn vote(&self, vote: &Vote) -> VoteShown {
+    fn vote(&self, vote: &Vote, visitor: &Visitor) -> VoteShown {
         let mut groups = self.hold.needs.iter();
         let asked = match vote.answer {
             Answer::BreakGlass => self.people.has_role(&vote.person, Role::IncidentCommander),
@@ -644,7 +682,11 @@ impl Sight {
             answer: vote.answer.as_str().to_owned(),
             at: moment(vote.at),
             counts: asked && !self.people.is_sponsor(&vote.person, &self.hold.sponsor),
-            note: inert(&vote.note, LONGEST_NOTE),
+            note: match visitor.pass().kind {
+                // What people tell each other is not for whoever runs checks.
+                PassKind::Check => String::new(),
+                _ => inert(&vote.note, LONGEST_NOTE),
+            },
         }
     }
 

@@ -25,6 +25,9 @@ pub(crate) struct Asked<T>(pub(crate) T);
 /// The one variable part of the path, as a name of the domain. What is no such name names nothing.
 pub(crate) struct Named<T>(pub(crate) T);
 
+/// Both variable parts of the path.
+pub(crate) struct NamedPart<T, P>(pub(crate) T, pub(crate) P);
+
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
@@ -90,6 +93,21 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Named<T> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let name = path.ok().and_then(|Path(text)| text.parse().ok());
         name.map(Self).ok_or_else(|| ApiError::not_found("thing"))
+    }
+}
+
+impl<T: FromStr, P: FromStr, S: Send + Sync> FromRequestParts<S> for NamedPart<T, P> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let names = path.ok().and_then(|Path((thing, part))| {
+            let names = (thing.parse().ok()?, part.parse().ok()?);
+            Some(names)
+        });
+        names
+            .map(|(thing, part)| Self(thing, part))
+            .ok_or_else(|| ApiError::not_found("thing"))
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Me {
     pub roles: Vec<String>,
     /// `browser`, `terminal`, `read` or `check`.
     pub pass: String,
+    /// The checks that it reports, where it is for that.
+    pub checks: Vec<String>,
     /// When they proved who they are. What weighs needs that to be recent.
     pub signed_in: String,
     /// Until when they stay signed in.
@@ -101,6 +103,12 @@ pub(super) async fn me(
         groups: groups.collect(),
         roles: roles.collect(),
         pass: visitor.pass().kind.as_str().to_owned(),
+        checks: visitor
+            .pass()
+            .checks
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         signed_in: moment(visitor.pass().signed_in),
         expires: moment(visitor.pass().expires),
     }))

@@ -19,12 +19,7 @@ fn head(_: &Letter<'_>) -> Vec<(HeaderName, HeaderValue)> {
 fn write(notice: &Notice) -> Vec<u8> {
     let hold = &notice.hold;
     let first = match hold.state.as_str() {
-        "waiting" => format!(
-            "{} waits for {}: {}",
-            hold.id,
-            hold.missing.join(", "),
-            hold.effect
-        ),
+        "waiting" => format!("{} waits for {}: {}", hold.id, hold.waits_for, hold.effect),
         state => format!("{} is {state}: {}", hold.id, hold.effect),
     };
     let text = format!(

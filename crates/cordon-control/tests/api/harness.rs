@@ -18,6 +18,7 @@ use cordon_store::{
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +26,8 @@ use tokio::net::TcpStream;
 
 pub(crate) const DIGEST: &str =
     "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+pub(crate) const STATE: &str =
+    "sha256:5d112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 pub(crate) const OTHER: &str =
     "sha256:ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -225,9 +228,21 @@ impl Stage {
 
     /// The token of a machine.
     pub(crate) async fn machine(&self, person: &str, kind: PassKind) -> String {
+        self.machine_for(person, kind, &[]).await
+    }
+
+    /// The token of a machine that reports these checks.
+    pub(crate) async fn machine_for(
+        &self,
+        person: &str,
+        kind: PassKind,
+        checks: &[&str],
+    ) -> String {
         let lifetime = SignedDuration::from_hours(24);
+        let checks = checks.iter().map(|check| check.parse().unwrap()).collect();
         let person = person.parse().unwrap();
-        let (secret, pass) = secret::machine(person, kind, self.now(), lifetime).unwrap();
+        let token = secret::machine(person, kind, checks, self.now(), lifetime);
+        let (secret, pass) = token.unwrap();
         self.store.put_pass(pass).await.unwrap();
         secret.expose().to_owned()
     }
@@ -268,15 +283,17 @@ impl Stage {
             sponsor: sponsor.parse().unwrap(),
             reference: format!("R{id}").parse().unwrap(),
             digest: DIGEST.into(),
-            state: StateDigest::from_written("sha256:5d"),
+            state: StateDigest::from_written(STATE),
             policy_version: "sha256:p".into(),
             needs: needs.iter().map(|group| group.parse().unwrap()).collect(),
             quorum: 1,
+            checks: BTreeSet::new(),
             opened: self.now(),
             decide_by: self.now() + SignedDuration::from_mins(30),
             asked: 1,
             follows: None,
             votes: Vec::new(),
+            reports: Vec::new(),
             ended: None,
         }
     }

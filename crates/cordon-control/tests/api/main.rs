@@ -10,6 +10,7 @@
 
 mod authenticator;
 mod channels;
+mod checks;
 mod doors;
 mod harness;
 mod holds;

@@ -32,11 +32,13 @@ fn hold(needs: &[&str], quorum: u32) -> Hold {
         policy_version: "sha256:p".into(),
         needs: needs.iter().map(|name| name.parse().unwrap()).collect(),
         quorum,
+        checks: BTreeSet::new(),
         opened: at(0),
         decide_by: at(30),
         asked: 1,
         follows: None,
         votes: Vec::new(),
+        reports: Vec::new(),
         ended: None,
     }
 }
@@ -284,5 +286,179 @@ fn an_ended_hold_stays_ended() {
             ..hold(&["senior"], 1)
         };
         check(&over, &[("ola", "approve", 1)], 2, how.as_str());
+    }
+}
+
+/// People, and `ci`, for which a machine reports.
+fn with_machine() -> People {
+    let ci = "schema = \"cordon.people/v1\"\n[[person]]\nname = \"ci\"\n";
+    let machine = People::parse("people.toml", ci).unwrap();
+    let (people, commanders) = (people(), commanders());
+    let all = people.iter().chain(commanders.iter()).chain(machine.iter());
+    People::new(all.map(|(name, membership)| (name.clone(), membership.clone())))
+}
+
+fn checked(checks: &[&str], votes: &[(&str, &str, i64)], reports: &[(&str, &str, i64)]) -> Hold {
+    let votes = votes.iter();
+    let reports = reports.iter();
+    Hold {
+        checks: checks.iter().map(|name| name.parse().unwrap()).collect(),
+        votes: votes
+            .map(|(person, word, minute)| vote(person, word, *minute))
+            .collect(),
+        reports: reports
+            .map(|(check, word, minute)| report(check, word, *minute, "ci"))
+            .collect(),
+        ..hold(&["senior"], 1)
+    }
+}
+
+fn report(check: &str, word: &str, minute: i64, person: &str) -> Report {
+    Report {
+        check: check.parse().unwrap(),
+        result: CheckResult::named(word).unwrap(),
+        link: "https://ci.example.com/7".into(),
+        person: person.parse().unwrap(),
+        token: "t".into(),
+        at: at(minute),
+    }
+}
+
+const OLA: &[(&str, &str, i64)] = &[("ola", "approve", 1)];
+
+#[test]
+fn nothing_goes_before_every_check_passed_and_none_by_checks_alone() {
+    let check = |votes: &[_], reports: &[(&str, &str, i64)], now: i64, expected: &str| {
+        let held = checked(&["canary", "load"], votes, reports);
+        let standing = held.standing(&with_machine(), at(now));
+        assert_eq!(standing.as_str(), expected, "{reports:?} at {now}");
+    };
+    let (canary, load) = (("canary", "passed", 2), ("load", "passed", 3));
+    check(OLA, &[], 4, "waiting");
+    check(OLA, &[canary], 4, "waiting");
+    check(&[], &[canary, load], 4, "waiting");
+    check(OLA, &[canary, load], 4, "approved");
+    check(OLA, &[canary, load, ("other", "failed", 4)], 5, "approved");
+    check(OLA, &[canary, load, ("load", "failed", 4)], 5, "waiting");
+    let mended = [canary, load, ("load", "failed", 4), ("load", "passed", 6)];
+    check(OLA, &mended, 7, "approved");
+    check(OLA, &[canary, ("load", "passed", 31)], 32, "unanswered");
+    check(&[("ola", "too-risky", 1)], &[canary, load], 4, "rejected");
+    let nobody = Hold {
+        needs: BTreeSet::new(),
+        ..checked(&["canary"], OLA, &[canary])
+    };
+    let standing = nobody.standing(&with_machine(), at(4));
+    assert_eq!(standing.as_str(), "waiting", "nobody is asked");
+}
+
+#[test]
+fn a_failure_stops_what_was_approved_also_when_the_time_to_decide_is_over() {
+    let people = with_machine();
+    let late = &[("ola", "approve", 29)];
+    let passed = ("canary", "passed", 29);
+    let held = checked(&["canary"], late, &[passed]);
+    assert_eq!(held.standing(&people, at(35)).as_str(), "approved");
+    let seen = (&*held.digest, held.state.as_str());
+    let failure = report("canary", "failed", 35, "ci");
+    assert_eq!(held.admits_report(&failure, seen, &people), Ok(()));
+    let failed = checked(&["canary"], late, &[passed, ("canary", "failed", 35)]);
+    assert_eq!(failed.standing(&people, at(36)).as_str(), "unanswered");
+    let pass = report("canary", "passed", 35, "ci");
+    let refused = held.admits_report(&pass, seen, &people);
+    assert_eq!(refused, Err(ReportError::Over("its time is over")));
+}
+
+#[test]
+fn an_approval_lives_no_longer_because_a_check_is_reported_again() {
+    let people = with_machine();
+    let again = [("canary", "passed", 2), ("canary", "passed", 14)];
+    let held = checked(&["canary"], OLA, &again);
+    assert_eq!(held.standing(&people, at(16)).as_str(), "approved");
+    assert_eq!(held.standing(&people, at(17)).as_str(), "lapsed");
+    // What lapsed is not brought back either.
+    let seen = (&*held.digest, held.state.as_str());
+    let pass = report("canary", "passed", 18, "ci");
+    let refused = held.admits_report(&pass, seen, &people);
+    assert_eq!(refused, Err(ReportError::Over("lapsed")));
+}
+
+#[test]
+fn an_emergency_stands_for_what_was_not_checked_and_not_against_what_failed() {
+    let people = with_machine();
+    let glass = [("ica", "break-glass", 1), ("ivo", "break-glass", 2)];
+    let open = checked(&["canary"], &glass, &[]);
+    assert_eq!(open.standing(&people, at(3)).as_str(), "approved");
+    let failed = checked(&["canary"], &glass, &[("canary", "failed", 1)]);
+    assert_eq!(failed.standing(&people, at(3)).as_str(), "waiting");
+}
+
+#[test]
+fn a_pass_counts_of_those_who_are_known_and_never_of_the_sponsor() {
+    let people = with_machine();
+    let mut held = checked(&["canary"], OLA, &[]);
+    for (person, expected) in [("ci", "approved"), ("sam", "waiting"), ("gone", "waiting")] {
+        held.reports = vec![report("canary", "passed", 2, person)];
+        assert_eq!(held.standing(&people, at(3)).as_str(), expected, "{person}");
+    }
+    let own = Hold {
+        sponsor: "CI".parse().unwrap(),
+        ..checked(&["canary"], OLA, &[("canary", "passed", 2)])
+    };
+    assert_eq!(own.standing(&people, at(3)).as_str(), "waiting");
+    let seen = (&*own.digest, own.state.as_str());
+    let pass = report("canary", "passed", 2, "ci");
+    let refused = own.admits_report(&pass, seen, &people);
+    assert_eq!(refused, Err(ReportError::Sponsor));
+}
+
+#[test]
+fn a_report_is_about_what_was_checked_and_what_is_asked() {
+    let people = with_machine();
+    let held = checked(&["canary"], &[], &[]);
+    let pass = report("canary", "passed", 2, "ci");
+    let admits = |held: &Hold, report: &Report, seen| held.admits_report(report, seen, &people);
+    let seen = ("sha256:d", "sha256:s");
+    assert_eq!(admits(&held, &pass, seen), Ok(()));
+    for stale in [("sha256:x", "sha256:s"), ("sha256:d", "sha256:x"), ("", "")] {
+        assert_eq!(admits(&held, &pass, stale), Err(ReportError::Digest));
+    }
+    let other = report("load", "passed", 2, "ci");
+    let refused = admits(&held, &other, seen);
+    assert_eq!(refused, Err(ReportError::NotAsked("canary".to_owned())));
+    let flood: Vec<(&str, &str, i64)> = vec![("canary", "failed", 2); REPORTS];
+    let flooded = checked(&["canary"], &[], &flood);
+    assert_eq!(admits(&flooded, &pass, seen), Err(ReportError::TooMany));
+    let failure = report("canary", "failed", 2, "ci");
+    assert_eq!(admits(&flooded, &failure, seen), Ok(()));
+}
+
+#[test]
+fn what_is_missing_is_said_in_words() {
+    let words = |held: &Hold| match held.standing(&with_machine(), at(2)) {
+        Standing::Waiting { missing } => missing.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let one = checked(&["canary"], &[], &[]);
+    assert_eq!(words(&one), "1 approval of senior and check canary");
+    let failed = checked(&["canary", "load"], OLA, &[("load", "failed", 1)]);
+    assert_eq!(words(&failed), "check canary and check load (failed)");
+    let two = hold(&["owner", "senior"], 2);
+    assert_eq!(
+        words(&two),
+        "2 approvals of owner and 2 approvals of senior"
+    );
+}
+
+#[test]
+fn a_call_that_other_checks_are_asked_of_is_another_matter() {
+    let held = checked(&["canary"], OLA, &[("canary", "passed", 1)]);
+    let serves = |asked: &[&str]| {
+        let asked = checked(asked, &[], &[]);
+        held.serves(&asked, &with_machine(), at(2))
+    };
+    assert!(matches!(serves(&["canary"]), Serves::Approved(_)));
+    for asked in [&[][..], &["load"], &["canary", "load"]] {
+        assert_eq!(serves(asked), Serves::Over(Closing::Changed), "{asked:?}");
     }
 }

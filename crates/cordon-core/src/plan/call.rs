@@ -41,6 +41,8 @@ pub struct PlanVerdict {
     pub policies: Vec<(Box<str>, Box<str>, Box<str>)>,
     /// The groups that it waits for, or would wait for once the task is live.
     pub needs: BTreeSet<Box<str>>,
+    /// The checks that must have passed beside.
+    pub checks: BTreeSet<Box<str>>,
     /// Why, where no policy says it; empty otherwise.
     pub reason: &'static str,
 }
@@ -88,16 +90,24 @@ impl PlannedCall {
     #[must_use]
     pub fn of_record(record: &CallRecord, policies: Option<&Policies>) -> Self {
         let mut needs: BTreeSet<Box<str>> = record.needs.iter().cloned().collect();
+        let mut checks: BTreeSet<Box<str>> = record.checks.iter().cloned().collect();
         let previewed = record.outcome == RecordedOutcome::Decided(Outcome::Preview);
         if let Some(policies) = policies.filter(|_| previewed) {
-            let ids = record.policies.iter().map(|(id, _, _)| &**id);
-            needs.extend(policies.needs(ids).iter().map(|need| need.as_str().into()));
+            let ids = || record.policies.iter().map(|(id, _, _)| &**id);
+            needs.extend(policies.needs(ids()).iter().map(|it| it.as_str().into()));
+            checks.extend(
+                policies
+                    .checks_of(ids())
+                    .iter()
+                    .map(|it| it.as_str().into()),
+            );
         }
         let denied = record.outcome == RecordedOutcome::Decided(Outcome::Deny);
         let verdict = PlanVerdict {
             outcome: record.outcome,
             policies: record.policies.clone(),
             needs,
+            checks,
             reason: match denied && record.policies.is_empty() {
                 true => "no permit of the task and of its team's ceiling contains it",
                 false => "",

@@ -3,7 +3,7 @@
 use super::{About, Kind, Verb};
 use crate::fault::{Fault, did_you_mean};
 use crate::hold::PATIENCE;
-use crate::names::{ApproverGroup, PolicyId};
+use crate::names::{ApproverGroup, CheckName, PolicyId};
 use crate::task::duration;
 use cedar_policy::{Effect, Policy, PolicySet};
 use jiff::SignedDuration;
@@ -11,8 +11,9 @@ use miette::Diagnostic;
 use std::collections::BTreeMap;
 
 /// The closed vocabulary of annotations.
-const ANNOTATIONS: [&str; 10] = [
-    "id", "outcome", "needs", "quorum", "timeout", "severity", "title", "hint", "incident", "owner",
+const ANNOTATIONS: [&str; 11] = [
+    "id", "outcome", "needs", "checks", "quorum", "timeout", "severity", "title", "hint",
+    "incident", "owner",
 ];
 
 /// The most people of one group that a hold may ask for.
@@ -125,6 +126,7 @@ pub(crate) fn read<'t>(files: &'t [(String, &'t str)], faults: &mut Vec<Fault>) 
         check_annotations(policy, faults);
         check_layer(policy, faults);
         check_needs(policy, faults);
+        check_checks(policy, faults);
     }
     check_unique(&mut all, faults);
     all
@@ -249,7 +251,7 @@ fn check_needs(policy: &Read<'_>, faults: &mut Vec<Fault>) {
     }
     check_terms(policy, is_hold, faults);
     let literals = policy.policy.entity_literals();
-    for group in groups(needs.unwrap_or_default()) {
+    for group in list(needs.unwrap_or_default()) {
         match group.parse::<ApproverGroup>() {
             Err(error) => faults.push(policy.fault_at("@needs", error.to_string(), "")),
             Ok(_) => {
@@ -265,6 +267,59 @@ fn check_needs(policy: &Read<'_>, faults: &mut Vec<Fault>) {
                     faults.push(policy.fault_at("@needs", message, help));
                 }
             }
+        }
+    }
+}
+
+/// What a hold names in @checks it asks for in a condition, and the other way round, so that a name that
+/// is misspelt in one of them is found. Checks stand beside people and never for them: a machine's word
+/// alone lets nothing go.
+fn check_checks(policy: &Read<'_>, faults: &mut Vec<Fault>) {
+    let literals = policy.policy.entity_literals();
+    let checks = literals
+        .iter()
+        .filter(|literal| literal.type_name() == &*crate::cedar::CHECK);
+    let asked: Vec<&str> = checks.map(|literal| literal.id().as_ref()).collect();
+    let written = policy.policy.annotation("checks");
+    let named: Vec<&str> = written.map_or(Vec::new(), |checks| list(checks).collect());
+    for check in &asked {
+        if !named.contains(check) {
+            let message = format!("a condition asks for the check `{check}`, but @checks does not");
+            let help = did_you_mean(check, named.iter().copied());
+            let help = help.unwrap_or_else(|| format!("write `@checks(\"{check}\")` above it"));
+            faults.push(policy.fault_at(&format!("\"{check}\""), message, help));
+        }
+    }
+    let Some(written) = written else { return };
+    let mut fault = |message: String, help: String| {
+        faults.push(policy.fault_at("@checks", message, help));
+    };
+    if policy.verb != Some(Verb::Hold) {
+        let message = format!("`{}` is not a hold, so no check lifts it", policy.id);
+        return fault(message, "leave @checks out".to_owned());
+    }
+    if policy
+        .policy
+        .annotation("needs")
+        .is_none_or(|needs| list(needs).next().is_none())
+    {
+        let message = format!("`{}` asks for checks and for nobody", policy.id);
+        let help = "checks stand beside people, never for them: name who decides in @needs";
+        fault(message, help.to_owned());
+    }
+    // An empty name is one too many: what was meant to stand there?
+    for check in written.split(',').map(str::trim) {
+        if let Err(error) = check.parse::<CheckName>() {
+            fault(
+                error.to_string(),
+                "write `@checks(\"canary-tests, load-tests\")`".to_owned(),
+            );
+        } else if !asked.contains(&check) {
+            let message = format!("@checks names `{check}`, but no condition asks for it");
+            let help = did_you_mean(check, asked.iter().copied()).unwrap_or_else(|| {
+                format!("add `context.checks.contains(Cordon::Check::\"{check}\")` to `unless`")
+            });
+            fault(message, help);
         }
     }
 }
@@ -297,11 +352,12 @@ fn check_terms(policy: &Read<'_>, is_hold: bool, faults: &mut Vec<Fault>) {
     }
 }
 
-fn groups(needs: &str) -> impl Iterator<Item = &str> {
-    needs
+/// The names between commas.
+fn list(names: &str) -> impl Iterator<Item = &str> {
+    names
         .split(',')
         .map(str::trim)
-        .filter(|group| !group.is_empty())
+        .filter(|name| !name.is_empty())
 }
 
 /// What the annotations say, by id. Policies whose id is no name were reported and are left out.
@@ -314,8 +370,9 @@ pub(crate) fn about(read: &[Read<'_>]) -> BTreeMap<Box<str>, About> {
             title: text("title"),
             hint: text("hint"),
             verb: policy.verb,
-            needs: groups(needs)
-                .filter_map(|group| group.parse().ok())
+            needs: list(needs).filter_map(|group| group.parse().ok()).collect(),
+            checks: list(policy.policy.annotation("checks").unwrap_or_default())
+                .filter_map(|check| check.parse().ok())
                 .collect(),
             quorum: policy.quorum().unwrap_or(1),
             timeout: policy.timeout().unwrap_or(PATIENCE),

@@ -23,8 +23,9 @@
 //! expect = "allow"                    # allow, hold, preview, deny
 //! by = ["T-1042/allow-1"]             # must be among what decided; [] means nothing did
 //! needs = []                          # exactly who can lift a hold
+//! checks = []                         # exactly what must have been checked beside
 //! ```
-//! A test may set `task`, `mode`, `posture`, `now`, `facts`, `approvals`, `used`, `blast`,
+//! A test may set `task`, `mode`, `posture`, `now`, `facts`, `approvals`, `passed`, `used`, `blast`,
 //! `last_minute` and `class` (what the parameters make of the action); `layers = "guardrails"`
 //! leaves scope and ceiling open.
 
@@ -36,7 +37,7 @@ use crate::document::{Document, Placed, Section};
 use crate::fact::Fact;
 use crate::fault::{Fault, Faults, did_you_mean};
 use crate::ledger::Used;
-use crate::names::{ApproverGroup, PolicyId};
+use crate::names::{ApproverGroup, CheckName, NameError, PolicyId};
 use crate::task::{Launch, Mode, Task, Written};
 use cordon_aws::call::{Access, Class, Resource};
 use jiff::{SignedDuration, Timestamp};
@@ -170,12 +171,14 @@ struct Test {
     now: Option<Timestamp>,
     facts: BTreeSet<Fact>,
     approvals: BTreeSet<ApproverGroup>,
+    passed: BTreeSet<CheckName>,
     used: Used,
     last_minute: u32,
     blast: Option<Blast>,
     expect: Outcome,
     by: Option<Vec<String>>,
     needs: Option<BTreeSet<ApproverGroup>>,
+    checks: Option<BTreeSet<CheckName>>,
 }
 
 impl Test {
@@ -215,13 +218,17 @@ impl Test {
             }
             None => {}
         }
-        let found = match finding.outcome {
-            Outcome::Hold => finding.needs.clone(),
-            _ => BTreeSet::new(),
+        let (needs, checks) = match finding.outcome {
+            Outcome::Hold => (finding.needs.clone(), finding.checks.clone()),
+            _ => Default::default(),
         };
-        if self.needs.as_ref().is_some_and(|needs| *needs != found) {
-            let found: Vec<&str> = found.iter().map(ApproverGroup::as_str).collect();
+        if self.needs.as_ref().is_some_and(|wanted| *wanted != needs) {
+            let found: Vec<&str> = needs.iter().map(ApproverGroup::as_str).collect();
             differs.push(format!("it needs [{}]", found.join(", ")));
+        }
+        if self.checks.as_ref().is_some_and(|wanted| *wanted != checks) {
+            let found: Vec<&str> = checks.iter().map(CheckName::as_str).collect();
+            differs.push(format!("its checks are [{}]", found.join(", ")));
         }
         differs.join("; ")
     }
@@ -235,6 +242,7 @@ impl Trials {
             forbids: BTreeSet::new(),
             permits: Vec::new(),
             needs: BTreeSet::new(),
+            checks: BTreeSet::new(),
         })
     }
 
@@ -285,6 +293,7 @@ impl Trials {
             },
             last_minute: test.last_minute,
             approvals: &test.approvals,
+            checks: &test.passed,
         };
         let asker = Asker {
             session: "S-test",
@@ -399,7 +408,7 @@ fn read_task<'t>(
     let id = match name.value.parse() {
         Ok(id) => id,
         Err(error) => {
-            let error: crate::names::NameError = error;
+            let error: NameError = error;
             document.fault(name.offset, error.to_string(), "");
             return None;
         }
@@ -479,12 +488,16 @@ fn read_test<'t>(
     let now = document.string(s, "now");
     let facts = document.strings(s, "facts");
     let approvals = document.strings(s, "approvals");
+    let passed = document.strings(s, "passed");
     let by = s
         .take("by")
         .map(|value| document.as_strings("`by` in [[test]]", value));
     let needs = s
         .take("needs")
         .map(|value| document.as_strings("`needs` in [[test]]", value));
+    let checks = s
+        .take("checks")
+        .map(|value| document.as_strings("`checks` in [[test]]", value));
     let last_minute = document.count(s, "last_minute");
     let used = document
         .section(s, "used")
@@ -568,13 +581,15 @@ fn read_test<'t>(
         posture,
         now,
         facts,
-        approvals: groups(document, approvals),
+        approvals: names(document, approvals),
+        passed: names(document, passed),
         used: used.unwrap_or_default(),
         last_minute: last_minute.map_or(0, |count| count.value),
         blast,
         expect: expect?,
         by: by.map(|ids| ids.into_iter().map(|id| id.value).collect()),
-        needs: needs.map(|needs| groups(document, needs)),
+        needs: needs.map(|needs| names(document, needs)),
+        checks: checks.map(|checks| names(document, checks)),
     })
 }
 
@@ -607,20 +622,23 @@ fn known<'k>(
     }
 }
 
-fn groups(document: &mut Document<'_>, words: Vec<Placed<String>>) -> BTreeSet<ApproverGroup> {
-    let mut groups = BTreeSet::new();
+fn names<T>(document: &mut Document<'_>, words: Vec<Placed<String>>) -> BTreeSet<T>
+where
+    T: Ord + std::str::FromStr<Err = NameError>,
+{
+    let mut names = BTreeSet::new();
     for word in words {
         match word.value.parse() {
-            Ok(group) => {
-                groups.insert(group);
+            Ok(name) => {
+                names.insert(name);
             }
             Err(error) => {
-                let error: crate::names::NameError = error;
+                let error: NameError = error;
                 document.fault(word.offset, error.to_string(), "");
             }
         }
     }
-    groups
+    names
 }
 
 fn read_units<'t>(document: &mut Document<'t>, section: Section<'t>) -> Used {

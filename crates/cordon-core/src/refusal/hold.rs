@@ -2,10 +2,9 @@
 //! reference, never with a name or a note of anybody.
 
 use super::{IS_POLICY, NO_WAY_ROUND, Refusal};
-use crate::hold::{Closing, Hold, Reason};
-use crate::names::{ApproverGroup, Reference, TaskId};
+use crate::hold::{Closing, Hold, Missing, Reason};
+use crate::names::{Reference, TaskId};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 
 /// How a held call stands when its agent is answered.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +13,8 @@ pub enum HeldAnswer<'a> {
     Waiting {
         /// Under which hold.
         hold: &'a Hold,
-        /// For whom still.
-        missing: &'a BTreeSet<ApproverGroup>,
+        /// For what still.
+        missing: &'a Missing,
     },
     /// People said no.
     Rejected(&'a Hold, Reason),
@@ -57,10 +56,13 @@ impl Refusal {
                 None,
                 "deny",
                 format!(
-                    "This change waited for people until {} and nobody answered, which means no. \
-                     {IS_POLICY} {NO_WAY_ROUND} Do not retry. Tell your sponsor, who can ask them. \
-                     Hold {}.",
+                    "This change waited until {} and {}, which means no. {IS_POLICY} \
+                     {NO_WAY_ROUND} Do not retry. Tell your sponsor, who can ask them. Hold {}.",
                     clock(hold.decide_by),
+                    match hold.checks.is_empty() {
+                        true => "nobody answered",
+                        false => "not all of what it asks of people and checks came",
+                    },
                     hold.id,
                 ),
             ),
@@ -111,8 +113,11 @@ impl Refusal {
     }
 }
 
-fn waiting(hold: &Hold, missing: &BTreeSet<ApproverGroup>, hint: &str) -> String {
-    let groups: Vec<&str> = missing.iter().map(ApproverGroup::as_str).collect();
+fn waiting(hold: &Hold, missing: &Missing, hint: &str) -> String {
+    let failed = match missing.has_failed() {
+        true => " What failed must pass, for this very request, before anything goes.",
+        false => "",
+    };
     let before = match hold.follows {
         None => "",
         Some((_, Closing::Used)) => {
@@ -126,11 +131,10 @@ fn waiting(hold: &Hold, missing: &BTreeSet<ApproverGroup>, hint: &str) -> String
         Some((_, Closing::Withdrawn)) => " An earlier request for it was taken back.",
     };
     format!(
-        "{hint} This change waits for people ({}). Nothing was sent to AWS yet.{before} {IS_POLICY} \
-         Do not look for another way. The same request joins this hold: repeat it once it is \
+        "{hint} This change waits for {missing}. Nothing was sent to AWS yet.{failed}{before} \
+         {IS_POLICY} Do not look for another way. The same request joins this hold: repeat it once it is \
          approved, and not before. Until then work on something that does not depend on it, or end \
          your turn. Decision by {}; no answer means no. Hold {}.",
-        groups.join(", "),
         clock(hold.decide_by),
         hold.id,
     )

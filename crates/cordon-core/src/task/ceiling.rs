@@ -124,6 +124,7 @@ impl<'a> Probe<'a> {
             cost: Used::default(),
             last_minute: 0,
             approvals: &BTreeSet::new(),
+            checks: &BTreeSet::new(),
         };
         Some(Self {
             written,

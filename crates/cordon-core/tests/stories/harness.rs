@@ -272,6 +272,7 @@ pub(crate) fn permit(authenticated: Authenticated) -> Permit {
     };
     let circumstances = Circumstances {
         approvals: BTreeSet::new(),
+        checks: BTreeSet::new(),
         posture: Posture::Normal,
         now: now(),
     };

@@ -13,6 +13,7 @@
 
 mod baseline;
 mod calls;
+mod checks;
 mod golden;
 mod harness;
 mod line;

@@ -32,7 +32,7 @@ use cordon_aws::error_shape::ErrorShape;
 use cordon_core::assess::assess;
 use cordon_core::decide::{Circumstances, Decision, Outcome, Permit, Refused, decide};
 use cordon_core::digest::Content;
-use cordon_core::hold::{Hold, Reason};
+use cordon_core::hold::{Hold, Missing, Reason};
 use cordon_core::identify::Identified;
 use cordon_core::names::{ApproverGroup, HoldId};
 use cordon_core::predict::Prediction;
@@ -62,6 +62,7 @@ pub(super) struct Passage<'p> {
 /// A call that waits, and what its agent is told if nobody decides while it does.
 struct Told {
     hold: HoldId,
+    missing: Missing,
     stopped: Stopped,
 }
 
@@ -85,8 +86,8 @@ enum Held {
 enum Next {
     /// People agreed: this is decided, and rests on this approval.
     Decided(Decision, OnHold),
-    /// It waits under this hold, for these groups still.
-    Waits(Refused, Box<Hold>, BTreeSet<ApproverGroup>),
+    /// It waits under this hold, for this still.
+    Waits(Refused, Box<Hold>, Missing),
     /// People need not be asked.
     Refused(Refused, No),
 }
@@ -209,8 +210,8 @@ impl Passage<'_> {
             Next::Waits(refused, hold, missing) => (refused, hold, missing),
         };
         let waits = match told {
-            Some(told) if told.hold == hold.id => told,
-            _ => self.tell(&refused, &hold, &missing, prediction).await,
+            Some(told) if told.hold == hold.id && told.missing == missing => told,
+            _ => self.tell(&refused, &hold, missing, prediction).await,
         };
         if !self.park(&hold, &refused).await {
             return Err(waits.stopped);
@@ -257,10 +258,11 @@ impl Passage<'_> {
                     task = %hold.task,
                     operation = refused.assessed().call().operation().name(),
                     needs = ?hold.needs,
+                    checks = ?hold.checks,
                     decide_by = %hold.decide_by,
                     "a call waits for people"
                 );
-                let missing = hold.needs.clone();
+                let missing = refused.verdict().missing();
                 Next::Waits(refused, hold, missing)
             }
             Ok(Sought::Waits(hold, missing)) => Next::Waits(refused, hold, missing),
@@ -288,14 +290,18 @@ impl Passage<'_> {
         &self,
         refused: &Refused,
         hold: &Hold,
-        missing: &BTreeSet<ApproverGroup>,
+        missing: Missing,
         prediction: Option<Box<Prediction>>,
     ) -> Told {
-        let answer = HeldAnswer::Waiting { hold, missing };
+        let answer = HeldAnswer::Waiting {
+            hold,
+            missing: &missing,
+        };
         let stopped = self.stop(refused, answer, Some(&hold.id), prediction);
         Told {
             hold: hold.id.clone(),
             stopped: stopped.await,
+            missing,
         }
     }
 
@@ -366,7 +372,8 @@ impl Passage<'_> {
             loop {
                 changes.mark_unchanged();
                 match line.store.hold(&hold.id).await {
-                    Ok(Some(now)) if now.votes == hold.votes && now.ended == hold.ended => {}
+                    Ok(Some(now))
+                        if now.revision() == hold.revision() && now.ended == hold.ended => {}
                     Ok(_) => return true,
                     Err(error) => {
                         tracing::error!(hold = %hold.id, error = %chain(&error), "a hold cannot be read");
@@ -402,7 +409,7 @@ async fn kept_waiting(client: &mut Connection, patience: Patience, every: Durati
     }
 }
 
-/// Decides once more, knowing who agreed.
+/// Decides once more, knowing who agreed and that every check that is asked for passed.
 fn approved(
     refused: Refused,
     hold: Hold,
@@ -412,10 +419,11 @@ fn approved(
 ) -> Next {
     let approval = OnHold {
         uses: Some(hold.revision()),
-        id: hold.id,
+        id: hold.id.clone(),
     };
     let under = Circumstances {
         approvals: groups,
+        checks: hold.checks,
         ..under.clone()
     };
     let decision = decide(&snapshot.policies, refused.into_assessed(), &under);

@@ -1,7 +1,7 @@
 //! A real store that can be told to fail, and to take its process with it: for what happens when a
 //! disk is full, and when power is lost.
 
-use cordon_core::hold::{Ended, Hold, Vote};
+use cordon_core::hold::{Ended, Hold, Report, Vote};
 use cordon_core::ledger::Ledger;
 use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::record::{CallRecord, CallResult};
@@ -111,6 +111,10 @@ impl Store for Faulty {
 
     fn vote<'a>(&'a self, id: &'a HoldId, revision: u64, vote: Vote) -> Answer<'a, ()> {
         Box::pin(self.step(self.inner.vote(id, revision, vote)))
+    }
+
+    fn report<'a>(&'a self, id: &'a HoldId, revision: u64, report: Report) -> Answer<'a, ()> {
+        Box::pin(self.step(self.inner.report(id, revision, report)))
     }
 
     fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()> {

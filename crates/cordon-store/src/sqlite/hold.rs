@@ -1,18 +1,18 @@
-//! Holds in their tables: opened, joined, voted on, used, ended, read.
+//! Holds in their tables: opened, joined, voted on, reported on, used, ended, read.
 //!
 //! Everything that depends on what was there before is one statement that looks and writes, so that
 //! two processes on one file cannot both win.
 
 use super::change::Statement;
 use super::job::HoldChange;
-use super::read::microseconds;
+use super::read::{microseconds, names};
 use super::{Sqlite, read};
 use crate::delivery::Delivery;
 use crate::error::StoreError;
 use crate::hold::HoldFilter;
 use crate::row::NewCall;
-use cordon_core::hold::{Answer, Closing, Ended, Hold, StateDigest, Vote};
-use cordon_core::names::{ApproverGroup, HoldId, TaskId};
+use cordon_core::hold::{Answer, CheckResult, Closing, Ended, Hold, Report, StateDigest, Vote};
+use cordon_core::names::{ApproverGroup, CheckName, HoldId, TaskId};
 use cordon_core::record::OnHold;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection};
@@ -61,6 +61,7 @@ pub(super) async fn apply(
                 .map(|done| done.rows_affected())
         }
         HoldChange::Vote(id, revision, vote) => say(connection, id, *revision, vote).await,
+        HoldChange::Report(id, revision, report) => tell(connection, id, *revision, report).await,
         HoldChange::End(id, ended) => {
             end(
                 connection,
@@ -102,10 +103,11 @@ async fn crowded(
 
 async fn open(connection: &mut SqliteConnection, hold: &Hold) -> Result<u64, sqlx::Error> {
     let needs: Vec<&str> = hold.needs.iter().map(ApproverGroup::as_str).collect();
+    let checks: Vec<&str> = hold.checks.iter().map(CheckName::as_str).collect();
     let done = sqlx::query(
         "INSERT INTO hold (id, task, sponsor, reference, digest, state, policy_version, needs, \
-         quorum, opened, decide_by, asked, follows, follows_why) \
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 \
+         quorum, opened, decide_by, asked, follows, follows_why, checks) \
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 \
          WHERE NOT EXISTS (SELECT 1 FROM task WHERE id = ?2 AND state = 'stopped')",
     )
     .bind(hold.id.as_str())
@@ -126,6 +128,7 @@ async fn open(connection: &mut SqliteConnection, hold: &Hold) -> Result<u64, sql
             .map(|(before, _)| before.as_str().to_owned()),
     )
     .bind(hold.follows.as_ref().map(|(_, why)| why.as_str()))
+    .bind(checks.join(" "))
     .execute(connection)
     .await?;
     Ok(done.rows_affected())
@@ -140,7 +143,7 @@ async fn say(
     let done = sqlx::query(
         "INSERT INTO vote (hold, number, person, answer, note, at) SELECT ?1, ?2 + 1, ?3, ?4, ?5, ?6 \
          WHERE ?2 = (SELECT count(*) FROM vote WHERE hold = ?1) \
-         AND EXISTS (SELECT 1 FROM hold WHERE id = ?1 AND ended IS NULL)",
+         + (SELECT count(*) FROM report WHERE hold = ?1) AND EXISTS (SELECT 1 FROM hold WHERE id = ?1 AND ended IS NULL)",
     )
     .bind(id.as_str())
     .bind(i64::try_from(revision).unwrap_or(i64::MAX))
@@ -148,6 +151,31 @@ async fn say(
     .bind(vote.answer.as_str())
     .bind(&*vote.note)
     .bind(vote.at.as_microsecond())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn tell(
+    connection: &mut SqliteConnection,
+    id: &HoldId,
+    revision: u64,
+    report: &Report,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "INSERT INTO report (hold, number, check_is, result, link, person, token, at) \
+         SELECT ?1, ?2 + 1, ?3, ?4, ?5, ?6, ?7, ?8 \
+         WHERE ?2 = (SELECT count(*) FROM vote WHERE hold = ?1) \
+         + (SELECT count(*) FROM report WHERE hold = ?1) AND EXISTS (SELECT 1 FROM hold WHERE id = ?1 AND ended IS NULL)",
+    )
+    .bind(id.as_str())
+    .bind(i64::try_from(revision).unwrap_or(i64::MAX))
+    .bind(report.check.as_str())
+    .bind(report.result.as_str())
+    .bind(&*report.link)
+    .bind(report.person.as_str())
+    .bind(&*report.token)
+    .bind(report.at.as_microsecond())
     .execute(connection)
     .await?;
     Ok(done.rows_affected())
@@ -196,7 +224,7 @@ pub(super) async fn withdraw_all(connection: &mut SqliteConnection) -> Result<()
 }
 
 /// Uses up the approval that lets `call` go. False where it is gone: used by another call, or
-/// something was said of the hold since it was looked at.
+/// something was said or reported of the hold since it was looked at.
 pub(super) async fn consume(
     connection: &mut SqliteConnection,
     call: &NewCall,
@@ -211,7 +239,8 @@ pub(super) async fn consume(
     let done = sqlx::query(
         "UPDATE hold SET ended = 'used', ended_at = ?1, ended_by = ?2 \
          WHERE id = ?3 AND task = ?4 AND digest = ?5 AND ended IS NULL \
-         AND (SELECT count(*) FROM vote WHERE vote.hold = ?3) = ?6",
+         AND (SELECT count(*) FROM vote WHERE vote.hold = ?3) \
+         + (SELECT count(*) FROM report WHERE report.hold = ?3) = ?6",
     )
     .bind(call.at)
     .bind(&*call.reference)
@@ -312,11 +341,11 @@ pub(super) async fn deliveries(store: &Sqlite, id: &HoldId) -> Result<Vec<Delive
 }
 
 const HOLDS: &str = "SELECT id, task, sponsor, reference, digest, state, policy_version, needs, quorum, opened, \
-     decide_by, asked, follows, follows_why, ended, ended_at, ended_by FROM hold";
+     decide_by, asked, follows, follows_why, ended, ended_at, ended_by, checks FROM hold";
 
 async fn fetch(store: &Sqlite, mut query: QueryBuilder<Database>) -> Result<Vec<Hold>, StoreError> {
     let failed = |error| StoreError::of(&store.path, error);
-    // Votes are read in the same view of the file as their holds.
+    // Votes and reports are read in the same view of the file as their holds.
     let mut view = store.reads.begin().await.map_err(failed)?;
     let rows = query.build().fetch_all(&mut *view).await.map_err(failed)?;
     let ids: Vec<String> = rows
@@ -324,39 +353,49 @@ async fn fetch(store: &Sqlite, mut query: QueryBuilder<Database>) -> Result<Vec<
         .map(|row| row.try_get("id"))
         .collect::<Result<_, _>>()
         .map_err(failed)?;
-    let mut votes = votes(&mut view, &ids).await.map_err(failed)?;
+    let mut votes = of_holds(&mut view, &ids, "person, answer, note, at FROM vote")
+        .await
+        .map_err(failed)?;
+    let reported = "check_is, result, link, person, token, at FROM report";
+    let mut reports = of_holds(&mut view, &ids, reported).await.map_err(failed)?;
     let mut holds = Vec::with_capacity(rows.len());
     for (row, id) in rows.iter().zip(ids) {
         let said = votes.remove(&id).unwrap_or_default();
-        let hold = hold(row, said).map_err(failed)?;
+        let told = reports.remove(&id).unwrap_or_default();
+        let hold = hold(row, &said, &told).map_err(failed)?;
         holds.push(hold.ok_or(StoreError::Unreadable { what: "hold", id })?);
     }
     Ok(holds)
 }
 
-async fn votes(
+/// The rows of these holds, in order: what `columns` says, of its table.
+async fn of_holds(
     connection: &mut SqliteConnection,
     ids: &[String],
+    columns: &str,
 ) -> Result<HashMap<String, Vec<SqliteRow>>, sqlx::Error> {
-    let mut said: HashMap<String, Vec<SqliteRow>> = HashMap::new();
+    let mut found: HashMap<String, Vec<SqliteRow>> = HashMap::new();
     // As many as a statement may bind.
     for ids in ids.chunks(500) {
-        let mut query = QueryBuilder::<Database>::new(
-            "SELECT hold, person, answer, note, at FROM vote WHERE hold IN (",
-        );
+        let mut query = QueryBuilder::<Database>::new("SELECT hold, ");
+        query.push(columns).push(" WHERE hold IN (");
         let mut list = query.separated(", ");
         for id in ids {
             list.push_bind(id);
         }
         query.push(") ORDER BY hold, number");
         for row in query.build().fetch_all(&mut *connection).await? {
-            said.entry(row.try_get("hold")?).or_default().push(row);
+            found.entry(row.try_get("hold")?).or_default().push(row);
         }
     }
-    Ok(said)
+    Ok(found)
 }
 
-fn hold(row: &SqliteRow, votes: Vec<SqliteRow>) -> Result<Option<Hold>, sqlx::Error> {
+fn hold(
+    row: &SqliteRow,
+    votes: &[SqliteRow],
+    reports: &[SqliteRow],
+) -> Result<Option<Hold>, sqlx::Error> {
     let text = |name: &str| row.try_get::<String, _>(name);
     let maybe = |name: &str| row.try_get::<Option<String>, _>(name);
     let number = |name: &str| row.try_get::<i64, _>(name);
@@ -372,15 +411,14 @@ fn hold(row: &SqliteRow, votes: Vec<SqliteRow>) -> Result<Option<Hold>, sqlx::Er
         text("policy_version")?,
         text("needs")?,
     );
+    let checks = text("checks")?;
     let (quorum, asked) = (number("quorum")?, number("asked")?);
     let (opened, decide_by) = (number("opened")?, number("decide_by")?);
     let (follows, why) = (maybe("follows")?, maybe("follows_why")?);
     let (ended, ended_by) = (maybe("ended")?, maybe("ended_by")?);
     let ended_at: Option<i64> = row.try_get("ended_at")?;
-    let said = votes
-        .iter()
-        .map(vote)
-        .collect::<Result<Option<Vec<_>>, _>>()?;
+    let votes: Option<Vec<Vote>> = votes.iter().map(vote).collect::<Result<_, _>>()?;
+    let reports: Option<Vec<Report>> = reports.iter().map(report).collect::<Result<_, _>>()?;
     Ok((|| {
         let follows = match (follows, why) {
             (Some(before), Some(why)) => Some((before.parse().ok()?, Closing::named(&why)?)),
@@ -405,17 +443,33 @@ fn hold(row: &SqliteRow, votes: Vec<SqliteRow>) -> Result<Option<Hold>, sqlx::Er
             digest: digest.into(),
             state: StateDigest::from_written(&state),
             policy_version: policy_version.into(),
-            needs: needs
-                .split_whitespace()
-                .map(|group| group.parse().ok())
-                .collect::<Option<_>>()?,
+            needs: names(&needs)?,
+            checks: names(&checks)?,
             quorum: u32::try_from(quorum).ok()?,
             opened: microseconds(opened)?,
             decide_by: microseconds(decide_by)?,
             asked: u32::try_from(asked).unwrap_or(u32::MAX),
             follows,
-            votes: said?,
+            votes: votes?,
+            reports: reports?,
             ended,
+        })
+    })())
+}
+
+fn report(row: &SqliteRow) -> Result<Option<Report>, sqlx::Error> {
+    let text = |name: &str| row.try_get::<String, _>(name);
+    let (check, result, link) = (text("check_is")?, text("result")?, text("link")?);
+    let (person, token) = (text("person")?, text("token")?);
+    let at: i64 = row.try_get("at")?;
+    Ok((|| {
+        Some(Report {
+            check: check.parse().ok()?,
+            result: CheckResult::named(&result)?,
+            link: link.into(),
+            person: person.parse().ok()?,
+            token: token.into(),
+            at: microseconds(at)?,
         })
     })())
 }

@@ -12,7 +12,7 @@ use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
 use cordon_aws::arn::Arn;
-use cordon_core::hold::{Ended, Hold, Vote};
+use cordon_core::hold::{Ended, Hold, Report, Vote};
 use cordon_core::names::{HoldId, SessionId, TaskId};
 use cordon_core::record::CallResult;
 use cordon_core::session::SessionState;
@@ -99,8 +99,10 @@ pub(super) type Stopped = Arc<Mutex<Vec<TaskId>>>;
 pub(super) enum HoldChange {
     Open(Box<Hold>, HoldBounds),
     Join(HoldId),
-    /// With the number of votes that the voter knew of.
+    /// With the revision that the voter knew of.
     Vote(HoldId, u64, Vote),
+    /// With the revision that the reporter knew of.
+    Report(HoldId, u64, Report),
     End(HoldId, Ended),
 }
 
@@ -116,7 +118,7 @@ impl HoldChange {
     pub(super) fn hold(&self) -> &HoldId {
         match self {
             Self::Open(hold, _) => &hold.id,
-            Self::Join(id) | Self::Vote(id, ..) | Self::End(id, _) => id,
+            Self::Join(id) | Self::Vote(id, ..) | Self::Report(id, ..) | Self::End(id, _) => id,
         }
     }
 }

@@ -3,12 +3,12 @@
 //! A link is used in the statement that looks whether it can be, so that of two who come with the same
 //! one at the same moment one signs in.
 
-use super::read::{microseconds, rows};
+use super::read::{microseconds, names, rows};
 use super::{Sqlite, change::Statement};
 use crate::deed::{Deed, StoredDeed};
 use crate::error::StoreError;
 use crate::pass::{Claimed, NewPass, Pass, PassKind, SecretHash, SignInLink};
-use cordon_core::names::Person;
+use cordon_core::names::{CheckName, Person};
 use cordon_core::people::{Claim, Role};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -116,9 +116,10 @@ pub(super) fn sign_in<'q>(link: &'q SecretHash, pass: &'q NewPass) -> Statement<
 }
 
 pub(super) fn put(pass: &Pass) -> Statement<'_> {
+    let checks: Vec<&str> = pass.checks.iter().map(CheckName::as_str).collect();
     sqlx::query(
-        "INSERT INTO pass (id, secret, kind, person, signed_in, expires, revoked, claim) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pass (id, secret, kind, person, signed_in, expires, revoked, claim, checks) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(pass.secret.id())
     .bind(pass.secret.as_str())
@@ -128,6 +129,7 @@ pub(super) fn put(pass: &Pass) -> Statement<'_> {
     .bind(pass.expires.as_microsecond())
     .bind(pass.revoked.map(Timestamp::as_microsecond))
     .bind(written(pass.claim.as_ref()))
+    .bind(checks.join(" "))
 }
 
 pub(super) fn revoke(id: &str, at: Timestamp) -> Statement<'_> {
@@ -182,7 +184,7 @@ pub(super) async fn deeds(
 }
 
 const PASSES: &str =
-    "SELECT id, secret, kind, person, signed_in, expires, revoked, claim FROM pass WHERE ";
+    "SELECT id, secret, kind, person, signed_in, expires, revoked, claim, checks FROM pass WHERE ";
 
 /// The pass with this secret.
 pub(super) async fn find(store: &Sqlite, secret: &SecretHash) -> Result<Option<Pass>, StoreError> {
@@ -221,6 +223,7 @@ pub(super) async fn claims(store: &Sqlite, now: Timestamp) -> Result<Vec<Claimed
 fn pass(row: &SqliteRow) -> Result<Option<Pass>, sqlx::Error> {
     let text = |name: &str| row.try_get::<String, _>(name);
     let (secret, kind, person) = (text("secret")?, text("kind")?, text("person")?);
+    let checks = text("checks")?;
     let (signed_in, expires): (i64, i64) = (row.try_get("signed_in")?, row.try_get("expires")?);
     let revoked: Option<i64> = row.try_get("revoked")?;
     let claim: Option<String> = row.try_get("claim")?;
@@ -228,6 +231,7 @@ fn pass(row: &SqliteRow) -> Result<Option<Pass>, sqlx::Error> {
         Some(Pass {
             secret: SecretHash::from_written(&secret),
             kind: PassKind::named(&kind)?,
+            checks: names(&checks)?,
             person: person.parse().ok()?,
             signed_in: microseconds(signed_in)?,
             expires: microseconds(expires)?,

@@ -18,7 +18,9 @@ use cordon_core::task::Mode;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection, SqlitePool};
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 const CALLS: &str = "SELECT call.sequence, reference, at, task, session, service, operation, class, verdict, \
@@ -30,6 +32,12 @@ pub(super) const MOST: u32 = 10_000;
 
 pub(super) fn microseconds(at: i64) -> Option<Timestamp> {
     Timestamp::from_microsecond(at).ok()
+}
+
+/// The names that stand between spaces; nothing where one of them is none.
+pub(super) fn names<T: Ord + FromStr>(text: &str) -> Option<BTreeSet<T>> {
+    let names = text.split_whitespace();
+    names.map(|name| name.parse().ok()).collect()
 }
 
 pub(super) async fn tasks(

@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use crate::{found, ledger};
-use cordon_core::hold::{Answer, Closing, Ended, Hold, Reason, Vote};
+use cordon_core::hold::{Answer, CheckResult, Closing, Ended, Hold, Reason, Vote};
 use cordon_core::record::CallRecord;
 use cordon_store::{
     Budget, CallFilter, HoldBounds, HoldFilter, RecordError, Store, StoreError, TaskState,
@@ -24,7 +24,14 @@ async fn held(store: &dyn Store, id: &str) -> Hold {
 }
 
 pub(crate) async fn a_hold_comes_back_as_it_was_opened(store: Arc<dyn Store>) {
-    let mut hold = opened(&*store, "H-1", "T-1", "sha256:00").await;
+    let mut hold = Hold {
+        checks: ["canary-tests", "load"]
+            .map(|it| it.parse().unwrap())
+            .into(),
+        ..hold("H-1", "T-1", "sha256:00")
+    };
+    let kept = store.open_hold(hold.clone(), HoldBounds::default());
+    kept.await.unwrap();
     assert_eq!(held(&*store, "H-1").await, hold);
     store.join_hold(&hold.id).await.unwrap();
     store.vote(&hold.id, 0, yes("mei", 20)).await.unwrap();
@@ -35,7 +42,12 @@ pub(crate) async fn a_hold_comes_back_as_it_was_opened(store: Arc<dyn Store>) {
     };
     store.vote(&hold.id, 1, no.clone()).await.unwrap();
     hold.asked = 2;
+    let failed = report("canary-tests", CheckResult::Failed, 22);
+    store.report(&hold.id, 2, failed.clone()).await.unwrap();
+    let passed = report("canary-tests", CheckResult::Passed, 23);
+    store.report(&hold.id, 3, passed.clone()).await.unwrap();
     hold.votes = vec![yes("mei", 20), no];
+    hold.reports = vec![failed, passed];
     assert_eq!(held(&*store, "H-1").await, hold);
     assert_eq!(store.holds(&HoldFilter::default()).await.unwrap(), [hold]);
     let elsewhere = HoldFilter {
@@ -99,6 +111,34 @@ pub(crate) async fn a_vote_is_about_the_votes_that_were_seen(store: Arc<dyn Stor
     ] {
         assert!(matches!(late, Err(StoreError::Outdated { .. })), "{late:?}");
     }
+}
+
+pub(crate) async fn a_report_is_about_what_was_said_and_reported_before(store: Arc<dyn Store>) {
+    let hold = opened(&*store, "H-1", "T-1", "sha256:00").await;
+    let passed = || report("canary-tests", CheckResult::Passed, 21);
+    store.vote(&hold.id, 0, yes("mei", 20)).await.unwrap();
+    store.report(&hold.id, 1, passed()).await.unwrap();
+    for revision in [0, 1, 3, u64::MAX] {
+        let late = store.report(&hold.id, revision, passed()).await;
+        assert!(matches!(late, Err(StoreError::Outdated { .. })), "{late:?}");
+        let late = store.vote(&hold.id, revision, yes("ola", 22)).await;
+        assert!(matches!(late, Err(StoreError::Outdated { .. })), "{late:?}");
+    }
+    let failed = report("canary-tests", CheckResult::Failed, 23);
+    store.report(&hold.id, 2, failed).await.unwrap();
+    // Decided before the failure came: its approval is gone.
+    let refused = store
+        .record(approved("R1", "T-1", "H-1", 2), Budget::default())
+        .await;
+    assert!(
+        matches!(refused, Err(RecordError::ApprovalGone)),
+        "{refused:?}"
+    );
+    store.report(&hold.id, 3, passed()).await.unwrap();
+    let recorded = store.record(approved("R2", "T-1", "H-1", 4), Budget::default());
+    drop(recorded.await.unwrap());
+    let late = store.report(&hold.id, 4, passed()).await;
+    assert!(matches!(late, Err(StoreError::Outdated { .. })), "{late:?}");
 }
 
 pub(crate) async fn an_approval_lets_exactly_one_call_go(store: Arc<dyn Store>) {

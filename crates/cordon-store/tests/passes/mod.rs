@@ -7,6 +7,7 @@ use cordon_store::{
     CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass, PassKind,
     SecretHash, SignInLink, Store, StoreError,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -33,6 +34,7 @@ fn machine(secret: &str, person: &str) -> Pass {
     Pass {
         secret: SecretHash::of(secret),
         kind: PassKind::Read,
+        checks: BTreeSet::new(),
         person: person.parse().unwrap(),
         signed_in: at(5),
         expires: at(86_400),
@@ -106,8 +108,15 @@ pub(crate) async fn a_link_is_for_its_time(store: Arc<dyn Store>) {
 
 pub(crate) async fn a_pass_comes_back_as_it_was_given(store: Arc<dyn Store>) {
     for (secret, kind) in ["a", "b", "c", "d"].into_iter().zip(PassKind::ALL) {
+        let checks = match kind {
+            PassKind::Check => ["canary-tests", "load"]
+                .map(|it| it.parse().unwrap())
+                .into(),
+            _ => BTreeSet::new(),
+        };
         let pass = Pass {
             kind,
+            checks,
             ..machine(secret, "mei")
         };
         store.put_pass(pass.clone()).await.unwrap();

@@ -47,6 +47,7 @@ struct Decided {
     decision: &'static str,
     policies: Vec<PolicyLine>,
     needs: BTreeSet<String>,
+    checks: BTreeSet<String>,
     digest: Option<String>,
 }
 
@@ -130,6 +131,7 @@ fn decided(id: Value, judgement: &Judgement) -> Decided {
             })
             .collect(),
         needs: verdict.needs.iter().map(ToString::to_string).collect(),
+        checks: verdict.checks.iter().map(ToString::to_string).collect(),
         digest: Some(judgement.digest.to_string()),
     }
 }
@@ -141,6 +143,7 @@ fn refused(id: Value, error: LineError) -> Decided {
         decision: "deny",
         policies: Vec::new(),
         needs: BTreeSet::new(),
+        checks: BTreeSet::new(),
         digest: None,
     }
 }

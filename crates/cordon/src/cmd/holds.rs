@@ -5,12 +5,14 @@ use crate::failure::{Failure, USAGE};
 use crate::output::{self, ERROR, FAINT, Format, GOOD, STRONG, WAIT, inert};
 use crate::wiring;
 use anstyle::Style;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use cordon_control::api::{
-    ApproveBody, BreakGlassBody, ChangesShown, HoldPage, HoldShown, HoldSummary, RejectBody,
+    ApproveBody, BreakGlassBody, ChangesShown, CheckBody, HoldPage, HoldShown, HoldSummary,
+    RejectBody,
 };
 use cordon_control::client::Client;
-use cordon_core::names::HoldId;
+use cordon_core::hold::CheckResult;
+use cordon_core::names::{CheckName, HoldId};
 use std::io::{BufRead, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -46,6 +48,12 @@ pub(crate) enum Holds {
     /// one call go within 15 minutes, as an approval does, is kept with the hold and told loudly in the
     /// log. Exit codes: 0 said; 1 refused; 2 wrongly asked.
     BreakGlass(BreakGlass),
+    /// Report how a check of it came out, as CI does with a token that was made for that check
+    ///
+    /// `CORDON_CONTROL_URL` and `CORDON_TOKEN` say where and as whom. Without digests it reports of the hold
+    /// as it is now. The last report of a check counts: a failure stops the call, also one that was
+    /// approved, and a later pass mends it. Exit codes: 0 said; 1 refused; 2 wrongly asked.
+    Check(Check),
     /// Wait until people decided
     ///
     /// Exit codes: 0 approved or used; 3 it still waits; 4 rejected, or over without an approval; 1 it
@@ -128,6 +136,34 @@ pub(crate) struct BreakGlass {
     format: Format,
 }
 
+/// What was checked, and how that came out.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("result").required(true))]
+pub(crate) struct Check {
+    /// The hold's id: H-7QK4M2ZD
+    hold: HoldId,
+    /// The check, as policies name it in `@checks`
+    name: CheckName,
+    /// What it checks is as it should be
+    #[arg(long, group = "result")]
+    passed: bool,
+    /// It is not, and the call does not go
+    #[arg(long, group = "result")]
+    failed: bool,
+    /// Where people read more: the address of the run
+    #[arg(long, value_name = "URL")]
+    link: String,
+    /// The whole digest of what was checked: sha256:... (not a prefix)
+    #[arg(long, value_name = "DIGEST", requires = "state_digest")]
+    digest: Option<String>,
+    /// The whole digest of the state in which it was checked
+    #[arg(long, value_name = "DIGEST", requires = "digest")]
+    state_digest: Option<String>,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
 /// What is waited for, and for how long.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
@@ -173,6 +209,7 @@ impl Holds {
                 Self::Approve(approve) => approve.run(&client).await,
                 Self::Reject(reject) => reject.run(&client).await,
                 Self::BreakGlass(glass) => glass.run(&client).await,
+                Self::Check(check) => check.run(&client).await,
                 Self::Wait(wait) => wait.run(&client).await,
             }
         })
@@ -207,7 +244,13 @@ impl List {
             Format::Human if holds.is_empty() => output::error_line(format_args!("nothing waits")),
             Format::Human => output::table(
                 &[
-                    "hold", "state", "left", "effect", "task", "sponsor", "missing",
+                    "hold",
+                    "state",
+                    "left",
+                    "effect",
+                    "task",
+                    "sponsor",
+                    "waits for",
                 ],
                 holds.iter().map(|hold| {
                     vec![
@@ -217,7 +260,7 @@ impl List {
                         inert(&hold.effect, 120),
                         inert(&hold.task, 40),
                         inert(&hold.sponsor, 64),
-                        inert(&hold.missing.join(", "), 120),
+                        inert(&hold.waits_for, 200),
                     ]
                 }),
             ),
@@ -324,6 +367,32 @@ impl Reject {
     }
 }
 
+impl Check {
+    async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
+        let (digest, state_digest) = match (self.digest, self.state_digest) {
+            (Some(digest), Some(state)) => (digest, state),
+            _ => {
+                let hold = find(client, &self.hold).await?;
+                (hold.digest, hold.state_digest)
+            }
+        };
+        let result = match self.passed {
+            true => CheckResult::Passed,
+            false => CheckResult::Failed,
+        };
+        let body = CheckBody {
+            result: result.as_str().to_owned(),
+            link: self.link,
+            digest,
+            state_digest,
+        };
+        let path = format!("/holds/{}/checks/{}", self.hold, self.name);
+        let hold: HoldShown = client.post(&path, &body).await.map_err(failed)?;
+        told(&hold, self.format);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 impl Wait {
     async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
         let until = Instant::now() + Duration::from_secs(self.seconds);
@@ -369,9 +438,9 @@ fn told(hold: &HoldShown, format: Format) {
     }
     let summary = &hold.summary;
     let style = style(&summary.state);
-    let more = match (summary.state.as_str(), summary.missing.as_slice()) {
-        ("waiting", missing) => format!(", still waits for {}", missing.join(", ")),
-        ("approved", _) => format!(
+    let more = match summary.state.as_str() {
+        "waiting" => format!(", still waits for {}", summary.waits_for),
+        "approved" => format!(
             ": the same call may be made once within {} minutes",
             summary.seconds_left / 60 + 1
         ),
@@ -463,14 +532,21 @@ fn print(hold: &HoldShown, format: Format) {
     }
     row(
         "waits for",
-        &match summary.missing.as_slice() {
-            [] => "nobody any more".to_owned(),
-            missing => match hold.quorum {
-                1 => missing.join(", "),
-                many => format!("{}, {many} people of each", missing.join(", ")),
-            },
+        match summary.waits_for.as_str() {
+            "" => "nothing any more",
+            missing => missing,
         },
     );
+    for check in &summary.checks {
+        let told = match &check.at {
+            Some(at) => format!("by {}  {at}  {}", check.by, check.link),
+            None => String::new(),
+        };
+        row(
+            "check",
+            &format!("{}: {}  {told}", check.name, check.result),
+        );
+    }
     for vote in &hold.votes {
         let counts = if vote.counts {
             ""
@@ -553,6 +629,8 @@ mod tests {
                 environments: Vec::new(),
                 needs: Vec::new(),
                 missing: Vec::new(),
+                checks: Vec::new(),
+                waits_for: text(),
                 opened: text(),
                 decide_by: text(),
                 seconds_left: 0,

@@ -8,11 +8,12 @@ use crate::serving::Ready;
 use crate::{identity, people, wiring};
 use clap::{Args, Subcommand, ValueEnum};
 use cordon_control::secret;
-use cordon_core::names::{ApproverGroup, Person};
+use cordon_core::names::{ApproverGroup, CheckName, Person};
 use cordon_core::people::Membership;
 use cordon_store::{Deed, Pass, PassKind, Passkey, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -57,6 +58,9 @@ pub(crate) struct Token {
     /// What it is good for
     #[arg(long, value_enum)]
     scope: Scope,
+    /// A check that it reports, as policies name it in `@checks`; once for each
+    #[arg(long = "check", value_name = "NAME")]
+    checks: Vec<CheckName>,
     /// For how many days
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=365))]
     days: u16,
@@ -70,7 +74,7 @@ pub(crate) struct Token {
 pub(crate) enum Scope {
     /// Look at what the person may look at
     Read,
-    /// Report what was checked
+    /// Report the checks that `--check` names, and look at the holds that ask for them
     Check,
 }
 
@@ -175,6 +179,7 @@ fn value(
     let passes = passes.iter().map(|pass| {
         json!({
             "id": pass.secret.id(), "kind": pass.kind.as_str(),
+            "checks": pass.checks.iter().map(CheckName::as_str).collect::<Vec<_>>(),
             "signed_in": pass.signed_in.to_string(), "expires": pass.expires.to_string(),
         })
     });
@@ -212,7 +217,7 @@ fn row(
         .map(|pass| {
             format!(
                 "{} {} until {:.0}",
-                pass.kind.as_str(),
+                words(pass),
                 pass.secret.id(),
                 pass.expires
             )
@@ -299,7 +304,27 @@ impl Link {
     }
 }
 
+/// What a pass is good for: `read`, or `check canary-tests`.
+fn words(pass: &Pass) -> String {
+    let mut words = vec![pass.kind.as_str()];
+    words.extend(pass.checks.iter().map(CheckName::as_str));
+    words.join(" ")
+}
+
 impl Token {
+    /// The checks that it reports: some, where it is for checks, and none elsewhere.
+    fn checks(&self) -> Result<BTreeSet<CheckName>, Failure> {
+        match (self.scope, self.checks.is_empty()) {
+            (Scope::Check, true) => Err(Failure::new("a token for checks names what it reports")
+                .help("name each check as policies do in @checks: --check canary-tests")
+                .code(USAGE)),
+            (Scope::Read, false) => Err(Failure::new("a token that looks reports no checks")
+                .help("make it with `--scope check`")
+                .code(USAGE)),
+            _ => Ok(self.checks.iter().cloned().collect()),
+        }
+    }
+
     async fn run(self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
         let person = known(config, &self.name)?;
         let kind = match self.scope {
@@ -307,9 +332,11 @@ impl Token {
             Scope::Check => PassKind::Check,
         };
         let lifetime = SignedDuration::from_hours(24 * i64::from(self.days));
-        let (secret, pass) = secret::machine(person.clone(), kind, Timestamp::now(), lifetime)
-            .map_err(|error| Failure::because("no token can be made", &error))?;
-        let made = format!("{} {}", kind.as_str(), pass.secret.id());
+        let checks = self.checks()?;
+        let token = secret::machine(person.clone(), kind, checks, Timestamp::now(), lifetime);
+        let (secret, pass) =
+            token.map_err(|error| Failure::because("no token can be made", &error))?;
+        let made = format!("{} {}", words(&pass), pass.secret.id());
         write_down(store, &person, "make-token", &made).await?;
         store
             .put_pass(pass.clone())
@@ -318,6 +345,7 @@ impl Token {
         match self.format {
             Format::Json => output::json(&json!({
                 "person": person.as_str(), "id": pass.secret.id(), "scope": kind.as_str(),
+                "checks": pass.checks.iter().map(CheckName::as_str).collect::<Vec<_>>(),
                 "expires": pass.expires.to_string(), "token": secret.expose(),
             })),
             Format::Human => {

@@ -6,6 +6,7 @@ use crate::config::{Config, Flags};
 use crate::failure::Failure;
 use crate::output::{self, ERROR, Format, GOOD};
 use clap::{Args, Subcommand};
+use cordon_core::names::CheckName;
 use cordon_core::policy::trial;
 use serde_json::json;
 use std::path::PathBuf;
@@ -55,15 +56,29 @@ fn check(bundle: &Bundle, format: Format) -> Result<ExitCode, Failure> {
     let policies = bundle.load()?;
     bundle.load_control()?;
     let (guardrails, ceiling) = policies.counts();
+    let checks: Vec<&str> = policies
+        .checks()
+        .into_iter()
+        .map(CheckName::as_str)
+        .collect();
     match format {
         Format::Json => output::json(&json!({
             "bundle": policies.name(), "version": policies.version(), "guardrails": guardrails, "ceiling": ceiling,
+            "checks": checks,
         })),
-        Format::Human => output::line(format_args!(
-            "{}: {guardrails} guardrails and {ceiling} ceiling permits validate, {}",
-            bundle.folder,
-            policies.version(),
-        )),
+        Format::Human => {
+            output::line(format_args!(
+                "{}: {guardrails} guardrails and {ceiling} ceiling permits validate, {}",
+                bundle.folder,
+                policies.version(),
+            ));
+            if !checks.is_empty() {
+                output::line(format_args!(
+                    "holds ask for the checks {}",
+                    checks.join(", ")
+                ));
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -93,6 +93,7 @@ pub(crate) fn call_value(call: &StoredCall) -> Value {
             "id": id, "title": title, "hint": hint,
         })).collect::<Vec<_>>(),
         "needs": record.needs,
+        "checks": record.checks,
         "code": record.code,
         "message": record.message,
         "digest": record.digest,
@@ -166,7 +167,9 @@ fn explain(call: &StoredCall) {
         row("decided by", &format!("{id}  {title}"));
     }
     if !record.needs.is_empty() {
-        row("waits for", &record.needs.join(", "));
+        let checks = record.checks.iter().map(|check| format!("check {check}"));
+        let needs = record.needs.iter().map(ToString::to_string).chain(checks);
+        row("waits for", &needs.collect::<Vec<_>>().join(", "));
     }
     if !record.message.is_empty() {
         row("told", &inert(&record.message, 2000));
@@ -329,6 +332,7 @@ mod tests {
             outcome: RecordedOutcome::Decided(Outcome::Preview),
             policies: vec![("preview-mode".into(), "Only previewed".into(), "".into())],
             needs: Vec::new(),
+            checks: Vec::new(),
             hold: None,
             code: "CordonPreview".into(),
             message: "".into(),

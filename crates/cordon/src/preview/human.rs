@@ -1,7 +1,7 @@
 //! The preview for a terminal: counts, then one block a line, most harm first. Every symbol and word
 //! reads without colour; replacement has the colour of destruction.
 
-use super::{Preview, counts, decided_by, name, refused, verdict};
+use super::{Preview, counts, decided_by, name, refused, verdict, waits_for};
 use crate::output::{self, ERROR, FAINT, GOOD, STRONG, WAIT, inert};
 use anstyle::Style;
 use cordon_core::plan::{Conclusion, Effect, Evidence, Line, PlannedCall, Property, Reversible};
@@ -83,7 +83,7 @@ fn conclusion(preview: &Preview) -> String {
     if refused > 0 {
         words.push(format!("{ERROR}{refused} refused{ERROR:#}"));
     }
-    let needs: Vec<&str> = plan.needs().into_iter().collect();
+    let needs = waits_for(plan.needs(), plan.checks());
     if !needs.is_empty() {
         words.push(format!("{WAIT}needs {}{WAIT:#}", needs.join(", ")));
     }

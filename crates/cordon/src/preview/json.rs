@@ -38,6 +38,7 @@ pub(crate) fn value(preview: &Preview) -> Value {
         "counts": counted,
         "verdicts": outcomes,
         "needs": plan.needs(),
+        "checks": plan.checks(),
         "lines": plan.lines().iter().map(line).collect::<Vec<_>>(),
         "faults": plan.faults().iter().map(|fault| json!({
             "at": fault.at, "code": fault.code, "message": fault.message,
@@ -67,6 +68,7 @@ pub(crate) fn line(line: &Line) -> Value {
             "reasons": line.deciding().map(|verdict| verdict.reason)
                 .filter(|reason| !reason.is_empty()).collect::<BTreeSet<_>>(),
             "needs": line.needs(),
+            "checks": line.checks(),
         })),
         "targets": line.targets().into_iter().map(|(arn, kind, environment)| json!({
             "arn": arn, "kind": kind, "environment": text_or_null(environment),

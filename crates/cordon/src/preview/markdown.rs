@@ -3,7 +3,7 @@
 //!
 //! What the plan says stands in code spans, so that it can neither mention people nor be markup.
 
-use super::{Preview, counts, decided_by, name, refused, verdict};
+use super::{Preview, counts, decided_by, name, refused, verdict, waits_for};
 use crate::output::inert;
 use cordon_core::plan::{Conclusion, Effect, Evidence, Line, PlannedCall, Reversible};
 use std::fmt::Write as _;
@@ -58,8 +58,7 @@ pub(super) fn text(preview: &Preview, key: &str) -> String {
 
 fn heading(preview: &Preview) -> String {
     let plan = &preview.plan;
-    let needs: Vec<String> = plan
-        .needs()
+    let needs: Vec<String> = waits_for(plan.needs(), plan.checks())
         .into_iter()
         .map(|need| format!("**{need}**"))
         .collect();
