@@ -126,7 +126,7 @@ pub fn check_story(ran: &Ran, client: &str) {
         &format!("the agent works with {client}"),
         "ce-web-prod\tReady\tGreen",
         "cost-explorer-api\tnodejs22.x\t256",
-        "It heard DescribeEnvironments, GetFunctionConfiguration, DescribeEnvironments, UpdateEnvironment.",
+        "It heard DescribeEnvironments, GetFunctionConfiguration, DescribeEnvironments, GetResources, UpdateEnvironment.",
         "ROUNDING was half-even and is half-up. Nothing else in the account has changed.",
         "On your own account",
     ] {
@@ -202,6 +202,7 @@ fn check_policies(ran: &Ran) {
                 "UpdateEnvironment",
                 "DescribeEnvironments",
                 "GetFunctionConfiguration",
+                "GetResources",
             ];
             let reached = calls.map(|call| part.find(&format!("\n  {call} reached")));
             let end = reached.into_iter().flatten().min();
@@ -209,8 +210,8 @@ fn check_policies(ran: &Ran) {
             serde_json::from_str(policy).unwrap_or_else(|error| panic!("{error} in:\n{policy}"))
         })
         .collect();
-    let [_, _, change] = policies.as_slice() else {
-        panic!("one policy for each call that passes: {policies:#?}");
+    let [_, _, _, change] = policies.as_slice() else {
+        panic!("one policy for each service that is read, and for the change: {policies:#?}");
     };
     let environment =
         "arn:aws-cn:elasticbeanstalk:cn-north-1:111122223333:environment/cost-explorer/ce-web-prod";

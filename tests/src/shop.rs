@@ -39,7 +39,9 @@ impl Shop {
     /// Opens it.
     pub fn open() -> Self {
         let cloud = Cloud::start(Kind::Lab);
-        let cordon = Cordon::start(&cloud);
+        // A held call is answered at once.
+        let lines = "\n[limits]\npark_seconds = 0\n";
+        let cordon = Cordon::start_with(&cloud.recorder().url(), cloud.base(), lines);
         let shop = Self { cloud, cordon };
         let role = format!("&RoleARN=arn%3Aaws%3Aiam%3A%3A{ACCOUNT}%3Arole%2F{ADMIN_ROLE}");
         shop.admin(&format!(

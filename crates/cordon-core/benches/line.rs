@@ -166,6 +166,7 @@ fn knowledge() -> Knowledge<'static> {
         ledger: &NOTHING_DONE,
         last_minute: 0,
         unverified: BTreeSet::new(),
+        tags: cordon_core::tags::Tags::Unasked,
         seen: None,
     }
 }

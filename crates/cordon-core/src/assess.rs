@@ -13,6 +13,7 @@ use crate::loan::{Loan, LoanError};
 use crate::look::Seen;
 use crate::names::{Environment, Reference};
 use crate::session::Session;
+use crate::tags::Tags;
 use cordon_aws::arn::{AccountId, Arn, Region};
 use cordon_aws::call::{Access, Call, Class};
 use cordon_aws::classify;
@@ -35,6 +36,8 @@ pub struct Knowledge<'a> {
     pub unverified: BTreeSet<Fact>,
     /// What was seen of the call, where it needs a look and that came to its end.
     pub seen: Option<&'a Seen>,
+    /// The tags of what it changes, where a policy rests on them.
+    pub tags: Tags,
 }
 
 /// A call with all that policy weighs. Only [`assess`] makes one.

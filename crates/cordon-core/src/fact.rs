@@ -69,8 +69,12 @@ facts! {
     Stateful = "stateful";
     /// The last restore point of a stateful resource.
     LastBackup = "last-backup";
-    /// Owned by a stack or a Terraform state.
+    /// Owned by a stack, which the next update of it would put back; changed directly.
     IacManaged = "iac-managed";
+    /// Tagged by people as managed by Terraform or its like; changed directly, as those do it too.
+    IacTagged = "iac-tagged";
+    /// Whether a stack owns it could not be read.
+    IacUnknown = "iac-unknown";
     /// Carries a parameter, or a value, that the task's `only_params` or `limits` leave out.
     OutsideParameters = "outside-parameters";
     /// Keeps data, backups or logs for a shorter time.

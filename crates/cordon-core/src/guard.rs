@@ -9,6 +9,7 @@ mod credentials;
 mod delay;
 mod export;
 mod force;
+pub mod managed;
 mod parameters;
 mod partition;
 mod protection;
@@ -83,6 +84,7 @@ pub const GUARDS: &[Guard] = &[
     delay::GUARD,
     export::GUARD,
     force::GUARD,
+    managed::GUARD,
     parameters::GUARD,
     partition::GUARD,
     protection::GUARD,

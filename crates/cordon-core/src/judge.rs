@@ -18,6 +18,7 @@ use crate::policy::Policies;
 use crate::record::CallRecord;
 use crate::refusal::Refusal;
 use crate::session::{Session, Sessions};
+use crate::tags::Tags;
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Call;
 use cordon_aws::catalog::Catalog;
@@ -270,6 +271,7 @@ impl<'p> Judge<'p> {
             last_minute: u32::try_from(self.recent.len()).unwrap_or(u32::MAX),
             unverified: BTreeSet::new(),
             seen,
+            tags: Tags::Unasked,
         };
         assess(identified, &knowledge)
     }

@@ -21,11 +21,12 @@ pub mod trial;
 pub use manifest::Limits;
 
 use crate::action::{ActionSet, Actions, Groups};
-use crate::cedar::AskError;
+use crate::cedar::{self, AskError};
 use crate::environment::EnvironmentMap;
+use crate::fact::Fact;
 use crate::fault::{Fault, Faults};
 use crate::names::{ApproverGroup, CheckName, PolicyId};
-use cedar_policy::{Authorizer, Entities, PolicySet, Request, Response};
+use cedar_policy::{Authorizer, Entities, Policy, PolicySet, Request, Response};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,8 @@ pub struct Policies {
     guardrails: Layer,
     ceiling: Layer,
     about: BTreeMap<Box<str>, About>,
+    /// The facts that some policy speaks of.
+    facts: BTreeSet<Fact>,
 }
 
 /// One file of a bundle, by its name within the folder.
@@ -169,6 +172,7 @@ impl Policies {
             mentioned,
             about,
             actions,
+            facts: facts_of(read.iter().map(|policy| &policy.policy)),
         };
         Faults::or(faults, policies)
     }
@@ -214,6 +218,13 @@ impl Policies {
             }
         }
         groups
+    }
+
+    /// Whether some policy that is in force speaks of one of these facts: what none speaks of need not
+    /// be read.
+    #[must_use]
+    pub fn speaks_of(&self, facts: &[Fact]) -> bool {
+        facts.iter().any(|fact| self.facts.contains(fact))
     }
 
     /// How many guardrails and ceiling permits it has.
@@ -281,6 +292,7 @@ impl Policies {
             guardrails: self.guardrails.without(id.as_str(), &self.mentioned),
             ceiling: self.ceiling.without("", &self.mentioned),
             about: self.about.clone(),
+            facts: self.facts.clone(),
         }
     }
 
@@ -315,6 +327,15 @@ pub(crate) fn permits(
     let response = evaluate(set, &request, &entities);
     response.diagnostics().errors().next().is_none()
         && response.decision() == cedar_policy::Decision::Allow
+}
+
+/// The facts that policies name, in their heads or conditions.
+fn facts_of<'p>(policies: impl Iterator<Item = &'p Policy>) -> BTreeSet<Fact> {
+    let literals = policies.flat_map(Policy::entity_literals);
+    let facts = literals.filter(|literal| literal.type_name() == &*cedar::FACT);
+    facts
+        .filter_map(|literal| Fact::named(literal.id().as_ref()))
+        .collect()
 }
 
 fn keep<T>(result: Result<T, Faults>, faults: &mut Vec<Fault>) -> Option<T> {
@@ -539,14 +560,14 @@ mod tests {
             ),
             (
                 "manifest.toml",
-                "#[mode]\n#no-drift",
-                "[mode]\nno-drifd",
-                "did you mean `no-drift`?",
+                "[mode]\nno-drift-by-tag",
+                "[mode]\nno-drift-by-tog",
+                "did you mean `no-drift-by-tag`?",
             ),
             (
                 "manifest.toml",
-                "#[mode]\n#no-drift = \"off\"",
-                "[mode]\nno-drift = \"of\"",
+                "no-drift-by-tag = \"off\"",
+                "no-drift-by-tag = \"of\"",
                 "write \"enforce\" or \"off\"",
             ),
             (
@@ -650,11 +671,15 @@ mod tests {
     fn a_policy_that_is_off_is_left_out_and_changes_the_version() {
         let mut files = baseline_files();
         for file in &mut files {
-            file.text = file.text.replace("#[mode]\n#no-drift", "[mode]\nno-drift");
+            let off = "[mode]\nno-drift = \"off\"";
+            file.text = file.text.replace("[mode]", off);
         }
         let policies = Policies::load("p", &files, actions()).unwrap();
         assert!(policies.guardrails().all(|id| id.as_str() != "no-drift"));
         assert_ne!(policies.version(), baseline().version());
+        // What no policy in force speaks of need not be read.
+        let facts = [Fact::IacManaged, Fact::IacTagged, Fact::IacUnknown];
+        assert!(baseline().speaks_of(&facts) && !policies.speaks_of(&facts));
     }
 
     #[test]

@@ -16,6 +16,8 @@
 //! most, and no pages where ARNs are given.
 
 use crate::digest::quote;
+use crate::guard::managed;
+use crate::ledger::Ledger;
 use crate::look::{Read, Seen};
 use cordon_aws::answer::Answer;
 use cordon_aws::arn::Arn;
@@ -73,7 +75,32 @@ impl Asking {
         seen: Option<&Seen>,
         known: &BTreeMap<Box<str>, TagSet>,
     ) -> Option<Self> {
-        let wanted = targets(call, seen);
+        Self::for_those(call, seen, known, |_| true)
+    }
+
+    /// Those on which the decision itself may rest: whether a stack has what the call sets up anew.
+    #[must_use]
+    pub fn of_managed(
+        call: &Call,
+        seen: Option<&Seen>,
+        ledger: &Ledger,
+        known: &BTreeMap<Box<str>, TagSet>,
+    ) -> Option<Self> {
+        if !managed::sets_up(call) {
+            return None;
+        }
+        Self::for_those(call, seen, known, |access| {
+            managed::concerns(access, ledger)
+        })
+    }
+
+    fn for_those(
+        call: &Call,
+        seen: Option<&Seen>,
+        known: &BTreeMap<Box<str>, TagSet>,
+        matters: impl Fn(&Access) -> bool,
+    ) -> Option<Self> {
+        let wanted = targets(call, seen, matters);
         if wanted.is_empty() || wanted.len() > AT_ONCE * READS {
             return None;
         }
@@ -179,11 +206,19 @@ fn tag(tag: &Answer) -> Option<(Box<str>, Box<str>)> {
 }
 
 /// What a call changes that is there before it and has tags of its own.
-fn targets(call: &Call, seen: Option<&Seen>) -> BTreeSet<Box<str>> {
+fn targets(
+    call: &Call,
+    seen: Option<&Seen>,
+    matters: impl Fn(&Access) -> bool,
+) -> BTreeSet<Box<str>> {
     let told = seen.and_then(|seen| seen.told(call));
     let call = told.as_ref().map_or(call, |(call, _)| call);
     let changes = |access: &&Access| access.class.mutates() && access.class != Class::Create;
-    let accesses = call.accesses().iter().filter(changes);
+    let accesses = call
+        .accesses()
+        .iter()
+        .filter(changes)
+        .filter(|it| matters(it));
     accesses
         .filter_map(|access| target(&access.resource.arn, call))
         .collect()

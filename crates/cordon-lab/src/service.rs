@@ -16,6 +16,7 @@ pub(crate) mod s3;
 pub(crate) mod secrets;
 pub(crate) mod sqs;
 pub(crate) mod sts;
+mod tagging;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -78,7 +79,7 @@ impl Operation {
 }
 
 /// All services of the lab.
-pub(crate) const SERVICES: [&Service; 12] = [
+pub(crate) const SERVICES: [&Service; 13] = [
     &sts::SERVICE,
     &s3::SERVICE,
     &lambda::SERVICE,
@@ -91,6 +92,7 @@ pub(crate) const SERVICES: [&Service; 12] = [
     &rds::SERVICE,
     &secrets::SERVICE,
     &sqs::SERVICE,
+    &tagging::SERVICE,
 ];
 
 /// A service by the name in a credential scope.

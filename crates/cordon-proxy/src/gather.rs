@@ -11,6 +11,7 @@ use cordon_core::fact::Fact;
 use cordon_core::identify::Identified;
 use cordon_core::ledger::Ledger;
 use cordon_core::look::Seen;
+use cordon_core::tags::Tags;
 use cordon_store::StoreError;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -23,6 +24,8 @@ pub(crate) struct Gathered {
     pub(crate) unverified: BTreeSet<Fact>,
     /// What was seen of the call, where it needs a look.
     pub(crate) seen: Option<Seen>,
+    /// The tags of what it changes, where a policy rests on them.
+    pub(crate) tags: Tags,
     pub(crate) circumstances: Circumstances,
 }
 
@@ -39,6 +42,7 @@ impl Gathered {
             last_minute: self.last_minute,
             unverified: self.unverified.clone(),
             seen: self.seen.as_ref(),
+            tags: self.tags.clone(),
         }
     }
 }
@@ -80,6 +84,7 @@ pub(crate) async fn gather(
         last_minute,
         unverified,
         seen: None,
+        tags: Tags::Unasked,
         circumstances: Circumstances {
             approvals: BTreeSet::new(),
             checks: BTreeSet::new(),

@@ -34,6 +34,7 @@ mod standing;
 mod start;
 mod stranger;
 mod stream;
+mod tagged;
 mod trace;
 mod tunnel;
 mod worker;

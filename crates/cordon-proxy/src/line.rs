@@ -11,6 +11,7 @@ use crate::reference::References;
 use crate::replay::Replays;
 use crate::scrub::Watch;
 use crate::stranger::Strangers;
+use crate::tagged::Tagged;
 use crate::tunnel::Tunnels;
 use cordon_aws::catalog::Catalog;
 use cordon_broker::Broker;
@@ -34,6 +35,7 @@ pub(crate) struct Line {
     pub(crate) forwarder: Forwarder,
     pub(crate) watch: Arc<Watch>,
     pub(crate) replays: Replays,
+    pub(crate) tagged: Tagged,
     pub(crate) strangers: Strangers,
     pub(crate) references: References,
     pub(crate) tunnels: Tunnels,

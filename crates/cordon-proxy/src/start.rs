@@ -16,6 +16,7 @@ use crate::replay::Replays;
 use crate::scrub::Watch;
 use crate::stranger::Strangers;
 use crate::stream::Stream;
+use crate::tagged::Tagged;
 use crate::tunnel::Tunnels;
 use crate::worker::Workers;
 use cordon_aws::catalog::Catalog;
@@ -194,6 +195,7 @@ fn line(
         forwarder,
         watch,
         replays: Replays::new(limits.remembered_signatures, began),
+        tagged: Tagged::default(),
         strangers: Strangers::new(began),
         references: References::default(),
         tunnels: Tunnels::new(config.tunnel, &deadlines),

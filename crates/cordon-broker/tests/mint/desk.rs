@@ -158,6 +158,7 @@ impl Desk {
             ledger: &Ledger::default(),
             last_minute: 0,
             unverified: BTreeSet::new(),
+            tags: cordon_core::tags::Tags::Unasked,
             seen: None,
         };
         let circumstances = Circumstances {

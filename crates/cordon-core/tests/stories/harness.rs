@@ -268,6 +268,7 @@ pub(crate) fn permit(authenticated: Authenticated) -> Permit {
         ledger: &Ledger::default(),
         last_minute: 0,
         unverified: BTreeSet::new(),
+        tags: cordon_core::tags::Tags::Unasked,
         seen: None,
     };
     let circumstances = Circumstances {

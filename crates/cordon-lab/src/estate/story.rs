@@ -23,7 +23,7 @@ pub const READ_ROLE: &str = "cordon-read";
 
 /// What the deployment role may do: all that the story's team could do before, which is more
 /// than any one task needs. The difference is what a session policy must take away.
-const DEPLOY_ACTIONS: [&str; 11] = [
+const DEPLOY_ACTIONS: [&str; 12] = [
     "cloudformation:*",
     "dynamodb:*",
     "ec2:*",
@@ -34,10 +34,11 @@ const DEPLOY_ACTIONS: [&str; 11] = [
     "s3:*",
     "secretsmanager:*",
     "sqs:*",
+    "tag:GetResources",
     "iam:PassRole",
 ];
 
-const READ_ACTIONS: [&str; 19] = [
+const READ_ACTIONS: [&str; 20] = [
     "cloudformation:Describe*",
     "cloudformation:Get*",
     "cloudformation:List*",
@@ -57,6 +58,7 @@ const READ_ACTIONS: [&str; 19] = [
     "secretsmanager:DescribeSecret",
     "sqs:Get*",
     "sqs:List*",
+    "tag:GetResources",
 ];
 
 impl Estate {

@@ -78,6 +78,18 @@ struct Key {
 }
 
 impl Tables {
+    /// The tags of a table.
+    pub(crate) fn tags_of(&self, call: &Call<'_>, arn: &str) -> Vec<(String, String)> {
+        let name = arn.strip_prefix(&call.arn_of("dynamodb", "table/"));
+        let table = name.and_then(|name| self.0.get(name));
+        let tags = table.and_then(|table| table.tags.as_array());
+        let text = |tag: &Value, name: &str| Some(tag.get(name)?.as_str()?.to_owned());
+        tags.into_iter()
+            .flatten()
+            .filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?)))
+            .collect()
+    }
+
     /// Makes a table, for the operation, seeds and stacks.
     pub(crate) fn create(
         &mut self,

@@ -113,6 +113,15 @@ impl Ec2 {
         })
     }
 
+    /// The tags of an instance.
+    pub(crate) fn tags_of(&self, call: &Call<'_>, arn: &str) -> Vec<(String, String)> {
+        let instances = self.instances.iter();
+        let mut named =
+            instances.filter(|(id, _)| call.arn_of("ec2", &format!("instance/{id}")) == arn);
+        let tags = named.next().map(|(_, instance)| instance.tags.clone());
+        tags.into_iter().flatten().collect()
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let instances: BTreeMap<&String, &str> = self
             .instances

@@ -140,6 +140,7 @@ impl Passage<'_> {
             let now = line.clock.now();
             let mut gathered = gather(line, &identified, &snapshot, now).await;
             look::look(line, self.client, &identified, &snapshot, &mut gathered).await;
+            tags::look(line, self.client, &identified, &snapshot, &mut gathered).await;
             let assessed = assess(identified, &gathered.knowledge(&snapshot));
             let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
             let Decision::Hold(refused) = decision else {

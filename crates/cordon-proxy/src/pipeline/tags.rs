@@ -9,10 +9,65 @@ use crate::http1::Connection;
 use crate::line::Line;
 use crate::live::Snapshot;
 use crate::trace::chain;
+use cordon_core::guard::managed;
 use cordon_core::identify::Identified;
 use cordon_core::tags::{ACTION, Asking, TagSet, Tags};
 use std::collections::BTreeMap;
 use std::time::Instant;
+
+/// Reads the tags on which the decision rests, where some policy speaks of what they tell, and adds
+/// them to what was gathered.
+pub(super) async fn look(
+    line: &Line,
+    client: &mut Connection,
+    identified: &Identified,
+    snapshot: &Snapshot,
+    gathered: &mut Gathered,
+) {
+    if !snapshot.policies.speaks_of(&managed::FACTS) {
+        return;
+    }
+    let (call, now) = (identified.call(), line.clock.now());
+    let of = |known: &BTreeMap<Box<str>, TagSet>| {
+        Asking::of_managed(call, gathered.seen.as_ref(), gathered.ledger(), known)
+    };
+    let Some(asking) = of(&BTreeMap::new()) else {
+        return;
+    };
+    // What the task speaks of nowhere is refused, whatever would be told.
+    let task = &identified.session().task;
+    if !call
+        .accesses()
+        .iter()
+        .all(|access| task.speaks_of(&access.action))
+    {
+        return;
+    }
+    let place = place(identified);
+    let known = line.tagged.of(&place, asking.wanted(), now);
+    let asking = if known.is_empty() {
+        Some(asking)
+    } else {
+        of(&known)
+    };
+    let Some(asking) = asking else {
+        return;
+    };
+    gathered.tags = read(line, client, identified, snapshot, gathered, asking).await;
+    if let Tags::Known(told) = &gathered.tags {
+        // What was kept before grows no younger by being used.
+        let mut told = told.clone();
+        told.retain(|arn, _| !known.contains_key(arn));
+        line.tagged.keep(&place, &told, now);
+    }
+}
+
+/// Where tags are asked for: an ARN need not have the account.
+fn place(identified: &Identified) -> String {
+    let account = identified.call().account();
+    let account = account.map_or("", |account| account.as_str());
+    format!("{account} {}", identified.call().region())
+}
 
 /// The tags of a call's targets as they are now, for people to decide on.
 pub(super) async fn now(
@@ -22,9 +77,20 @@ pub(super) async fn now(
     snapshot: &Snapshot,
     gathered: &Gathered,
 ) -> Tags {
-    let Some(asking) = Asking::of(identified.call(), None, &BTreeMap::new()) else {
-        return Tags::Unasked;
-    };
+    match Asking::of(identified.call(), None, &BTreeMap::new()) {
+        Some(asking) => read(line, client, identified, snapshot, gathered, asking).await,
+        None => Tags::Unasked,
+    }
+}
+
+async fn read(
+    line: &Line,
+    client: &mut Connection,
+    identified: &Identified,
+    snapshot: &Snapshot,
+    gathered: &Gathered,
+    asking: Asking,
+) -> Tags {
     if !identified.session().task.speaks_of(ACTION) {
         return Tags::Unknown;
     }

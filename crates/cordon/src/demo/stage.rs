@@ -289,12 +289,19 @@ fn show_heard(step: &Step, heard: &[Entry]) -> Result<(), Ended> {
         return page::aside("nothing was minted, and nothing reached the cloud");
     }
     for entry in heard {
-        match entry.operation.as_str() {
-            "AssumeRole" => show_minted(&entry.body.text())?,
-            look if matches!(step.outcome, Outcome::PassesAfter(it) if it == look) => page::aside(
-                &format!("{look} reached the cloud: Cordon looked at which environment that is"),
-            )?,
-            operation => page::aside(&format!("{operation} reached the cloud, signed with those"))?,
+        let looks = match step.outcome {
+            Outcome::PassesAfter(looks) => looks,
+            Outcome::Passes | Outcome::Denied => &[],
+        };
+        let look = looks.iter().find(|(look, _)| *look == entry.operation);
+        match (entry.operation.as_str(), look) {
+            ("AssumeRole", _) => show_minted(&entry.body.text())?,
+            (look, Some((_, what))) => {
+                page::aside(&format!("{look} reached the cloud: Cordon looked {what}"))?;
+            }
+            (operation, None) => {
+                page::aside(&format!("{operation} reached the cloud, signed with those"))?;
+            }
         }
     }
     Ok(())

@@ -18,8 +18,9 @@ pub(super) struct Step {
 pub(super) enum Outcome {
     /// It reaches the cloud, once.
     Passes,
-    /// It does, after Cordon has looked by this read of its own at what it is on.
-    PassesAfter(&'static str),
+    /// It does, after Cordon has looked by these reads of its own at what it is on: each with what it
+    /// tells.
+    PassesAfter(&'static [(&'static str, &'static str)]),
     /// The agent is told why not, and the cloud hears nothing.
     Denied,
 }
@@ -60,7 +61,10 @@ pub(super) fn steps() -> Vec<Step> {
             },
         ),
         step(
-            Outcome::PassesAfter("DescribeEnvironments"),
+            Outcome::PassesAfter(&[
+                ("DescribeEnvironments", "at which environment that is"),
+                ("GetResources", "whether a stack owns it"),
+            ]),
             "The environment rounds half to even. I change that setting in place.",
             Act::UpdateEnvironment {
                 environment: environment(),

@@ -20,7 +20,11 @@ pub(super) fn check_step(step: &Step, succeeded: bool, heard: &[Entry]) -> Resul
     let all_done = || succeeded && heard.iter().all(Entry::is_done);
     let is_as_told = match step.outcome {
         Outcome::Passes => all_done() && calls == [operation],
-        Outcome::PassesAfter(look) => all_done() && calls == [look, operation],
+        Outcome::PassesAfter(looks) => {
+            let looks = looks.iter().map(|(look, _)| *look);
+            let told: Vec<&str> = looks.chain([operation]).collect();
+            all_done() && calls == told
+        }
         Outcome::Denied => !succeeded && heard.is_empty(),
     };
     if is_as_told {

@@ -125,6 +125,26 @@ impl Stacks {
         self.deleted.push(stack);
     }
 
+    /// The tags that CloudFormation writes on what a stack has.
+    pub(crate) fn tags_of(&self, call: &Call<'_>, arn: &str) -> Vec<(String, String)> {
+        let held = self.live.values().flat_map(|stack| {
+            let held = stack.resources.iter();
+            held.map(move |(logical, held)| (stack, logical, held))
+        });
+        let mut holders =
+            held.filter(|(_, _, held)| held.kind.arn(call, &held.physical, &held.actual) == arn);
+        let Some((stack, logical, _)) = holders.next() else {
+            return Vec::new();
+        };
+        let tags = [
+            ("stack-name", &stack.name),
+            ("stack-id", &stack.id),
+            ("logical-id", logical),
+        ];
+        tags.map(|(key, value)| (format!("aws:cloudformation:{key}"), value.clone()))
+            .into()
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let stacks: BTreeMap<&String, Value> = self
             .live
