@@ -151,3 +151,84 @@ fn a_stack_is_deleted_only_with_all_that_is_in_it() {
     assert_eq!(done.target, "200", "{}", done.text());
     assert!(shop.reached("DeleteStack"));
 }
+
+#[test]
+fn a_stack_that_vanished_beside_the_task_is_not_made_anew() {
+    let shop = Shop::open();
+    let agent = Agent::on(&shop.cordon, making().path());
+    shop.admin(&format!("Action=DeleteStack&{VERSION}&StackName=shop"));
+    let make = |name: &str| {
+        let body = format!(
+            "Action=CreateStack&{VERSION}&StackName={name}&TemplateBody={}",
+            encoded(QUEUE)
+        );
+        agent.call(&Call::query("cloudformation", &body))
+    };
+    let refused = make("shop");
+    assert_eq!(refused.target, "403", "{}", refused.text());
+    assert!(
+        refused.text().contains("Recreating a resource"),
+        "{}",
+        refused.text()
+    );
+    let calls = shop.cordon.calls(&["operation:CreateStack"]);
+    assert!(
+        calls
+            .first()
+            .expect("a record")
+            .to_string()
+            .contains("recreates-deleted")
+    );
+    assert!(!shop.reached("CreateStack"));
+    let made = make("shop-try");
+    assert_eq!(made.target, "200", "{}", made.text());
+    shop.cloud.check_log();
+}
+
+#[test]
+fn a_stack_that_a_change_set_of_the_task_makes_is_its_own() {
+    let shop = Shop::open();
+    let agent = Agent::on(&shop.cordon, making().path());
+    let done = |form: &str| {
+        let body = format!("Action={form}&{VERSION}&StackName=shop-try");
+        let answer = agent.call(&Call::query("cloudformation", &body));
+        assert_eq!(
+            answer.target,
+            "200",
+            "{form}: {}\n{}",
+            answer.text(),
+            shop.cordon.log()
+        );
+    };
+    let template = encoded(QUEUE);
+    done(&format!(
+        "CreateChangeSet&ChangeSetName=first&ChangeSetType=CREATE&TemplateBody={template}"
+    ));
+    done("ExecuteChangeSet&ChangeSetName=first");
+    done("DeleteStack");
+    // What somebody else made stays, by the same task.
+    let body = format!("Action=DeleteStack&{VERSION}&StackName=shop");
+    let refused = agent.call(&Call::query("cloudformation", &body));
+    assert_eq!(refused.target, "403", "{}", refused.text());
+    shop.cloud.check_log();
+}
+
+const QUEUE: &str =
+    r#"{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"try"}}}}"#;
+
+/// A task that may make stacks of the shop, and take its own away.
+fn making() -> tempfile::NamedTempFile {
+    let text = std::fs::read_to_string(task("stack")).expect("a task of the stories");
+    let more = format!(
+        "[[allow]]\ndo = [\"cloudformation:CreateStack\", \"cloudformation:CreateChangeSet\", \
+         \"cloudformation:ExecuteChangeSet\"]\n\
+         on = [\"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shop*\"]\n\n\
+         [[allow]]\ndo = [\"cloudformation:DeleteStack\", \"sqs:DeleteQueue\"]\non = [\"own\"]\n\n[budget]"
+    );
+    let file = tempfile::Builder::new()
+        .suffix(".toml")
+        .tempfile()
+        .expect("a file");
+    std::fs::write(file.path(), text.replace("[budget]", &more)).expect("it is ours");
+    file
+}

@@ -8,7 +8,7 @@ use crate::environment::EnvironmentMap;
 use crate::fact::Fact;
 use crate::guard::{GUARDS, Sight};
 use crate::identify::{Identified, Origin};
-use crate::ledger::{Changes, Ledger, Used};
+use crate::ledger::{Changes, Ledger, Rest, Used};
 use crate::loan::{Loan, LoanError};
 use crate::look::Seen;
 use crate::names::{Environment, Reference};
@@ -51,6 +51,8 @@ pub struct Assessed {
     pub(crate) blast: Blast,
     pub(crate) used: Used,
     pub(crate) last_minute: u32,
+    /// What must still be there when it goes.
+    pub(crate) rests: Vec<Rest>,
     /// For what Cordon answers itself: what it lends, or why it lends nothing.
     pub(crate) loan: Option<Result<Loan, LoanError>>,
 }
@@ -132,6 +134,7 @@ impl Assessed {
         // One access makes as many as the call asks for.
         let more = asked_for(self.call()).saturating_sub(1);
         changes.cost.creates = changes.cost.creates.saturating_add(more);
+        changes.rests.clone_from(&self.rests);
         changes
     }
 }
@@ -245,6 +248,7 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         blast,
         used: knowledge.ledger.used,
         last_minute: knowledge.last_minute,
+        rests: seen.map_or_else(Vec::new, |seen| seen.rests().to_vec()),
         loan,
         identified,
     }

@@ -52,6 +52,13 @@ pub struct Judge<'p> {
     recent: VecDeque<Timestamp>,
 }
 
+/// What a look brought.
+struct Looked {
+    seen: Option<Seen>,
+    /// Whether every read was answered.
+    whole: bool,
+}
+
 /// Whether it is known when the calls are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
@@ -177,8 +184,8 @@ impl<'p> Judge<'p> {
                 identify(authenticated, self.catalog).map_err(|unidentified| unidentified.error)?
             }
         };
-        let seen = self.look(identified.call(), cloud);
-        Ok(self.settle(identified, seen.as_ref(), now))
+        let looked = self.look(identified.call(), cloud);
+        Ok(self.settle(identified, looked, now))
     }
 
     /// Judges a call that nobody sent, as if it were made at `now`; `seen` is what another tool has
@@ -200,14 +207,17 @@ impl<'p> Judge<'p> {
             asked: None,
         };
         let looked = match seen {
-            Some(_) => None,
+            Some(seen) => Looked {
+                seen: Some(seen.clone()),
+                whole: true,
+            },
             None => self.look(identified.call(), &mut |_| None),
         };
-        self.settle(identified, seen.or(looked.as_ref()), now)
+        self.settle(identified, looked, now)
     }
 
-    fn settle(&mut self, identified: Identified, seen: Option<&Seen>, now: Timestamp) -> Judgement {
-        let assessed = self.assess(identified, seen, now);
+    fn settle(&mut self, identified: Identified, looked: Looked, now: Timestamp) -> Judgement {
+        let assessed = self.assess(identified, &looked, now);
         let circumstances = Circumstances {
             approvals: self.approvals.clone(),
             checks: BTreeSet::new(),
@@ -244,18 +254,31 @@ impl<'p> Judge<'p> {
         })
     }
 
-    /// What the call would do behind itself; nothing where it needs no look, or a read of it is not
-    /// answered.
-    fn look(&self, call: &Call, cloud: &mut dyn FnMut(&Read) -> Option<Answer>) -> Option<Seen> {
-        let mut look = Look::of(call)?;
+    /// What the call would do behind itself, as far as its reads are answered.
+    fn look(&self, call: &Call, cloud: &mut dyn FnMut(&Read) -> Option<Answer>) -> Looked {
+        let Some(mut look) = Look::of(call) else {
+            return Looked {
+                seen: None,
+                whole: true,
+            };
+        };
         while let Some(read) = look.next() {
-            let answer = cloud(read)?;
-            look.learn(call, &answer, &self.ledger).ok()?;
+            let answer = cloud(read);
+            let learned = answer.and_then(|answer| look.learn(call, &answer, &self.ledger).ok());
+            if learned.is_none() {
+                return Looked {
+                    seen: look.give_up(),
+                    whole: false,
+                };
+            }
         }
-        Some(look.finish())
+        Looked {
+            seen: Some(look.finish()),
+            whole: true,
+        }
     }
 
-    fn assess(&mut self, identified: Identified, seen: Option<&Seen>, now: Timestamp) -> Assessed {
+    fn assess(&mut self, identified: Identified, looked: &Looked, now: Timestamp) -> Assessed {
         let minute = SignedDuration::from_mins(1);
         while self
             .recent
@@ -269,8 +292,12 @@ impl<'p> Judge<'p> {
             policy_version: self.policies.version(),
             ledger: &self.ledger,
             last_minute: u32::try_from(self.recent.len()).unwrap_or(u32::MAX),
-            unverified: BTreeSet::new(),
-            seen,
+            // Where nothing at all was seen, a guard tells that.
+            unverified: match looked.seen {
+                Some(_) if !looked.whole => [Fact::Unverified].into(),
+                _ => BTreeSet::new(),
+            },
+            seen: looked.seen.as_ref(),
             tags: Tags::Unasked,
         };
         assess(identified, &knowledge)

@@ -42,6 +42,15 @@ pub struct Used {
     pub destroys: u32,
 }
 
+/// What a decision rested on: that this was there, beside what the call takes away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// What it is.
+    pub arn: Arn,
+    /// Whether it was the task's own.
+    pub own: bool,
+}
+
 /// What one call does to the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -49,6 +58,8 @@ pub struct Changes {
     pub creates: Vec<Arn>,
     /// What is gone once the call has left.
     pub destroys: Vec<Arn>,
+    /// What must still be there when the call leaves.
+    pub rests: Vec<Rest>,
     /// What the call costs.
     pub cost: Used,
 }
@@ -72,6 +83,7 @@ impl Changes {
             destroys: of_class(Class::Destroy)
                 .filter_map(|a| a.access.resource.arn.parse().ok())
                 .collect(),
+            rests: Vec::new(),
             cost: Used {
                 mutations: u32::from(accesses.iter().any(|a| a.access.class.mutates())),
                 creates: creations(of_class(Class::Create)),
@@ -156,6 +168,13 @@ impl Ledger {
     pub fn apply(&mut self, changes: &Changes) {
         self.reserve(changes);
         self.confirm(changes);
+    }
+
+    /// Whether no call of the task that was let go takes away what another was decided on.
+    #[must_use]
+    pub fn leaves(&self, rest: &Rest) -> bool {
+        let gone = rest.own && !self.created.contains(&rest.arn);
+        !gone && !self.destroyed.contains(&rest.arn)
     }
 
     /// Whether the task created `arn`, or what it is a part of, and still has it.
@@ -323,6 +342,8 @@ const EXCLUSIVE: &[(&str, &str)] = &[
     ("backup:CreateBackupVault", "backupVault"),
     ("batch:CreateComputeEnvironment", "compute-environment"),
     ("batch:CreateJobQueue", "job-queue"),
+    // Only told as a creation of a stack in which nothing is yet: see [`crate::look`].
+    ("cloudformation:ExecuteChangeSet", "stack"),
     ("cloudtrail:CreateTrail", "trail"),
     ("codebuild:CreateProject", "project"),
     ("codecommit:CreateRepository", "repository"),

@@ -21,19 +21,23 @@ mod behind;
 mod environment;
 mod members;
 mod stack;
+mod vanished;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Rest};
 use crate::task::Task;
 use cordon_aws::answer::Answer;
 use cordon_aws::call::{Access, AccessLevel, Call, Class, Resource};
 use cordon_aws::value::Value;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Answers that one look reads at the most.
 const PAGES: usize = 20;
 /// Resources that one look sees at the most: more are no change that anybody weighs.
 const MOST: usize = 500;
+
+/// What vanished up to so long before a task began may be half of a replacement that it completes.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Operations that take others along and that no look lists: what goes with them is open.
 const UNLISTED: [(&str, &str); 9] = [
@@ -72,6 +76,8 @@ enum Subject {
     Environment,
     Members,
     Backup,
+    /// What had the name of what is made: the call itself is known without.
+    Vanished,
     /// A document of the call itself: nothing is left to be read.
     Behind,
 }
@@ -109,6 +115,8 @@ pub struct Seen {
     vanished: Vec<Vanished>,
     /// Whether it deletes the last restore point of something.
     last_backup: bool,
+    /// What must still be there for that to be so.
+    rests: Vec<Rest>,
     /// How many parts go with the targets.
     parts: usize,
     implied: Vec<Implied>,
@@ -119,6 +127,8 @@ pub struct Seen {
 struct Vanished {
     /// When it was made, if that was told.
     made_at: Option<Timestamp>,
+    /// When it went, if that was told.
+    gone_at: Option<Timestamp>,
 }
 
 /// A resource that is removed behind the call.
@@ -192,16 +202,33 @@ impl Look {
         let (subject, progress) = match call.service().name() {
             "cloudformation" => match stack::begin(call) {
                 Some(read) => first(Subject::Stack(stack::Stack::default()), read),
-                None => (Subject::Behind, behind::template(call)?),
+                None => match vanished::begin(call) {
+                    Some(read) => {
+                        let mut progress = behind::template(call).unwrap_or_default();
+                        progress.todo.push_back(read);
+                        (Subject::Vanished, progress)
+                    }
+                    None => (Subject::Behind, behind::template(call)?),
+                },
             },
             "cloudcontrol" => (Subject::Behind, behind::resource(call)?),
             "eks" | "secretsmanager" => (Subject::Behind, behind::unnamed(call)?),
             "elasticbeanstalk" => first(Subject::Environment, environment::begin(call)?),
             "autoscaling" | "rds" | "docdb" | "neptune" => match backup::begin(call) {
                 Some(read) => first(Subject::Backup, read),
-                None => first(Subject::Members, members::begin(call)?),
+                None => match members::begin(call) {
+                    Some(read) => first(Subject::Members, read),
+                    None => first(Subject::Vanished, vanished::begin(call)?),
+                },
             },
-            "dynamodb" | "ec2" | "redshift" => first(Subject::Backup, backup::begin(call)?),
+            "dynamodb" => match backup::begin(call) {
+                Some(read) => first(Subject::Backup, read),
+                None => first(Subject::Vanished, vanished::begin(call)?),
+            },
+            "backup" | "ec2" | "elasticache" | "redshift" => {
+                first(Subject::Backup, backup::begin(call)?)
+            }
+            "ecs" => first(Subject::Vanished, vanished::begin(call)?),
             _ => return None,
         };
         Some(Self {
@@ -251,6 +278,7 @@ impl Look {
             Subject::Environment => environment::learn(asked, answer, progress)?,
             Subject::Members => members::learn(asked, answer, progress)?,
             Subject::Backup => backup::learn(asked, answer, progress)?,
+            Subject::Vanished => vanished::learn(asked, answer, progress)?,
             Subject::Behind => {}
         }
         let is_much = progress.seen.implied.len() > MOST;
@@ -264,6 +292,13 @@ impl Look {
     #[must_use]
     pub fn finish(self) -> Seen {
         self.progress.seen
+    }
+
+    /// What is known although a read failed: what the call itself tells of what it makes. Nothing where
+    /// the reads were to tell what it does.
+    #[must_use]
+    pub fn give_up(self) -> Option<Seen> {
+        matches!(self.subject, Subject::Vanished).then_some(self.progress.seen)
     }
 }
 
@@ -306,7 +341,7 @@ impl Read {
         self.with("NextToken", text_value(token))
     }
 
-    fn with(mut self, name: &'static str, value: Value) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: Value) -> Self {
         if let Value::Structure(members) = &mut self.parameters {
             members.insert(name.into(), value);
         }
@@ -355,6 +390,11 @@ impl Seen {
         self.last_backup
     }
 
+    /// What must still be there when the call goes.
+    pub(crate) fn rests(&self) -> &[Rest] {
+        &self.rests
+    }
+
     /// How many parts go with the targets of the call, without a life of their own.
     pub(crate) fn parts(&self) -> u32 {
         u32::try_from(self.parts).unwrap_or(u32::MAX)
@@ -370,9 +410,16 @@ impl Seen {
 
     /// Whether something is made behind the call that the task destroyed, or in the place of what
     /// was there before the task and has vanished since. What is younger than the task is of its
-    /// own making, or of somebody's who works beside it.
+    /// own making, or of somebody's who works beside it; and what went long before it was not taken away
+    /// to be made anew now.
     pub(crate) fn recreates(&self, ledger: &Ledger, task: &Task) -> bool {
-        let is_older = |it: &Vanished| it.made_at.is_none_or(|made| made < task.launched_at());
-        self.makes.iter().any(|arn| ledger.recreates(arn)) || self.vanished.iter().any(is_older)
+        let launched = task.launched_at();
+        let lately = launched.checked_sub(LATELY).unwrap_or(Timestamp::MIN);
+        let vanished = |it: &Vanished| {
+            // Times of AWS are of whole seconds: in doubt it was there before.
+            it.made_at.is_none_or(|made| made <= launched)
+                && it.gone_at.is_none_or(|gone| gone >= lately)
+        };
+        self.makes.iter().any(|arn| ledger.recreates(arn)) || self.vanished.iter().any(vanished)
     }
 }

@@ -9,7 +9,7 @@ use crate::assess::{Assessed, AssessedAccess};
 use crate::authenticate::Received;
 use crate::decide::{Decision, Outcome, Refused, Verdict};
 use crate::fact::Fact;
-use crate::ledger::Used;
+use crate::ledger::{Rest, Used};
 use crate::names::{HoldId, Reference};
 use crate::predict::Prediction;
 use crate::refusal::Refusal;
@@ -63,6 +63,8 @@ pub struct CallRecord {
     pub creates: Vec<Box<str>>,
     pub destroys: Vec<Box<str>>,
     pub cost: Used,
+    /// What must still be there when the call is let go; not kept.
+    pub rests: Vec<Rest>,
 }
 
 /// A call's part in a hold.
@@ -294,6 +296,7 @@ impl CallRecord {
                 .map(|arn| arn.as_str().into())
                 .collect(),
             cost: changes.cost,
+            rests: changes.rests,
         }
     }
 
@@ -367,6 +370,7 @@ impl CallRecord {
             creates: Vec::new(),
             destroys: Vec::new(),
             cost: Used::default(),
+            rests: Vec::new(),
         }
     }
 

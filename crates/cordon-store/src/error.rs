@@ -141,6 +141,9 @@ pub enum RecordError {
     /// Another call has this reference.
     #[error("the reference `{0}` is taken: try again with a fresh one")]
     ReferenceTaken(Box<str>),
+    /// Another call of the task takes away what this one was decided on.
+    #[error("the decision rests on `{0}`, which another call of the task takes away: decide anew")]
+    Overtaken(String),
     /// The task was stopped or paused, by whichever process, after the call was decided.
     #[error("the task was stopped or paused meanwhile")]
     TaskOver,

@@ -116,6 +116,7 @@ impl NewCall {
                 creates: arns(&record.creates),
                 destroys: arns(&record.destroys),
                 cost: record.cost,
+                rests: record.rests.clone(),
             },
             reference: record.reference,
             digest: record.digest,
@@ -308,6 +309,7 @@ impl CallRow {
             mutates: self.mutates,
             creates: texts(body.creates),
             destroys: texts(body.destroys),
+            rests: Vec::new(),
             cost: Used {
                 mutations,
                 creates,

@@ -14,7 +14,7 @@ mod passkeys;
 mod sessions;
 
 use cordon_core::decide::{Outcome, Posture};
-use cordon_core::ledger::Used;
+use cordon_core::ledger::{Rest, Used};
 use cordon_core::names::TaskId;
 use cordon_core::record::{AnswerFault, CallRecord, CallResult, RecordedOutcome};
 use cordon_core::session::SessionState;
@@ -47,6 +47,7 @@ macro_rules! conformance {
 conformance! {
     concurrent_changes_never_overshoot_a_budget
     a_budget_counts_what_is_created_and_destroyed
+    of_two_calls_that_rest_on_each_other_one_goes
     a_budget_of_one_minute_frees_itself
     denied_calls_and_reads_cost_nothing
     a_change_that_certainly_had_no_effect_gives_back_its_units
@@ -250,6 +251,37 @@ async fn a_budget_counts_what_is_created_and_destroyed(store: Arc<dyn Store>) {
     let _kept = store.record(change("R4", "T-1"), budget).await.unwrap();
     let used = ledger(&*store, "T-1").await.used;
     assert_eq!((used.mutations, used.creates, used.destroys), (2, 1, 0));
+}
+
+async fn of_two_calls_that_rest_on_each_other_one_goes(store: Arc<dyn Store>) {
+    let rests = |record: CallRecord, on: &str, own| CallRecord {
+        rests: vec![Rest {
+            arn: on.parse().unwrap(),
+            own,
+        }],
+        ..record
+    };
+    let other = format!("{TABLE}-2");
+    let first = rests(destruction("R1", "T-1", TABLE), &other, false);
+    let second = rests(destruction("R2", "T-1", &other), TABLE, false);
+    let _kept = store.record(first, Budget::default()).await.unwrap();
+    let refused = store.record(second.clone(), Budget::default()).await;
+    assert!(matches!(refused, Err(RecordError::Overtaken(_))));
+    assert_eq!(ledger(&*store, "T-1").await.used.destroys, 1);
+    // Another task knows nothing of it, and what a task made and took away is gone as well.
+    let elsewhere = CallRecord {
+        reference: "R3".into(),
+        task: "T-2".into(),
+        ..second
+    };
+    let _kept = store.record(elsewhere, Budget::default()).await.unwrap();
+    let own = rests(
+        destruction("R4", "T-2", "arn:aws:sqs:eu-west-1:111122223333:a"),
+        TABLE,
+        true,
+    );
+    let refused = store.record(own, Budget::default()).await;
+    assert!(matches!(refused, Err(RecordError::Overtaken(_))));
 }
 
 async fn a_budget_of_one_minute_frees_itself(store: Arc<dyn Store>) {

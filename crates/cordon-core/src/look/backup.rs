@@ -8,13 +8,19 @@
 //! they touch what it was made for. What the task made itself needs no last point, and one that the
 //! task has deleted is none, whatever a list still says.
 //!
-//! Two calls at the same moment each see the other's point. AWS lists it until the first is done;
-//! the ledger knows it from when that one was let go.
+//! Two calls at the same moment each see the other's point. AWS lists it until the first is done; the
+//! ledger knows it from when that one was let go, and the second is not let go on what is going
+//! ([`Rest`]). Two tasks at the same moment are not held apart so: each has a ledger of its own.
+//!
+//! Recovery points of AWS Backup count beside each other alone, and not beside the snapshots of the
+//! service itself.
 //!
 //! Sources: the API references of `DescribeDBSnapshots`, `DescribeDBClusterSnapshots`,
-//! `DescribeClusterSnapshots` (Redshift), `DescribeSnapshots` (EC2) and `ListBackups` (DynamoDB).
+//! `DescribeClusterSnapshots` (Redshift), `DescribeSnapshots` (EC2, ElastiCache), `ListBackups`
+//! (DynamoDB), `DescribeRecoveryPoint` and `ListRecoveryPointsByResource` (AWS Backup).
 
 use super::{Asked, LookError, Progress, Read, arn_beside, text_value};
+use crate::ledger::Rest;
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Call;
 use cordon_aws::value::Value;
@@ -27,26 +33,27 @@ struct Point {
     id: (&'static str, &'static str),
     /// The operation that lists points, and where the list is in its answer.
     list: (&'static str, &'static str),
-    /// The member that tells what it was taken of.
-    source: &'static str,
+    /// The member that tells what it was taken of, and what is before that in its ARN. The first that
+    /// is told counts.
+    sources: &'static [(&'static str, &'static str)],
     /// The member that tells its state, and the state of a whole one.
     state: (&'static str, &'static str),
     /// Where the next page begins: the member of the answer and the parameter.
     next: (&'static str, &'static str),
-    /// Before the id in ARNs: the service, of a point, of what it was taken of.
-    arns: (&'static str, &'static str, &'static str),
+    /// Before the id in ARNs: the service, and the kind of a point.
+    arns: (&'static str, &'static str),
 }
 
-const POINTS: [Point; 5] = [
+const POINTS: [Point; 7] = [
     Point {
         services: &["rds"],
         delete: "DeleteDBSnapshot",
         id: ("DBSnapshotIdentifier", "DBSnapshotIdentifier"),
         list: ("DescribeDBSnapshots", "DBSnapshots/DBSnapshot"),
-        source: "DBInstanceIdentifier",
+        sources: &[("DBInstanceIdentifier", "db:")],
         state: ("Status", "available"),
         next: ("Marker", "Marker"),
-        arns: ("rds", "snapshot:", "db:"),
+        arns: ("rds", "snapshot:"),
     },
     Point {
         services: &["docdb", "neptune", "rds"],
@@ -56,42 +63,68 @@ const POINTS: [Point; 5] = [
             "DescribeDBClusterSnapshots",
             "DBClusterSnapshots/DBClusterSnapshot",
         ),
-        source: "DBClusterIdentifier",
+        sources: &[("DBClusterIdentifier", "cluster:")],
         state: ("Status", "available"),
         next: ("Marker", "Marker"),
-        arns: ("rds", "cluster-snapshot:", "cluster:"),
+        arns: ("rds", "cluster-snapshot:"),
     },
     Point {
         services: &["redshift"],
         delete: "DeleteClusterSnapshot",
         id: ("SnapshotIdentifier", "SnapshotIdentifier"),
         list: ("DescribeClusterSnapshots", "Snapshots/Snapshot"),
-        source: "ClusterIdentifier",
+        sources: &[("ClusterIdentifier", "cluster:")],
         state: ("Status", "available"),
         next: ("Marker", "Marker"),
-        arns: ("redshift", "snapshot:", "cluster:"),
+        arns: ("redshift", "snapshot:"),
     },
     Point {
         services: &["ec2"],
         delete: "DeleteSnapshot",
         id: ("SnapshotId", "snapshotId"),
         list: ("DescribeSnapshots", "snapshotSet/item"),
-        source: "volumeId",
+        sources: &[("volumeId", "volume/")],
         state: ("status", "completed"),
         next: ("nextToken", "NextToken"),
-        arns: ("ec2", "snapshot/", "volume/"),
+        arns: ("ec2", "snapshot/"),
     },
     Point {
         services: &["dynamodb"],
         delete: "DeleteBackup",
         id: ("BackupArn", "BackupArn"),
         list: ("ListBackups", "BackupSummaries"),
-        source: "TableName",
+        sources: &[("TableName", "table/")],
         state: ("BackupStatus", "AVAILABLE"),
         next: ("LastEvaluatedBackupArn", "ExclusiveStartBackupArn"),
-        arns: ("dynamodb", "", "table/"),
+        arns: ("dynamodb", ""),
+    },
+    Point {
+        services: &["elasticache"],
+        delete: "DeleteSnapshot",
+        id: ("SnapshotName", "SnapshotName"),
+        list: ("DescribeSnapshots", "Snapshots/Snapshot"),
+        // One of a replication group names the node that it was taken on as well.
+        sources: &[
+            ("ReplicationGroupId", "replicationgroup:"),
+            ("CacheClusterId", "cluster:"),
+        ],
+        state: ("SnapshotStatus", "available"),
+        next: ("Marker", "Marker"),
+        arns: ("elasticache", "snapshot:"),
+    },
+    Point {
+        services: &["backup"],
+        delete: "DeleteRecoveryPoint",
+        id: ("RecoveryPointArn", "RecoveryPointArn"),
+        list: ("ListRecoveryPointsByResource", "RecoveryPoints"),
+        sources: &[("ResourceArn", "")],
+        state: ("Status", "COMPLETED"),
+        next: ("NextToken", "NextToken"),
+        arns: ("backup", ""),
     },
 ];
+
+const RECOVERY_POINT: &str = "DescribeRecoveryPoint";
 
 /// The volume of a snapshot that was copied: any.
 const NO_VOLUME: &str = "vol-ffffffff";
@@ -100,13 +133,18 @@ const NO_VOLUME: &str = "vol-ffffffff";
 pub(super) fn begin(call: &Call) -> Option<Read> {
     let point = Point::of(call)?;
     let id = point.named(call)?;
-    match point.delete {
-        "DeleteBackup" => {
+    match call.service().name() {
+        "dynamodb" => {
             // Its ARN has the table: `table/orders/backup/01...`.
             let (table, _) = id.split_once(":table/")?.1.split_once("/backup/")?;
-            Some(point.points_of(table))
+            Some(point.points_of("TableName", table))
         }
-        "DeleteSnapshot" => {
+        "backup" => {
+            let vault = call.parameters().get("BackupVaultName")?.as_str()?;
+            let read = Read::of(RECOVERY_POINT).with("BackupVaultName", text_value(vault));
+            Some(read.with(point.id.0, text_value(id)))
+        }
+        "ec2" => {
             let read = Read::new(point.list.0, []);
             Some(read.listing("SnapshotIds", [id.to_owned()]))
         }
@@ -122,21 +160,30 @@ pub(super) fn learn(
 ) -> Result<(), LookError> {
     let point = Point::of(asked.call).ok_or(WHAT)?;
     let id = point.named(asked.call).ok_or(WHAT)?;
-    let listed = answer.all(point.list.1);
+    let listed = match asked.read.operation {
+        RECOVERY_POINT => vec![answer],
+        _ => answer.all(point.list.1),
+    };
     if point.asks_for_one(asked.read) {
         let is_it = |it: &&&Answer| it.text(point.id.1) == Some(id);
         let it = listed.iter().find(is_it).ok_or(WHAT)?;
-        let source = it.text(point.source).ok_or(WHAT)?;
-        let (service, _, whole) = point.arns;
-        let arn = arn_beside(asked.call, service, &format!("{whole}{source}"));
+        let mut sources = point.sources.iter();
+        let told = sources.find_map(|(member, whole)| Some((*member, *whole, it.text(member)?)));
+        let (member, whole, source) = told.ok_or(WHAT)?;
+        let arn = match whole {
+            "" => source.to_owned(),
+            whole => arn_beside(asked.call, point.arns.0, &format!("{whole}{source}")),
+        };
         if source == NO_VOLUME {
             progress.seen.last_backup = true;
         } else if !asked.ledger.owns(&arn) {
-            progress.todo.push_back(point.points_of(source));
+            progress.todo.push_back(point.points_of(member, source));
         }
         return Ok(());
     }
-    if listed.iter().any(|it| point.is_another(it, id, asked)) {
+    let mut others = listed.iter();
+    if let Some(other) = others.find_map(|it| point.another(it, id, asked)) {
+        progress.seen.rests.push(other);
         return Ok(());
     }
     match answer.text(point.next.0) {
@@ -164,10 +211,10 @@ impl Point {
         (!id.is_empty()).then_some(id)
     }
 
-    /// The read of all points of `source`.
-    fn points_of(&self, source: &str) -> Read {
-        if self.delete != "DeleteSnapshot" {
-            return Read::new(self.list.0, [(self.source, source.to_owned())]);
+    /// The read of all points of `source`, which `member` tells.
+    fn points_of(&self, member: &'static str, source: &str) -> Read {
+        if self.services != ["ec2"] {
+            return Read::new(self.list.0, [(member, source.to_owned())]);
         }
         let filter = [
             ("Name".into(), text_value("volume-id")),
@@ -187,12 +234,10 @@ impl Point {
             .any(|name| read.parameters.get(name).is_some())
     }
 
-    /// Whether it is a whole point beside the one of this id, and stays.
-    fn is_another(&self, point: &Answer, id: &str, asked: Asked<'_>) -> bool {
-        let Some(other) = point.text(self.id.1) else {
-            return false;
-        };
-        let (service, kind, _) = self.arns;
+    /// The point, if it is a whole one beside the one of this id, and stays.
+    fn another(&self, point: &Answer, id: &str, asked: Asked<'_>) -> Option<Rest> {
+        let other = point.text(self.id.1).filter(|other| *other != id)?;
+        let (service, kind) = self.arns;
         let arn = match (service, other.starts_with("arn:")) {
             (_, true) => other.to_owned(),
             // Images and snapshots of EC2 have ARNs without an account.
@@ -203,9 +248,11 @@ impl Point {
             ),
             _ => arn_beside(asked.call, service, &format!("{kind}{other}")),
         };
-        let gone = arn
-            .parse()
-            .is_ok_and(|arn| asked.ledger.destroyed.contains(&arn));
-        other != id && !gone && point.text(self.state.0) == Some(self.state.1)
+        let rest = Rest {
+            own: asked.ledger.owns(&arn),
+            arn: arn.parse().ok()?,
+        };
+        let whole = point.text(self.state.0) == Some(self.state.1);
+        (whole && asked.ledger.leaves(&rest)).then_some(rest)
     }
 }

@@ -162,6 +162,8 @@ fn vanished(answer: &Answer) -> Vec<Vanished> {
     let made_at = |it: &Answer| it.text("DateCreated")?.parse().ok();
     gone.map(|it| Vanished {
         made_at: made_at(it),
+        // Only those of the last hour are listed.
+        gone_at: None,
     })
     .collect()
 }

@@ -257,6 +257,8 @@ pub(super) struct Stack {
     imported: BTreeSet<(String, String)>,
     /// Change sets of stacks within the one that changes.
     nested: BTreeSet<String>,
+    /// Whether the change set does something else than to add.
+    more: bool,
 }
 
 impl Stack {
@@ -272,6 +274,14 @@ impl Stack {
                 self.change_set(asked, answer, progress)?;
                 if answer.text("NextToken").is_none() {
                     self.behind_changes(asked, changed(answer)?, progress);
+                }
+            }
+            STACKS if asked.call.operation().name() == "ExecuteChangeSet" => {
+                // Nothing was in it before. Where it is made by another change set meanwhile, AWS
+                // does not execute this one: what is executed makes all of it.
+                let stack = answer.items("Stacks").next();
+                if stack.and_then(|it| it.text("StackStatus")) == Some("REVIEW_IN_PROGRESS") {
+                    progress.seen.itself = Some(Class::Create);
                 }
             }
             STACKS => {
@@ -309,6 +319,10 @@ impl Stack {
         }
         let stack = changed(answer)?;
         for change in answer.items("Changes") {
+            let action = change
+                .get("ResourceChange")
+                .and_then(|it| it.text("Action"));
+            self.more |= action != Some("Add");
             // Hooks are not resources; what is neither is not understood.
             let Some(change) = change.get("ResourceChange") else {
                 return Err(LookError::Silent("what one of its changes is"));
@@ -382,6 +396,9 @@ impl Stack {
 
     /// What else is to be read of the stack that a change set changes.
     fn behind_changes(&self, asked: Asked<'_>, stack: &str, progress: &mut Progress) {
+        if !self.more && !asks_for(progress, STACKS, stack) {
+            progress.todo.push_back(of_stack(STACKS, stack));
+        }
         match asked.ledger.owns(stack) {
             true => progress.todo.push_back(of_stack(EVENTS, stack)),
             false => self.within(stack, progress),

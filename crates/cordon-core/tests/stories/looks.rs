@@ -2,6 +2,7 @@
 //! is given; what it is not asked for, or does not know, is not seen.
 
 mod backups;
+mod vanished;
 
 use crate::harness::{Sent, json, judge, now, query, rest, session, told};
 use cordon_aws::answer::Answer;
@@ -553,6 +554,42 @@ fn a_stack_that_the_task_made_takes_along_what_was_created_in_it_and_nothing_els
             Outcome::Deny,
         );
         check(&mut judge, cloud, cloudformation(DELETE), outcome);
+    }
+}
+
+#[test]
+fn a_stack_that_a_change_set_makes_is_the_tasks_own() {
+    let set = |action: &str| {
+        format!(
+            "<ChangeSetId>{}</ChangeSetId><StackId>{}</StackId><ExecutionStatus>AVAILABLE\
+             </ExecutionStatus><Changes><member><ResourceChange><Action>{action}</Action>\
+             <LogicalResourceId>Data</LogicalResourceId><ResourceType>AWS::SQS::Queue\
+             </ResourceType></ResourceChange></member></Changes>",
+            arn("cloudformation changeSet/first/8y"),
+            arn(STACK),
+        )
+    };
+    let stacks = |status: &str| {
+        stack_id().replace(
+            "</StackId>",
+            &format!("</StackId><StackStatus>{status}</StackStatus>"),
+        )
+    };
+    for (action, status, own) in [
+        ("Add", "REVIEW_IN_PROGRESS", true),
+        ("Add", "CREATE_COMPLETE", false),
+        // What was there before does not become the task's by that.
+        ("Import", "REVIEW_IN_PROGRESS", false),
+    ] {
+        let (set, stacks) = (set(action), stacks(status));
+        let cloud: Cloud<'_> = &[
+            ("DescribeChangeSet", "first", &set),
+            ("DescribeStacks", "stack/shop/1a", &stacks),
+        ];
+        let mut judge = naming(&[]);
+        let execute = cloudformation("ExecuteChangeSet&StackName=shop&ChangeSetName=first");
+        check(&mut judge, cloud, execute, Outcome::Allow);
+        assert_eq!(judge.ledger().owns(&arn(STACK)), own, "{action} {status}");
     }
 }
 

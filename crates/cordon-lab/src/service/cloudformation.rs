@@ -129,14 +129,7 @@ fn list_stacks(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
         .cloudformation
         .all()
         .filter(|stack| wanted.is_empty() || wanted.contains(&stack.status.name()))
-        .map(|stack| {
-            json!({
-                "StackId": stack.id,
-                "StackName": stack.name,
-                "CreationTime": iso(stack.created),
-                "StackStatus": stack.status.name(),
-            })
-        })
+        .map(Stack::summary)
         .collect();
     Ok(Answer::fields(
         json!({"StackSummaries": {"member": members}}),

@@ -28,6 +28,7 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("DescribeTimeToLive", on_table, time_to_live),
         Operation::new("DescribeContinuousBackups", on_table, backups),
         Operation::new("ListTagsOfResource", on_arn, tags),
+        Operation::new("ListBackups", on_everything, no_backups),
         Operation::new("UpdateTable", on_table, update),
         Operation::new("DeleteTable", on_table, delete),
         Operation::new("PutItem", on_table, put),
@@ -381,6 +382,11 @@ fn backups(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
             "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
         },
     })))
+}
+
+/// No table of the lab has point-in-time recovery, or leaves a backup behind.
+fn no_backups(_: &Call<'_>, _: &mut Estate) -> Result<Answer, Fault> {
+    Ok(Answer::fields(json!({"BackupSummaries": []})))
 }
 
 fn update(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Call, Operation, Routing, Service, iso};
+use super::{Call, Operation, Routing, Service, iso, on_everything};
 use crate::estate::Estate;
 use crate::identity::{Access, letters};
 use crate::reply::{Answer, Fault, Protocol};
@@ -28,6 +28,7 @@ pub(crate) const SERVICE: Service = Service {
         Operation::new("DescribeDBSnapshots", on_snapshots, describe_snapshots),
         Operation::new("CreateDBSnapshot", on_both, create_snapshot),
         Operation::new("DeleteDBSnapshot", on_snapshot, delete_snapshot),
+        Operation::new("DescribeEvents", on_everything, describe_events),
     ],
 };
 
@@ -36,6 +37,16 @@ pub(crate) const SERVICE: Service = Service {
 pub(crate) struct Rds {
     instances: BTreeMap<String, Database>,
     snapshots: BTreeMap<String, Snapshot>,
+    events: Vec<Event>,
+}
+
+/// That an instance came or went.
+#[derive(Clone)]
+struct Event {
+    instance: String,
+    /// `creation` or `deletion`.
+    category: &'static str,
+    at: Timestamp,
 }
 
 #[derive(Clone)]
@@ -66,6 +77,14 @@ impl Rds {
                 format!("DBInstance {id} not found."),
             )
         })
+    }
+
+    fn tell(&mut self, instance: &str, category: &'static str, at: Timestamp) {
+        self.events.push(Event {
+            instance: instance.to_owned(),
+            category,
+            at,
+        });
     }
 
     fn snapshot(&mut self, database: &str, name: &str, now: Timestamp) -> Result<&Snapshot, Fault> {
@@ -223,6 +242,7 @@ fn create(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
         resource_id: format!("db-{}", letters(26)),
     };
     let answer = database.to_json(call, &id, "available");
+    rds.tell(&id, "creation", call.now);
     rds.instances.insert(id, database);
     Ok(Answer::fields(json!({"DBInstance": answer})))
 }
@@ -277,6 +297,7 @@ fn delete(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
         (true, None) => {}
     }
     rds.instances.remove(&id);
+    rds.tell(&id, "deletion", call.now);
     Ok(Answer::fields(
         json!({"DBInstance": database.to_json(call, &id, "deleting")}),
     ))
@@ -336,5 +357,29 @@ fn delete_snapshot(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault
         })?;
     Ok(Answer::fields(
         json!({"DBSnapshot": snapshot.to_json(call, &name)}),
+    ))
+}
+
+/// Of one instance, as whoever asks about it gives its name; AWS keeps them for 14 days.
+fn describe_events(call: &Call<'_>, estate: &mut Estate) -> Result<Answer, Fault> {
+    let input = call.input();
+    if input
+        .text("SourceType")
+        .is_some_and(|kind| kind != "db-instance")
+    {
+        return Ok(Answer::fields(json!({"Events": {}})));
+    }
+    let id = id(input, "SourceIdentifier")?;
+    let events = call.place(estate).rds.events.iter();
+    let events = events.filter(|event| event.instance == id).map(|event| {
+        json!({
+            "SourceIdentifier": event.instance,
+            "SourceType": "db-instance",
+            "EventCategories": {"EventCategory": [event.category]},
+            "Date": iso(event.at),
+        })
+    });
+    Ok(Answer::fields(
+        json!({"Events": {"Event": events.collect::<Vec<_>>()}}),
     ))
 }

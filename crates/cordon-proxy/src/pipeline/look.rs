@@ -19,7 +19,7 @@ use cordon_core::assess::assess;
 use cordon_core::decide::decide;
 use cordon_core::fact::Fact;
 use cordon_core::identify::Identified;
-use cordon_core::look::{Look, LookError, Seen};
+use cordon_core::look::{Look, LookError};
 use cordon_core::tags::TagsError;
 use http::StatusCode;
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ pub(super) async fn look(
     snapshot: &Snapshot,
     gathered: &mut Gathered,
 ) {
-    let Some(look) = Look::of(identified.call()) else {
+    let Some(mut look) = Look::of(identified.call()) else {
         return;
     };
     // What the task speaks of nowhere is refused, whatever would be seen.
@@ -64,8 +64,8 @@ pub(super) async fn look(
     if !accesses.all(|access| task.speaks_of(&access.action)) {
         return;
     }
-    match see(line, client, identified, snapshot, gathered, look).await {
-        Ok(seen) => gathered.seen = Some(seen),
+    match see(line, client, identified, snapshot, gathered, &mut look).await {
+        Ok(()) => gathered.seen = Some(look.finish()),
         Err(error) => {
             tracing::warn!(
                 reference = %identified.reference(),
@@ -74,6 +74,7 @@ pub(super) async fn look(
                 "what a call would do could not be looked at"
             );
             gathered.unverified.insert(Fact::Unverified);
+            gathered.seen = look.give_up();
         }
     }
 }
@@ -84,8 +85,8 @@ async fn see(
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &Gathered,
-    mut look: Look,
-) -> Result<Seen, Unseen> {
+    look: &mut Look,
+) -> Result<(), Unseen> {
     let patience = line.bounds.deadlines.look;
     let began = Instant::now();
     while let Some(read) = look.next() {
@@ -99,7 +100,7 @@ async fn see(
         let answer = ask(line, client, read, snapshot, gathered, left).await?;
         look.learn(identified.call(), &answer, gathered.ledger())?;
     }
-    Ok(look.finish())
+    Ok(())
 }
 
 /// One read of Cordon's own that was answered well.

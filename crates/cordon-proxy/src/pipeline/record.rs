@@ -90,6 +90,7 @@ async fn unrecorded(
     tracing::error!(%reference, error = %chain(error), "a decision could not be recorded");
     let refusal = match error {
         RecordError::OverBudget { .. } => over_budget(permit.assessed().session(), &reference),
+        RecordError::Overtaken(arn) => overtaken(arn, &reference),
         RecordError::ApprovalGone => Refusal::of_held(HeldAnswer::Gone, "", &reference),
         RecordError::TaskOver => Refusal::of_failure(Failure::SessionOver, &reference),
         RecordError::TooLarge { .. } => Refusal::of_failure(Failure::TooLarge, &reference),
@@ -113,6 +114,21 @@ fn over_budget(session: &Session, reference: &Reference) -> Refusal {
              policy decision that worked as intended; it is not an outage, a permissions bug or a \
              wrongly formed request. Stop making changes, and ask your sponsor for a larger \
              budget. Do not retry. Ref {reference}."
+        ),
+        verdict: "deny",
+        status: None,
+    }
+}
+
+/// What the call was decided on goes with another call that was decided at the same moment.
+fn overtaken(arn: &str, reference: &Reference) -> Refusal {
+    Refusal {
+        code: None,
+        message: format!(
+            "This call may go only as long as {arn} stays, and another call of the task takes that \
+             away, so the request was not sent to AWS. This is a policy decision that worked as \
+             intended; it is not an outage, a permissions bug or a wrongly formed request. Leave \
+             what is left in place. Ref {reference}."
         ),
         verdict: "deny",
         status: None,

@@ -45,8 +45,13 @@ impl Account {
     }
 
     /// Takes the units of `call` if the budget still holds them. Two calls that were decided on
-    /// the same ledger cannot both take the last unit: here they come one after the other.
+    /// the same ledger cannot both take the last unit, nor each take away what the other was decided
+    /// on: here they come one after the other.
     pub(super) fn charge(&mut self, call: &NewCall, budget: Budget) -> Result<(), RecordError> {
+        let mut rests = call.changes.rests.iter();
+        if let Some(rest) = rests.find(|rest| !self.ledger.leaves(rest)) {
+            return Err(RecordError::Overtaken(rest.arn.to_string()));
+        }
         let used = self.ledger.used;
         let cost = call.changes.cost;
         let minute = self.minute.since(call.at - MINUTE);

@@ -345,6 +345,7 @@ mod tests {
             creates: Vec::new(),
             destroys: Vec::new(),
             cost: Used::default(),
+            rests: Vec::new(),
         };
         StoredCall {
             sequence: 1,

@@ -1,7 +1,7 @@
 //! Restore points: the last one of something stays, and what is not told closes.
 
 use super::{Cloud, REGION, arn, check, naming};
-use crate::harness::{Sent, json, now, query};
+use crate::harness::{Sent, json, now, query, rest};
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Protocol;
 use cordon_core::decide::Outcome;
@@ -9,6 +9,7 @@ use cordon_core::fact::Fact;
 use cordon_core::judge::Judge;
 use cordon_core::ledger::Ledger;
 use cordon_core::look::Read;
+use http::Method;
 
 #[test]
 fn the_last_backup_of_something_stays() {
@@ -74,16 +75,6 @@ fn the_last_backup_of_something_stays() {
 fn backups_of_volumes_and_tables_are_told_by_their_own_lists() {
     let ec2 = |form: &str| query("ec2", REGION, &format!("Version=2016-11-15&Action={form}"));
     let mut judge = naming(&[]);
-    let reads = |judge: &mut Judge<'_>, sent: Sent, answers: &[&str], protocol: Protocol| {
-        let mut asked = Vec::new();
-        let mut answers = answers.iter();
-        let mut sees = |read: &Read| {
-            asked.push(format!("{} {:?}", read.operation, read.parameters));
-            Answer::read(protocol, answers.next()?.as_bytes())
-        };
-        let judgement = judge.judge_seeing(sent.signed(), now(), &mut sees).unwrap();
-        (asked, judgement.facts.contains(&Fact::LastBackup))
-    };
     let snapshot = |id: &str, volume: &str| {
         format!(
             "<DescribeSnapshotsResponse><snapshotSet><item><snapshotId>{id}</snapshotId><volumeId>\
@@ -123,4 +114,70 @@ fn backups_of_volumes_and_tables_are_told_by_their_own_lists() {
         assert_eq!((asked.len(), found), (1, last), "{asked:#?}");
         assert!(asked[0].contains("orders"), "{asked:#?}");
     }
+}
+
+#[test]
+fn caches_and_recovery_points_are_told_by_their_own_lists() {
+    let mut judge = naming(&[]);
+    let group = |name: &str| {
+        format!(
+            "<DescribeSnapshotsResponse><DescribeSnapshotsResult><Snapshots><Snapshot>\
+             <SnapshotName>{name}</SnapshotName><ReplicationGroupId>shop</ReplicationGroupId>\
+             <CacheClusterId>shop-001</CacheClusterId><SnapshotStatus>available</SnapshotStatus>\
+             </Snapshot></Snapshots></DescribeSnapshotsResult></DescribeSnapshotsResponse>"
+        )
+    };
+    let [one, two] = ["one", "two"].map(group);
+    for (rest, last) in [(&two, false), (&one, true)] {
+        let form = "Version=2015-02-02&Action=DeleteSnapshot&SnapshotName=one";
+        let delete = query("elasticache", REGION, form);
+        let (asked, found) = reads(&mut judge, delete, &[&one, rest], Protocol::Query);
+        assert_eq!((asked.len(), found), (2, last), "{asked:#?}");
+        assert!(asked[1].contains("ReplicationGroupId"), "{asked:#?}");
+    }
+
+    let point = |id: &str| arn(&format!("backup recovery-point:{id}"));
+    let table = arn("dynamodb table/orders");
+    let described = format!(
+        r#"{{"RecoveryPointArn":"{}","ResourceArn":"{table}"}}"#,
+        point("one")
+    );
+    let listed = |id: &str, status: &str| {
+        format!(
+            r#"{{"RecoveryPoints":[{{"RecoveryPointArn":"{}","Status":"{status}"}}]}}"#,
+            point(id)
+        )
+    };
+    for (id, status, last) in [
+        ("two", "COMPLETED", false),
+        ("two", "PARTIAL", true),
+        ("one", "COMPLETED", true),
+    ] {
+        let path = format!(
+            "/backup-vaults/shop/recovery-points/{}",
+            point("one").replace(':', "%3A")
+        );
+        let delete = rest(Method::DELETE, "backup", REGION, &path, "");
+        let answers = [&*described, &listed(id, status)];
+        let (asked, found) = reads(&mut judge, delete, &answers, Protocol::RestJson);
+        assert_eq!((asked.len(), found), (2, last), "{asked:#?}");
+        assert!(asked[1].contains(&table), "{asked:#?}");
+    }
+}
+
+/// What was asked, and whether it is the last backup.
+fn reads(
+    judge: &mut Judge<'_>,
+    sent: Sent,
+    answers: &[&str],
+    protocol: Protocol,
+) -> (Vec<String>, bool) {
+    let mut asked = Vec::new();
+    let mut answers = answers.iter();
+    let mut sees = |read: &Read| {
+        asked.push(format!("{} {:?}", read.operation, read.parameters));
+        Answer::read(protocol, answers.next()?.as_bytes())
+    };
+    let judgement = judge.judge_seeing(sent.signed(), now(), &mut sees).unwrap();
+    (asked, judgement.facts.contains(&Fact::LastBackup))
 }

@@ -194,6 +194,25 @@ impl Stack {
         });
     }
 
+    /// What a list of stacks tells of it.
+    pub(super) fn summary(&self) -> Value {
+        let gone = self
+            .events
+            .last()
+            .filter(|_| self.status == Status::DeleteComplete);
+        let mut summary = serde_json::Map::new();
+        for (name, text) in [
+            ("StackId", Some(self.id.clone())),
+            ("StackName", Some(self.name.clone())),
+            ("CreationTime", Some(iso(self.created))),
+            ("DeletionTime", gone.map(|event| iso(event.at))),
+            ("StackStatus", Some(self.status.name().to_owned())),
+        ] {
+            summary.extend(text.map(|text| (name.to_owned(), text.into())));
+        }
+        summary.into()
+    }
+
     pub(super) fn to_json(&self) -> Value {
         let parameters: Vec<Value> = self
             .parameters
