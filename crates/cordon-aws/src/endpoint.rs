@@ -285,6 +285,11 @@ mod tests {
                 "unknown-endpoint",
             ),
             ("ec2-1-2-3-4.compute.amazonaws.com", "unknown-endpoint"),
+            // A cluster of EKS, which takes a signed URL of STS for a password.
+            (
+                "0123ABCD.gr7.eu-west-1.eks.amazonaws.com",
+                "unknown-endpoint",
+            ),
             ("abc.lambda-url.eu-west-1.on.aws", "unknown-endpoint"),
             ("b.s3-website-eu-west-1.amazonaws.com", "unknown-endpoint"),
             ("sts.amazonaws.com@evil.example", "malformed-host"),

@@ -63,7 +63,7 @@ facts! {
     CrossAccount = "cross-account";
     /// A resource of another partition.
     CrossPartition = "cross-partition";
-    /// Buys something that cannot be given back.
+    /// Buys something that cannot be given back, or sets a size that no limit of the task covers.
     CommitsSpend = "commits-spend";
     /// Holds data that cannot be derived again.
     Stateful = "stateful";

@@ -39,6 +39,15 @@ impl Task {
             || self.destroy.iter().chain(&self.replace).any(target)
     }
 
+    /// Whether the entries that reach an access all limit this parameter.
+    pub(crate) fn limits(&self, access: &AssessedAccess, parameter: &str) -> bool {
+        let mut reaching = self
+            .allows
+            .iter()
+            .filter(|allow| self.reaches(allow, access));
+        reaching.all(|allow| allow.limits.iter().any(|(path, _)| &**path == parameter))
+    }
+
     /// Whether the task names `arn` under `[replace]`.
     pub(crate) fn replaces(&self, arn: &str) -> bool {
         self.replace.iter().any(|target| target.arn.as_str() == arn)

@@ -21,12 +21,15 @@ use toml::{Table, Value};
 /// The requests by `SCENARIO/NUMBER`.
 type Lines = BTreeMap<String, String>;
 
+/// The files beside the scenarios that are tasks.
+const TASKS: [&str; 3] = ["sized.toml", "task.toml", "wide.toml"];
+
 fn files() -> Vec<(String, Table)> {
     let folder = root().join("tests/scenarios");
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".toml") && name != "task.toml" && name != "wide.toml")
+        .filter(|name| name.ends_with(".toml") && !TASKS.contains(&&**name))
         .collect();
     names.sort();
     let table = |name: &String| {
