@@ -111,6 +111,21 @@ pub(crate) async fn call(
     sample
 }
 
+/// Calls by a client for each of `works` at once, whatever is answered, until what it gives is dropped.
+pub(crate) fn press(door: &Door, works: &[Work]) -> JoinSet<()> {
+    let mut all = JoinSet::new();
+    for (work, signer) in works.iter().zip(door.signers.iter().cycle()) {
+        let client = Client {
+            door: door.clone(),
+            signer: Arc::clone(signer),
+            work: *work,
+            connections: Connections::Kept,
+        };
+        all.spawn(client.call_on());
+    }
+    all
+}
+
 /// One of those that call at the same time.
 struct Client {
     door: Door,
@@ -135,6 +150,14 @@ impl Client {
             if Instant::now() >= until {
                 return (latencies, None);
             }
+        }
+    }
+
+    async fn call_on(self) {
+        let mut kept = None;
+        loop {
+            let _ = self.one_call(&mut kept).await;
+            kept.take_if(|sender: &mut Sender| sender.is_closed());
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is measured: each contender as a running process, with the doors by which it is reached.
 
-mod cordon;
+pub(crate) mod cordon;
 mod mitmproxy;
 mod nginx;
 
@@ -22,7 +22,7 @@ use crate::work::Signer;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a contender is started with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scene {
     /// For configuration, logs and state.
     pub(crate) folder: PathBuf,

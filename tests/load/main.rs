@@ -19,6 +19,7 @@ mod certificates;
 mod client;
 mod contender;
 mod report;
+mod stop;
 mod upstream;
 mod usage;
 mod work;
@@ -44,6 +45,9 @@ const MANY: usize = 32;
 /// Connections of the changing calls: what one commit to disk can hold.
 const CHANGING: usize = 128;
 
+/// Stops of each kind.
+const STOPS: usize = 10;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "load",
@@ -66,6 +70,9 @@ struct Arguments {
     /// One short round: whether it works, and roughly how it stands
     #[arg(long)]
     quick: bool,
+    /// Measures how long a stop takes instead, of Cordon alone
+    #[arg(long)]
+    stop: bool,
     /// Write the tables into this file, between its markers
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -117,6 +124,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir_in(&arguments.folder)?;
     let certificates = Certificates::make(folder.path())?;
     let upstream = Upstream::start(&certificates)?;
+    let (quick, stop) = (arguments.quick, arguments.stop);
     let scene = Scene {
         folder: folder.path().canonicalize()?,
         upstream: upstream.address,
@@ -125,11 +133,19 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         nginx: arguments.nginx,
         mitmproxy: arguments.mitmproxy,
     };
-    let figures = runtime.block_on(measure(&scene, lengths))?;
-    let tables = report::tables(&figures);
+    let (mark, tables) = match stop {
+        true => {
+            let rounds = if quick { 1 } else { STOPS };
+            ("stop", runtime.block_on(stop::measure(scene, rounds))?)
+        }
+        false => {
+            let figures = runtime.block_on(measure(&scene, lengths))?;
+            ("load", report::tables(&figures))
+        }
+    };
     println!("{tables}");
     if let Some(file) = &arguments.write {
-        report::write(file, &tables)?;
+        report::write(file, mark, &tables)?;
         println!("written to {}", file.display());
     }
     Ok(())

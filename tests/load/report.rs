@@ -7,9 +7,6 @@ use std::path::Path;
 
 use crate::contender::Row;
 
-const BEGIN: &str = "<!-- load: begin -->";
-const END: &str = "<!-- load: end -->";
-
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Figure {
@@ -83,7 +80,8 @@ impl Figures {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The middle of some figures.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }
@@ -262,12 +260,16 @@ fn goals_table(figures: &Figures) -> String {
     text
 }
 
-/// Puts `tables` between the markers of a file.
-pub(crate) fn write(file: &Path, tables: &str) -> Result<(), Box<dyn Error>> {
+/// Puts `tables` between the markers of a file that bear this name.
+pub(crate) fn write(file: &Path, mark: &str, tables: &str) -> Result<(), Box<dyn Error>> {
+    let (begin, end) = (
+        format!("<!-- {mark}: begin -->"),
+        format!("<!-- {mark}: end -->"),
+    );
     let text = std::fs::read_to_string(file)?;
-    let marked = || format!("`{}` has no `{BEGIN}` before a `{END}`", file.display());
-    let (before, rest) = text.split_once(BEGIN).ok_or_else(marked)?;
-    let (_, after) = rest.split_once(END).ok_or_else(marked)?;
-    std::fs::write(file, format!("{before}{BEGIN}\n\n{tables}\n{END}{after}"))?;
+    let marked = || format!("`{}` has no `{begin}` before a `{end}`", file.display());
+    let (before, rest) = text.split_once(&begin).ok_or_else(marked)?;
+    let (_, after) = rest.split_once(&end).ok_or_else(marked)?;
+    std::fs::write(file, format!("{before}{begin}\n\n{tables}\n{end}{after}"))?;
     Ok(())
 }

@@ -8,7 +8,8 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -33,6 +34,36 @@ static ITEM: LazyLock<Bytes> = LazyLock::new(|| {
 
 static OBJECT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![b'o'; LARGE]));
 
+/// What came of calls, of which asking for credentials is none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard(Arc<Mutex<(u64, Option<Instant>)>>);
+
+impl Heard {
+    /// How many calls began.
+    pub(crate) fn calls(&self) -> u64 {
+        self.lock().0
+    }
+
+    /// When the last piece of any came.
+    pub(crate) fn last(&self) -> Option<Instant> {
+        self.lock().1
+    }
+
+    fn a_call(&self) {
+        self.lock().0 += 1;
+        self.a_piece();
+    }
+
+    fn a_piece(&self) {
+        let now = Instant::now();
+        self.lock().1 = Some(now);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, Option<Instant>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Serves until its standard input closes, which is when its parent has ended. Says its address.
 pub(crate) async fn serve(leaf: &Path, key: &Path) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -40,33 +71,52 @@ pub(crate) async fn serve(leaf: &Path, key: &Path) -> Result<(), Box<dyn Error>>
     io::stdout().flush()?;
     let acceptor = TlsAcceptor::from(certificates::server(leaf, key)?);
     let parent = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
+    let heard = Heard::default();
     tokio::select! {
-        served = serve_all(&listener, &acceptor) => Ok(served?),
+        served = serve_all(&listener, &acceptor, &heard) => Ok(served?),
         _ = parent => Ok(()),
     }
 }
 
-async fn serve_all(listener: &TcpListener, acceptor: &TlsAcceptor) -> io::Result<()> {
+/// Serves until the listener fails; `heard` is told of what comes.
+pub(crate) async fn serve_all(
+    listener: &TcpListener,
+    acceptor: &TlsAcceptor,
+    heard: &Heard,
+) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
-        let acceptor = acceptor.clone();
+        let (acceptor, heard) = (acceptor.clone(), heard.clone());
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
             let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service_fn(answer))
+                .serve_connection(
+                    TokioIo::new(stream),
+                    service_fn(|request| answer(request, heard.clone())),
+                )
                 .await;
         });
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    heard: Heard,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, mut body) = request.into_parts();
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    let is_call = head.headers.get(CONTENT_TYPE) != Some(&form);
+    if is_call {
+        heard.a_call();
+    }
     while let Some(frame) = body.frame().await {
         drop(frame);
+        if is_call {
+            heard.a_piece();
+        }
     }
     let (kind, text) = match head.method {
         Method::GET => ("application/octet-stream", OBJECT.clone()),

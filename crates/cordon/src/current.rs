@@ -631,6 +631,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn after_a_stop_of_everything_nobody_is_served_before_it_is_told() {
+        let stage = stage().await;
+        let later = Timestamp::now() + jiff::SignedDuration::from_mins(30);
+        let child = stage.begin(1, &stage.session, later).await;
+        stage.refreshed().await.unwrap();
+        assert_eq!(
+            stage.states(&[&stage.session, &child]),
+            [Some(SessionState::Live); 2]
+        );
+        let stopped = stage.current.store.stop_tasks(Timestamp::now()).await;
+        assert_eq!(stopped.unwrap(), std::slice::from_ref(&stage.task));
+        stage.current.put_in_force().await.unwrap();
+        assert_eq!(stage.states(&[&stage.session, &child]), [None; 2]);
+        // What cannot be read is not in force, and whoever asked is told so.
+        stage.current.store.shut_down().await.unwrap();
+        assert!(stage.current.put_in_force().await.is_err());
+    }
+
+    #[tokio::test]
     async fn a_task_has_ended_when_its_last_session_is_gone() {
         let stage = stage().await;
         let before = Arc::clone(&stage.current.live.snapshot().sessions);

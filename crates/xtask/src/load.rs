@@ -2,6 +2,7 @@
 //! with, and runs the load benchmark of `tests/load/`, which writes its tables into BENCHMARKS.md.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -15,6 +16,9 @@ pub(crate) struct Options {
     /// One short round, which is not written down
     #[arg(long)]
     quick: bool,
+    /// How long a stop takes, of Cordon alone: needs nothing beside it
+    #[arg(long)]
+    stop: bool,
 }
 
 /// Builds, finds, measures.
@@ -22,11 +26,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     if !cfg!(target_os = "linux") {
         return Err("the load benchmark reads what processes use from Linux's /proc".into());
     }
-    let nginx = nginx().ok_or("there is no nginx: install it (apt-get install nginx-light)")?;
-    let mitmproxy = python_environment("mitmproxy", "tests/load/requirements.txt");
-    if let Err(why) = &mitmproxy {
-        println!("mitmproxy    is left out: {why}");
-    }
+    let others = match options.stop {
+        true => vec!["--stop".into()],
+        false => others()?,
+    };
     // Apart, so that the program has no more features than a user's build gives it.
     let cordon = build(&["--package", "cordon", "--bin", "cordon"])?;
     let load = build(&["--package", "cordon-tests", "--bin", "load"])?;
@@ -35,19 +38,28 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     std::fs::create_dir_all(&folder)?;
     let mut command = Command::new(load);
     command.arg("--cordon").arg(cordon);
-    command.arg("--nginx").arg(nginx);
     command.arg("--folder").arg(folder);
-    if let Ok(environment) = mitmproxy {
-        command
-            .arg("--mitmproxy")
-            .arg(environment.join("bin/mitmdump"));
-    }
+    command.args(others);
     match options.quick {
         true => command.arg("--quick"),
         false => command.arg("--write").arg(repository.join("BENCHMARKS.md")),
     };
     step(&mut command)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What Cordon is compared with, as arguments.
+fn others() -> Result<Vec<OsString>, Box<dyn Error>> {
+    let nginx = nginx().ok_or("there is no nginx: install it (apt-get install nginx-light)")?;
+    let mut arguments = vec!["--nginx".into(), nginx.into()];
+    match python_environment("mitmproxy", "tests/load/requirements.txt") {
+        Ok(environment) => {
+            let program = environment.join("bin/mitmdump");
+            arguments.extend(["--mitmproxy".into(), program.into()]);
+        }
+        Err(why) => println!("mitmproxy    is left out: {why}"),
+    }
+    Ok(arguments)
 }
 
 /// On the path, or where Debian has it, which is not on everybody's path.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -23,7 +24,9 @@ const AGENTS: usize = 8;
 
 pub(super) fn start(scene: &Scene) -> Result<Contender, Box<dyn Error>> {
     let process = process(scene, "cordon")?;
-    let agents: Result<Vec<Agent>, _> = (0..AGENTS).map(|_| Agent::launch(scene)).collect();
+    let folder = scene.folder.join("cordon");
+    let agents: Result<Vec<Agent>, _> =
+        (0..AGENTS).map(|_| Agent::launch(scene, &folder)).collect();
     let agents = agents?;
     let authority = &agents.first().ok_or("there are no agents")?.authority;
     let tls = certificates::client(authority)?;
@@ -42,8 +45,71 @@ pub(super) fn start(scene: &Scene) -> Result<Contender, Box<dyn Error>> {
     Contender::new(version(&scene.cordon, "--version"), process, doors)
 }
 
+/// Cordon with agents on tasks of their own, and with people, one of whom may stop them.
+#[derive(Debug)]
+pub(crate) struct Stoppable {
+    /// By which the agents call.
+    pub(crate) door: Door,
+    /// Where people reach it.
+    pub(crate) control: SocketAddr,
+    /// Its own.
+    pub(crate) folder: PathBuf,
+    _process: Process,
+}
+
+impl Stoppable {
+    pub(crate) fn start(scene: &Scene, name: &str, tasks: usize) -> Result<Self, Box<dyn Error>> {
+        let control = free_address()?;
+        let people = "schema = \"cordon.people/v1\"\n[[person]]\nname = \"ica\"\n\
+             roles = [\"incident-commander\"]\n";
+        let folder = scene.folder.join(name);
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("people.toml"), people)?;
+        let told = (
+            "people = \"people.toml\"\n",
+            format!("[control]\nlisten = \"{control}\"\n"),
+        );
+        let process = told_process(scene, name, told.0, &told.1)?;
+        let agents: Result<Vec<Agent>, _> =
+            (0..tasks).map(|_| Agent::launch(scene, &folder)).collect();
+        Ok(Self {
+            door: Door {
+                address: process.address,
+                way: Way::Plain,
+                signers: agents?.into_iter().map(|agent| agent.signer).collect(),
+            },
+            control,
+            folder,
+            _process: process,
+        })
+    }
+}
+
+/// What the program says when it is run beside the one that serves from `folder`.
+pub(crate) fn run(
+    scene: &Scene,
+    folder: &Path,
+    arguments: &[&str],
+) -> Result<String, Box<dyn Error>> {
+    let said = command(scene, folder).args(arguments).output()?;
+    match said.status.success() {
+        true => Ok(String::from_utf8(said.stdout)?),
+        false => Err(String::from_utf8_lossy(&said.stderr).into()),
+    }
+}
+
 /// Starts it in a folder of its own, which keeps its state.
 pub(super) fn process(scene: &Scene, name: &str) -> Result<Process, Box<dyn Error>> {
+    told_process(scene, name, "", "")
+}
+
+/// The same, with more in its configuration: at the top, and tables.
+fn told_process(
+    scene: &Scene,
+    name: &str,
+    top: &str,
+    tables: &str,
+) -> Result<Process, Box<dyn Error>> {
     let address = free_address()?;
     let folder = scene.folder.join(name);
     let policies = folder.join("policies");
@@ -61,9 +127,9 @@ pub(super) fn process(scene: &Scene, name: &str) -> Result<Process, Box<dyn Erro
         std::fs::write(policies.join(path.file_name().unwrap_or_default()), text)?;
     }
     let configuration = format!(
-        "listen = \"{address}\"\nstate = \"state\"\npolicies = \"policies\"\n\n\
+        "{top}listen = \"{address}\"\nstate = \"state\"\npolicies = \"policies\"\n\n\
          [upstream]\nendpoint = \"https://localhost:{}\"\nca = \"{}\"\n\n\
-         [[role]]\naccount = \"{ACCOUNT}\"\narn = \"arn:aws:iam::{ACCOUNT}:role/{AGENT_ROLE}\"\n",
+         [[role]]\naccount = \"{ACCOUNT}\"\narn = \"arn:aws:iam::{ACCOUNT}:role/{AGENT_ROLE}\"\n{tables}",
         scene.upstream.port(),
         scene.certificates.authority.display(),
     );
@@ -80,8 +146,8 @@ struct Agent {
 
 impl Agent {
     /// Launches the task for another agent.
-    fn launch(scene: &Scene) -> Result<Self, Box<dyn Error>> {
-        let mut command = command(scene, &scene.folder.join("cordon"));
+    fn launch(scene: &Scene, folder: &Path) -> Result<Self, Box<dyn Error>> {
+        let mut command = command(scene, folder);
         command.args(["env", "--format", "json", "--task"]);
         let said = command.arg(file("load/task.toml")).output()?;
         if !said.status.success() {

@@ -20,6 +20,7 @@ mod learned;
 mod replay;
 mod room;
 mod stage;
+mod stops;
 mod strangers;
 mod streams;
 mod tls;

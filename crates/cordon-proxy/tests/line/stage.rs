@@ -317,7 +317,11 @@ fn text(set: &Set) -> String {
         true => TASK.to_owned(),
         false => TASK.replacen("[[allow]]\ndo = [\"observe\"]\n", "", 1),
     };
-    task.replace("destroys   = 50", &limit) + &approvals
+    let text = task.replace("destroys   = 50", &limit) + &approvals;
+    match set.destroys > 50 {
+        true => text.replace("= 50\n", &format!("= {}\n", set.destroys)),
+        false => text,
+    }
 }
 
 fn session(state: SessionState, set: &Set) -> Arc<Session> {

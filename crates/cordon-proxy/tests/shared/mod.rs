@@ -33,6 +33,17 @@ pub(crate) fn baseline_in(environment: &str) -> Policies {
         })
         .collect();
     files.sort_by(|a, b| a.name.cmp(&b.name));
+    // Loops of a test are longer than what a team's tasks may do.
+    for file in files.iter_mut().filter(|file| file.name == "manifest.toml") {
+        for limit in [
+            "max_mutations = 1000",
+            "max_creates = 200",
+            "max_destroys = 50",
+        ] {
+            let (name, _) = limit.split_once(" = ").unwrap();
+            file.text = file.text.replace(limit, &format!("{name} = 100000"));
+        }
+    }
     for file in files
         .iter_mut()
         .filter(|file| file.name == "environments.toml")
