@@ -33,7 +33,7 @@ pub use passkeys::{
     AddPasskeyBody, PasskeyBody, PasskeyQuestion, PasskeyShown, PasskeysShown, Vouched,
 };
 pub use people::{Me, SignInAs, SignInBody, SignedIn, SignedOut};
-pub use posture::{PostureBody, PostureShown};
+pub use posture::{LiftBody, PostureBody, PosturePage, PostureShown};
 pub use tasks::{StopBody, TaskPage, TaskShown, TasksStopped};
 
 use crate::failure::ApiError;
@@ -79,6 +79,8 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(holds::wait))
         .routes(routes!(checks::report))
         .routes(routes!(posture::show, posture::change))
+        .routes(routes!(posture::list))
+        .routes(routes!(posture::lift))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
         .routes(routes!(tasks::list))

@@ -2,6 +2,7 @@
 //! the names under which it is reached, and its bounds.
 
 use cordon_core::control::{ControlPolicies, Deed, Denied, Granted};
+use cordon_core::names::Environment;
 use cordon_core::people::People;
 use cordon_store::Store;
 use http::StatusCode;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub policies: Arc<ControlPolicies>,
     /// The time.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Whether the policies in force name an environment.
+    pub knows: Arc<dyn Fn(&Environment) -> bool + Send + Sync>,
     /// What makes a change take effect here.
     pub put_in_force: PutInForce,
 }
@@ -62,6 +65,7 @@ pub(crate) struct Plane {
     people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
     policies: Arc<ControlPolicies>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    knows: Arc<dyn Fn(&Environment) -> bool + Send + Sync>,
     put_in_force: PutInForce,
     /// Every name of it.
     pub(crate) origins: Vec<Origin>,
@@ -175,6 +179,7 @@ impl Plane {
             people: parts.people,
             policies: parts.policies,
             clock: parts.clock,
+            knows: parts.knows,
             put_in_force: parts.put_in_force,
             origin: url.clone().unwrap_or_else(|| local.clone()),
             local,
@@ -192,6 +197,11 @@ impl Plane {
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Whether the policies in force name this environment.
+    pub(crate) fn knows(&self, environment: &Environment) -> bool {
+        (self.knows)(environment)
     }
 
     /// Who counts now.

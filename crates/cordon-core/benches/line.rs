@@ -175,7 +175,7 @@ fn circumstances() -> Circumstances {
     Circumstances {
         approvals: BTreeSet::new(),
         checks: BTreeSet::new(),
-        posture: Posture::Normal,
+        posture: Posture::Normal.into(),
         now: now(),
     }
 }

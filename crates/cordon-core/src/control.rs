@@ -12,6 +12,7 @@ use crate::hold::Hold;
 use crate::names::{ApproverGroup, Person, PolicyId, Sponsor};
 use crate::people::{Membership, People};
 use crate::policy::{BundleFile, evaluate, of_diagnostic};
+use crate::posture::Scope;
 use cedar_policy::{
     Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet,
     Request, RestrictedExpression, Schema, ValidationMode, Validator,
@@ -69,10 +70,10 @@ pub enum Deed<'a> {
     StopEverything,
     /// See how careful everyone is.
     ViewPosture,
-    /// Let everyone be more careful.
-    RaisePosture,
-    /// Let everyone be less careful.
-    LowerPosture,
+    /// Let calls be more careful, of everything, in an environment or of a team.
+    RaisePosture(&'a Scope),
+    /// Let them be less careful.
+    LowerPosture(&'a Scope),
     /// Add a passkey of one's own.
     AddPasskey,
     /// Lift a hold in an emergency, with another incident commander.
@@ -148,8 +149,8 @@ impl Deed<'_> {
             Self::StopTask(_) => "stop-task",
             Self::StopEverything => "stop-everything",
             Self::ViewPosture => "view-posture",
-            Self::RaisePosture => "raise-posture",
-            Self::LowerPosture => "lower-posture",
+            Self::RaisePosture(_) => "raise-posture",
+            Self::LowerPosture(_) => "lower-posture",
             Self::AddPasskey => "add-passkey",
             Self::BreakGlass { .. } => "break-glass",
         }
@@ -167,8 +168,8 @@ impl Deed<'_> {
             Self::StopTask(_) => "stop this task",
             Self::StopEverything => "stop every task",
             Self::ViewPosture => "see the posture",
-            Self::RaisePosture => "raise the posture",
-            Self::LowerPosture => "lower the posture",
+            Self::RaisePosture(_) => "raise the posture",
+            Self::LowerPosture(_) => "lower the posture",
             Self::AddPasskey => "add a passkey",
             Self::BreakGlass { .. } => "break the glass",
         }
@@ -359,6 +360,8 @@ types! {
     HOLD = "Control::Hold";
     TASK = "Control::Task";
     EVERYTHING = "Control::Everything";
+    ENVIRONMENT = "Control::Environment";
+    TEAM = "Control::Team";
 }
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
@@ -442,7 +445,14 @@ impl Question<'_> {
                 let nobody = RestrictedExpression::new_entity_uid(uid(&PERSON, ""));
                 (&TASK, "", HashMap::from([("sponsor".to_owned(), nobody)]))
             }
-            _ => (&EVERYTHING, "all", HashMap::new()),
+            Deed::RaisePosture(scope) | Deed::LowerPosture(scope) => match scope {
+                Scope::Everything => (&EVERYTHING, "all", HashMap::new()),
+                Scope::Environment(name) => (&ENVIRONMENT, name.as_str(), HashMap::new()),
+                Scope::Team(name) => (&TEAM, name.as_str(), HashMap::new()),
+            },
+            Deed::StopEverything | Deed::ViewPosture | Deed::AddPasskey => {
+                (&EVERYTHING, "all", HashMap::new())
+            }
         };
         Ok(Entity::new(uid(kind, id), attributes, HashSet::new())?)
     }
@@ -577,8 +587,8 @@ mod tests {
             ("stop-task", Deed::StopTask(&task)),
             ("stop-everything", Deed::StopEverything),
             ("view-posture", Deed::ViewPosture),
-            ("raise-posture", Deed::RaisePosture),
-            ("lower-posture", Deed::LowerPosture),
+            ("raise-posture", Deed::RaisePosture(&Scope::Everything)),
+            ("lower-posture", Deed::LowerPosture(&Scope::Everything)),
             (
                 "break-glass",
                 Deed::BreakGlass {
@@ -610,6 +620,54 @@ mod tests {
              lower-posture: ica\n\
              break-glass: ica\n"
         );
+    }
+
+    #[test]
+    fn policies_may_tell_environments_and_teams_apart() {
+        let mut files = files();
+        let file = files.iter_mut().find(|file| file.name == "control.cedar");
+        file.unwrap().text.push_str(
+            r#"
+            @id("billing-lowers-its-own") @title("Database people lower the posture of billing")
+            permit (
+              principal in Control::ApproverGroup::"dba",
+              action == Control::Action::"lower-posture",
+              resource == Control::Team::"billing"
+            );
+            @id("nobody-raises-dev") @title("Nobody stops what is tried out")
+            forbid (
+              principal,
+              action == Control::Action::"raise-posture",
+              resource == Control::Environment::"dev"
+            );"#,
+        );
+        let policies = ControlPolicies::load("control", &files);
+        let policies = policies.unwrap_or_else(|faults| panic!("{faults}"));
+        let verdict = |person: &str, raise: bool, scope: &str| {
+            let asker = Asker {
+                person: person.parse().unwrap(),
+                signed_in: at(99),
+            };
+            let scope: Scope = scope.parse().unwrap();
+            let deed = match raise {
+                true => Deed::RaisePosture(&scope),
+                false => Deed::LowerPosture(&scope),
+            };
+            match policies.decide(&people(), &asker, deed, at(100)) {
+                Ok(_) => "allowed".to_owned(),
+                Err(denied) => denied.code().to_owned(),
+            }
+        };
+        assert_eq!(verdict("kim", false, "team:billing"), "allowed");
+        assert_eq!(verdict("kim", false, "team:reports"), "not-permitted");
+        assert_eq!(
+            verdict("kim", false, "environment:billing"),
+            "not-permitted"
+        );
+        assert_eq!(verdict("kim", false, "everything"), "not-permitted");
+        assert_eq!(verdict("kim", true, "environment:prod"), "allowed");
+        assert_eq!(verdict("kim", true, "environment:dev"), "nobody-raises-dev");
+        assert_eq!(verdict("ica", false, "environment:dev"), "allowed");
     }
 
     #[test]
@@ -655,7 +713,10 @@ mod tests {
             (-1, "prove-who-you-are"),
         ] {
             assert_eq!(verdict("ola", approve, minutes), expected, "{minutes}");
-            assert_eq!(verdict("ica", Deed::LowerPosture, minutes), expected);
+            assert_eq!(
+                verdict("ica", Deed::LowerPosture(&Scope::Everything), minutes),
+                expected
+            );
             let glass = Deed::BreakGlass {
                 hold: &held,
                 seen: DIGEST,
@@ -663,7 +724,10 @@ mod tests {
             assert_eq!(verdict("ica", glass, minutes), expected);
         }
         assert_eq!(verdict("ola", Deed::Reject(&held), 9_000), "allowed");
-        assert_eq!(verdict("ola", Deed::RaisePosture, 9_000), "allowed");
+        assert_eq!(
+            verdict("ola", Deed::RaisePosture(&Scope::Everything), 9_000),
+            "allowed"
+        );
         assert_eq!(verdict("ola", Deed::StopEverything, 9_000), "allowed");
         assert_eq!(
             verdict("ola", Deed::StopTask(&held.sponsor), 9_000),

@@ -11,6 +11,7 @@ use crate::ledger::Changes;
 use crate::loan::Loan;
 use crate::names::{ApproverGroup, CheckName, PolicyId};
 use crate::policy::{About, BASE, Policies, Verb, evaluate};
+use crate::posture::{Announced, Concerned, Declared, Postures};
 use crate::session::SessionState;
 use crate::task::Task;
 use cedar_policy::{Context, Entities, PolicySet, Request, Response};
@@ -24,14 +25,14 @@ pub struct Circumstances {
     pub approvals: BTreeSet<ApproverGroup>,
     /// Checks that passed for this call's digest.
     pub checks: BTreeSet<CheckName>,
-    /// How careful everyone is at the moment.
-    pub posture: Posture,
+    /// How careful leaders declared that calls are to be.
+    pub posture: Postures,
     /// The time.
     pub now: Timestamp,
 }
 
-/// How careful everyone is, set by leaders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How careful a call is to be, least careful first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Posture {
     /// As the policies say.
     #[default]
@@ -61,6 +62,7 @@ pub struct Permit {
     pub(crate) assessed: Assessed,
     pub(crate) verdict: Verdict,
     posture: Posture,
+    concerned: Concerned,
 }
 
 /// A call that does not go now, with the reason.
@@ -68,6 +70,7 @@ pub struct Permit {
 pub struct Refused {
     pub(crate) assessed: Assessed,
     pub(crate) verdict: Verdict,
+    concerned: Concerned,
 }
 
 /// What decided, and what would lift it.
@@ -87,6 +90,8 @@ pub struct Verdict {
     pub timeout: SignedDuration,
     /// For a deny: which of the fixed reasons, which selects the text for the agent.
     pub reason: Option<DenyReason>,
+    /// What leaders say of the time, where it holds up a change that policies hold or forbid.
+    pub announced: Option<Announced>,
     /// The version (digest) of the policy bundle that decided.
     pub policy_version: Box<str>,
 }
@@ -184,6 +189,13 @@ impl Outcome {
     }
 }
 
+impl Verdict {
+    /// Whether guardrails hold or forbid the call: those may ask how careful everyone is to be.
+    fn comes_of_policies(&self) -> bool {
+        self.outcome == Outcome::Hold || self.reason == Some(DenyReason::Guardrail)
+    }
+}
+
 impl Decision {
     /// What decided.
     #[must_use]
@@ -210,10 +222,16 @@ impl Permit {
         &self.assessed
     }
 
-    /// How careful everyone was when it was allowed.
+    /// How careful it had to be when it was allowed.
     #[must_use]
     pub fn posture(&self) -> Posture {
         self.posture
+    }
+
+    /// What declarations of a posture may speak of in it.
+    #[must_use]
+    pub fn concerned(&self) -> &Concerned {
+        &self.concerned
     }
 
     /// What the call lends, where Cordon answers it itself. Such a call never leaves.
@@ -248,6 +266,12 @@ impl Refused {
         self.assessed.into_identified()
     }
 
+    /// What declarations of a posture may speak of in it.
+    #[must_use]
+    pub fn concerned(&self) -> &Concerned {
+        &self.concerned
+    }
+
     /// The call that does not go.
     #[must_use]
     pub fn assessed(&self) -> &Assessed {
@@ -264,20 +288,42 @@ impl Refused {
 /// Decides, in the order of the design: error, deny, out of scope, preview, hold, allow.
 #[must_use]
 pub fn decide(policies: &Policies, assessed: Assessed, circumstances: &Circumstances) -> Decision {
-    let verdict = verdict(policies, &assessed, circumstances);
-    match verdict.outcome {
-        Outcome::Allow => Decision::Allow(Permit {
+    let concerned = Concerned::of(&assessed, policies.environments());
+    let in_force = circumstances
+        .posture
+        .in_force(&concerned, circumstances.now);
+    let posture = in_force.map_or(Posture::Normal, |declared| declared.posture);
+    let mut verdict = verdict(policies, &assessed, circumstances, posture);
+    if assessed.call().mutates() && verdict.comes_of_policies() {
+        verdict.announced = in_force.map(Declared::announced);
+    }
+    if verdict.outcome == Outcome::Allow {
+        return Decision::Allow(Permit {
             assessed,
             verdict,
-            posture: circumstances.posture,
-        }),
-        Outcome::Hold => Decision::Hold(Refused { assessed, verdict }),
-        Outcome::Preview => Decision::Preview(Refused { assessed, verdict }),
-        Outcome::Deny => Decision::Deny(Refused { assessed, verdict }),
+            posture,
+            concerned,
+        });
+    }
+    let outcome = verdict.outcome;
+    let refused = Refused {
+        assessed,
+        verdict,
+        concerned,
+    };
+    match outcome {
+        Outcome::Hold => Decision::Hold(refused),
+        Outcome::Preview => Decision::Preview(refused),
+        Outcome::Allow | Outcome::Deny => Decision::Deny(refused),
     }
 }
 
-fn verdict(policies: &Policies, assessed: &Assessed, circumstances: &Circumstances) -> Verdict {
+fn verdict(
+    policies: &Policies,
+    assessed: &Assessed,
+    circumstances: &Circumstances,
+    posture: Posture,
+) -> Verdict {
     let session = assessed.session();
     if session.state != SessionState::Live && assessed.call().mutates() {
         return Finding::denied(DenyReason::Paused).verdict(policies);
@@ -288,7 +334,7 @@ fn verdict(policies: &Policies, assessed: &Assessed, circumstances: &Circumstanc
     }
     let context = cedar::context(&Circumstance {
         now: circumstances.now,
-        posture: circumstances.posture,
+        posture,
         facts: &assessed.facts,
         blast: assessed.blast,
         used: assessed.used,
@@ -614,6 +660,7 @@ impl Finding {
             quorum: quorum.unwrap_or(1),
             timeout: timeout.unwrap_or(PATIENCE),
             reason: self.reason,
+            announced: None,
             policy_version: policies.version().into(),
         }
     }

@@ -221,7 +221,7 @@ impl<'p> Judge<'p> {
         let circumstances = Circumstances {
             approvals: self.approvals.clone(),
             checks: BTreeSet::new(),
-            posture: self.posture,
+            posture: self.posture.into(),
             now,
         };
         let decision = decide(self.policies, assessed, &circumstances);

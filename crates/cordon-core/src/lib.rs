@@ -34,6 +34,7 @@ pub mod names;
 pub mod people;
 pub mod plan;
 pub mod policy;
+pub mod posture;
 pub mod predict;
 pub mod record;
 pub mod refusal;

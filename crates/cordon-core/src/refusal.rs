@@ -18,8 +18,10 @@ use crate::assess::Assessed;
 use crate::authenticate::AuthenticateError;
 use crate::decide::{DenyReason, Outcome, Refused};
 use crate::hold::Missing;
+use crate::inert::inert;
 use crate::loan::Loan;
 use crate::names::Reference;
+use crate::posture::{Announced, Scope};
 use crate::session_policy::SessionPolicyError;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_aws::identify::IdentifyError;
@@ -124,6 +126,9 @@ impl Failure {
     }
 }
 
+/// How much of a leader's message an agent is told.
+const LONGEST_MESSAGE: usize = 500;
+
 const IS_POLICY: &str = "This is a policy decision that worked as intended; it is not an outage, \
      a permissions bug or a wrongly formed request.";
 const NO_WAY_ROUND: &str =
@@ -133,6 +138,14 @@ impl Refusal {
     /// For a decided call that does not go.
     #[must_use]
     pub fn of_refused(refused: &Refused) -> Self {
+        let mut refusal = Self::of_verdict(refused);
+        if let Some(announced) = &refused.verdict().announced {
+            refusal.announce(announced);
+        }
+        refusal
+    }
+
+    fn of_verdict(refused: &Refused) -> Self {
         let verdict = refused.verdict();
         let assessed = refused.assessed();
         let task = assessed.session().task.id();
@@ -213,6 +226,27 @@ impl Refusal {
                 reference,
             )),
         }
+    }
+
+    /// Adds what leaders say of the time, where the text ends with the reference. It is the only text of
+    /// people that agents are told: whoever may stop every agent may speak to them, too.
+    pub fn announce(&mut self, announced: &Announced) {
+        let Some((said, own)) = self.message.rsplit_once("Ref ") else {
+            return;
+        };
+        let scope = match &announced.scope {
+            Scope::Everything => "every task".to_owned(),
+            Scope::Environment(name) => format!("environment {name}"),
+            Scope::Team(name) => format!("tasks of team {name}"),
+        };
+        let posture = announced.posture.as_str();
+        // Nothing that looks as if the message had ended and Cordon went on.
+        let message = inert(&announced.message, LONGEST_MESSAGE).replace('"', "'");
+        let message = match message.is_empty() {
+            true => String::new(),
+            false => format!(", with the message \"{message}\""),
+        };
+        self.message = format!("{said}The posture is {posture} for {scope}{message}. Ref {own}");
     }
 
     /// Says that another call for the same got this answer before, where the text ends with the

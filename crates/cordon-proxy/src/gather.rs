@@ -88,7 +88,7 @@ pub(crate) async fn gather(
         circumstances: Circumstances {
             approvals: BTreeSet::new(),
             checks: BTreeSet::new(),
-            posture: snapshot.posture,
+            posture: snapshot.posture.clone(),
             now,
         },
     }

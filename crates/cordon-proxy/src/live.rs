@@ -6,9 +6,9 @@
 
 use crate::worker::Workers;
 use arc_swap::ArcSwap;
-use cordon_core::decide::Posture;
 use cordon_core::people::People;
 use cordon_core::policy::Policies;
+use cordon_core::posture::Postures;
 use cordon_core::session::Sessions;
 use std::sync::{Arc, OnceLock, Weak};
 use tokio::sync::watch;
@@ -30,8 +30,8 @@ pub struct Snapshot {
     pub sessions: Arc<Sessions>,
     /// What decides.
     pub policies: Arc<Policies>,
-    /// How careful everyone is.
-    pub posture: Posture,
+    /// How careful leaders declared that calls are to be.
+    pub posture: Postures,
     /// Who may decide about holds.
     pub people: Arc<People>,
 }
@@ -72,10 +72,11 @@ impl Live {
         self.tell();
     }
 
-    /// From now on everyone is this careful.
-    pub fn set_posture(&self, posture: Posture) {
+    /// From now on calls are to be this careful.
+    pub fn set_posture(&self, posture: impl Into<Postures>) {
+        let posture = posture.into();
         self.now.rcu(|now| Snapshot {
-            posture,
+            posture: posture.clone(),
             ..Snapshot::clone(now)
         });
         self.tell();

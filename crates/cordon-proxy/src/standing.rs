@@ -10,6 +10,7 @@ use crate::live::{Live, Snapshot};
 use cordon_aws::sigv4::AccessKeyId;
 use cordon_core::decide::Posture;
 use cordon_core::names::SessionId;
+use cordon_core::posture::Concerned;
 use cordon_core::session::{Session, SessionState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use tokio::sync::watch;
 const PAUSE: Duration = Duration::from_millis(1);
 /// The longest that the clock is not looked at, so that one that was set is noticed.
 const LOOK: Duration = Duration::from_secs(30);
+/// The longest where a posture is declared, which may begin by the time alone.
+const SOON: Duration = Duration::from_millis(250);
 
 /// One session, looked at while a call of it is under way.
 #[derive(Debug, Clone)]
@@ -28,7 +31,8 @@ pub(crate) struct Standing {
     changes: watch::Receiver<u64>,
     key_id: AccessKeyId,
     session: SessionId,
-    /// Whether the call was decided while changes were frozen, by those who may.
+    concerned: Concerned,
+    /// Whether the call was decided while changes like it were frozen, by those who may.
     in_freeze: bool,
 }
 
@@ -55,14 +59,20 @@ pub(crate) enum Fallen {
 }
 
 impl Standing {
-    /// Of a call that was decided while everyone was as careful as `posture` says.
-    pub(crate) fn of(line: &Line, session: &Session, posture: Posture) -> Self {
+    /// Of a call that is `concerned` and was decided while it had to be as careful as `posture` says.
+    pub(crate) fn of(
+        line: &Line,
+        session: &Session,
+        concerned: &Concerned,
+        posture: Posture,
+    ) -> Self {
         Self {
             live: Arc::clone(&line.live),
             clock: line.clock.clone(),
             changes: line.live.changes(),
             key_id: session.key_id.clone(),
             session: session.id.clone(),
+            concerned: concerned.clone(),
             in_freeze: posture == Posture::Freeze,
         }
     }
@@ -91,16 +101,20 @@ impl Standing {
     fn left(&self, need: Need) -> Result<Duration, Fallen> {
         let now = self.live.snapshot();
         let session = self.session(&now).ok_or(Fallen::Stopped)?;
-        let left = session.ends().duration_since(self.clock.now());
+        let moment = self.clock.now();
+        let left = session.ends().duration_since(moment);
         if left.is_negative() || left.is_zero() {
             return Err(Fallen::Expired);
         }
+        let left = match now.posture.is_empty() {
+            true => left.unsigned_abs(),
+            false => left.unsigned_abs().min(SOON),
+        };
+        let frozen = || now.posture.posture(&self.concerned, moment) == Posture::Freeze;
         match need {
             Need::Change if session.state == SessionState::Paused => Err(Fallen::Paused),
-            Need::Change if now.posture == Posture::Freeze && !self.in_freeze => {
-                Err(Fallen::Frozen)
-            }
-            Need::Change | Need::Look => Ok(left.unsigned_abs()),
+            Need::Change if !self.in_freeze && frozen() => Err(Fallen::Frozen),
+            Need::Change | Need::Look => Ok(left),
         }
     }
 

@@ -17,6 +17,7 @@ mod open;
 mod pass;
 mod passkey;
 mod plan;
+mod posture;
 mod queue;
 mod read;
 mod writer;
@@ -28,7 +29,6 @@ use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
 use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
-use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::store::{Answer, Store};
@@ -36,6 +36,7 @@ use crate::task::{StoredTask, TaskState};
 use cordon_core::hold::{Ended, Hold, Report, Vote};
 use cordon_core::ledger::Ledger;
 use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
@@ -335,12 +336,16 @@ impl Store for Sqlite {
         ))
     }
 
-    fn posture(&self) -> Answer<'_, StandingPosture> {
-        Box::pin(read::posture(self))
+    fn postures(&self) -> Answer<'_, Vec<Declared>> {
+        Box::pin(posture::all(self))
     }
 
-    fn set_posture(&self, posture: StandingPosture) -> Answer<'_, ()> {
-        self.change(Change::Posture(posture))
+    fn declare_posture(&self, declared: Declared) -> Answer<'_, ()> {
+        self.change(Change::DeclarePosture(Box::new(declared)))
+    }
+
+    fn lift_posture<'a>(&'a self, id: &'a str) -> Answer<'a, ()> {
+        self.change(Change::LiftPosture(id.into()))
     }
 
     fn put_sign_in_link(&self, link: SignInLink) -> Answer<'_, ()> {

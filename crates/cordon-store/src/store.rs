@@ -9,12 +9,12 @@ use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
 use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
-use crate::posture::StandingPosture;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
 use cordon_core::hold::{Ended, Hold, Report, Vote};
 use cordon_core::ledger::Ledger;
 use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
@@ -179,11 +179,17 @@ pub trait Store: Debug + Send + Sync {
     /// How many changes of a task were let go in the minute before `now`.
     fn last_minute<'a>(&'a self, task: &'a TaskId, now: Timestamp) -> Answer<'a, u32>;
 
-    /// How careful everyone is; [`StandingPosture::default`] as long as nobody set it.
-    fn posture(&self) -> Answer<'_, StandingPosture>;
+    /// How careful leaders declared that calls are to be, in the order of the declarations' ids.
+    fn postures(&self) -> Answer<'_, Vec<Declared>>;
 
-    /// Sets how careful everyone is.
-    fn set_posture(&self, posture: StandingPosture) -> Answer<'_, ()>;
+    /// Keeps a declaration, in the place of one with its id.
+    fn declare_posture(&self, declared: Declared) -> Answer<'_, ()>;
+
+    /// Takes a declaration back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such one.
+    fn lift_posture<'a>(&'a self, id: &'a str) -> Answer<'a, ()>;
 
     /// Keeps a link that signs a person in, and lets go of what expired long ago.
     ///

@@ -16,12 +16,12 @@ mod sessions;
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::ledger::{Rest, Used};
 use cordon_core::names::TaskId;
+use cordon_core::posture::{Declared, Scope, Weekly, When};
 use cordon_core::record::{AnswerFault, CallRecord, CallResult, RecordedOutcome};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Budget, CallFilter, Limit, RecordError, StandingPosture, Store, StoreError, StoredCall,
-    TaskState,
+    Budget, CallFilter, Limit, RecordError, Store, StoreError, StoredCall, TaskState,
 };
 use fixture::*;
 use holds::*;
@@ -77,7 +77,7 @@ conformance! {
     children_that_have_ended_are_stopped_by_the_next
     a_key_belongs_to_one_session
     changes_are_told_and_calls_are_not
-    the_posture_is_normal_until_it_is_set
+    what_leaders_declare_is_kept_until_it_is_lifted
     a_store_that_was_shut_down_says_so
     what_is_kept_is_whole
     a_hold_comes_back_as_it_was_opened
@@ -771,24 +771,68 @@ async fn changes_are_told_and_calls_are_not(store: Arc<dyn Store>) {
     store.put_session(session("S-1", "T-1")).await.unwrap();
     let after_session = *changes.borrow_and_update();
     assert!(after_session > after_task);
-    store.set_posture(StandingPosture::default()).await.unwrap();
+    store.lift_posture("everything").await.unwrap_err();
+    let before = *changes.borrow_and_update();
+    assert_eq!(before, after_session);
+    store.declare_posture(frozen()).await.unwrap();
     assert!(*changes.borrow_and_update() > after_session);
 }
 
-async fn the_posture_is_normal_until_it_is_set(store: Arc<dyn Store>) {
-    assert_eq!(store.posture().await.unwrap(), StandingPosture::default());
-    for posture in [Posture::Freeze, Posture::Elevated, Posture::Normal] {
-        let standing = StandingPosture {
-            posture,
-            message: "Release at noon".into(),
-            by: "mia@example.com".into(),
-            since: at(5),
-            until: (posture == Posture::Freeze).then(|| at(65)),
-        };
-        store.set_posture(standing.clone()).await.unwrap();
-        assert_eq!(store.posture().await.unwrap(), standing);
-        assert_eq!(standing.at(at(64)), posture);
+fn frozen() -> Declared {
+    Declared {
+        id: "everything".into(),
+        scope: Scope::Everything,
+        posture: Posture::Freeze,
+        message: "".into(),
+        by: "".into(),
+        since: at(0),
+        when: When::Now { until: None },
     }
+}
+
+async fn what_leaders_declare_is_kept_until_it_is_lifted(store: Arc<dyn Store>) {
+    assert_eq!(store.postures().await.unwrap(), []);
+    let declared = |id: &str, posture, when| Declared {
+        id: id.into(),
+        scope: match id {
+            "P-1" => Scope::Everything,
+            scope => scope.parse().unwrap(),
+        },
+        posture,
+        message: "Release at noon".into(),
+        by: "mia@example.com".into(),
+        since: at(5),
+        when,
+    };
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let weekly = Weekly::parse("Fri 18:00 - Mon 08:00", zone).unwrap();
+    let between = When::Between {
+        from: at(10),
+        until: at(20),
+    };
+    let until = When::Now {
+        until: Some(at(65)),
+    };
+    let all = [
+        declared("P-1", Posture::Freeze, between),
+        declared("environment:prod", Posture::Elevated, When::Weekly(weekly)),
+        declared("everything", Posture::Freeze, until),
+        declared("team:billing", Posture::Normal, When::Now { until: None }),
+    ];
+    for one in all.iter().rev() {
+        store.declare_posture(one.clone()).await.unwrap();
+    }
+    assert_eq!(store.postures().await.unwrap(), all);
+    let [first, second, third, _] = all;
+    let third = Declared {
+        posture: Posture::Elevated,
+        ..third
+    };
+    store.declare_posture(third.clone()).await.unwrap();
+    store.lift_posture("team:billing").await.unwrap();
+    assert_eq!(store.postures().await.unwrap(), [first, second, third]);
+    let gone = store.lift_posture("team:billing").await;
+    assert!(matches!(gone, Err(StoreError::Unknown { .. })), "{gone:?}");
 }
 
 async fn a_store_that_was_shut_down_says_so(store: Arc<dyn Store>) {

@@ -41,11 +41,13 @@ pub(crate) async fn start(
         return Ok(None);
     }
     let live = Arc::clone(current.live());
+    let named = Arc::clone(current);
     let parts = Parts {
         store: Arc::clone(store),
         people: Arc::new(move || Arc::clone(&live.snapshot().people)),
         policies: Arc::new(bundle.load_control()?),
         clock: Arc::new(Timestamp::now),
+        knows: Arc::new(move |environment| named.policies().environments().knows(environment)),
         put_in_force: {
             let current = Arc::clone(current);
             Arc::new(move || {

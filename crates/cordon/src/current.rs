@@ -17,6 +17,7 @@ use cordon_broker::Broker;
 use cordon_core::names::{SessionId, TaskId};
 use cordon_core::people::People;
 use cordon_core::policy::Policies;
+use cordon_core::posture::Postures;
 use cordon_core::session::{Session, SessionState, Sessions, Terms};
 use cordon_core::task::Task;
 use cordon_proxy::{Live, Snapshot};
@@ -59,11 +60,7 @@ impl Current {
         let live = Arc::new(Live::new(Snapshot {
             sessions: Arc::new(sessions(&*store, &policies, &Sessions::default()).await?),
             policies,
-            posture: store
-                .posture()
-                .await
-                .map_err(store_failed)?
-                .at(Timestamp::now()),
+            posture: Postures::new(store.postures().await.map_err(store_failed)?),
             people: Arc::clone(&people),
         }));
         let current = Self {
@@ -123,7 +120,6 @@ impl Current {
     /// Reads sessions and posture again whenever the store changes.
     pub(crate) async fn follow_store(self: Arc<Self>) {
         let mut changes = self.store.changes();
-        let mut until = self.take_posture().await.unwrap_or_default();
         let mut claimed = self.claims_end().await;
         loop {
             tokio::select! {
@@ -132,28 +128,25 @@ impl Current {
                         return;
                     }
                 }
-                () = over(until) => tracing::warn!("the posture is normal again: its time is over"),
                 () = over(claimed) => {}
             }
-            match self.put_in_force().await {
-                Ok(end) => until = end,
-                Err(failure) => tracing::error!("{failure}"),
+            if let Err(failure) = self.put_in_force().await {
+                tracing::error!("{failure}");
             }
             claimed = self.claims_end().await;
         }
     }
 
     /// Puts posture, tasks and sessions in force as the store has them now, what stops before what is
-    /// read for longer. Nothing is sent any more by what was before once this answers. Gives when the
-    /// posture goes back to normal by itself.
+    /// read for longer. Nothing is sent any more by what was before once this answers.
     ///
     /// # Errors
     /// When the store fails: what could not be read stays as it was.
-    pub(crate) async fn put_in_force(&self) -> Result<Option<Timestamp>, Failure> {
-        let until = self.take_posture().await;
+    pub(crate) async fn put_in_force(&self) -> Result<(), Failure> {
+        let postures = self.take_postures().await;
         let refreshed = self.refresh().await;
         self.live.settled().await;
-        refreshed.and(until)
+        refreshed.and(postures)
     }
 
     /// Puts what providers tell of people in force; gives when the next of it ends.
@@ -198,12 +191,15 @@ impl Current {
         Ok(claims.iter().map(|one| one.until).min())
     }
 
-    /// Puts the posture in force; gives when it goes back to normal by itself.
-    async fn take_posture(&self) -> Result<Option<Timestamp>, Failure> {
-        let standing = self.store.posture().await.map_err(store_failed)?;
-        let now = Timestamp::now();
-        self.live.set_posture(standing.at(now));
-        Ok(standing.until.filter(|until| *until > now))
+    /// Puts what leaders declared in force. When each of it holds is asked for every call, so that nothing
+    /// need happen here when its time comes or is over.
+    async fn take_postures(&self) -> Result<(), Failure> {
+        let declared = self.store.postures().await.map_err(store_failed)?;
+        let postures = Postures::new(declared);
+        if self.live.snapshot().posture != postures {
+            self.live.set_posture(postures);
+        }
+        Ok(())
     }
 
     /// Loads the bundle again whenever a file of its folder changes.
@@ -456,9 +452,9 @@ mod tests {
     use cordon_broker::BrokerConfig;
     use cordon_core::decide::Posture;
     use cordon_core::people::Claim;
+    use cordon_core::posture::{Declared, Scope, When};
     use cordon_core::session::{AssumedRole, Placeholder, PlaceholderKind};
     use cordon_core::task::Mode;
-    use cordon_store::StandingPosture;
     use cordon_store::{Pass, PassKind, SecretHash, SqliteOptions, open_sqlite};
     use std::collections::BTreeSet;
 
@@ -744,28 +740,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_posture_ends_when_it_was_said_to() {
+    async fn what_leaders_declare_is_in_force_once_it_is_told() {
         let stage = stage().await;
-        let freeze = |until| StandingPosture {
+        let store = &stage.current.store;
+        let declared = Declared {
+            id: "everything".into(),
+            scope: Scope::Everything,
             posture: Posture::Freeze,
-            until: Some(until),
-            ..StandingPosture::default()
+            message: "Sale".into(),
+            by: "mei".into(),
+            since: Timestamp::from_second(1_795_600_000).unwrap(),
+            when: When::Now { until: None },
         };
-        let now = Timestamp::now();
-        let now = Timestamp::from_second(now.as_second()).unwrap();
-        let later = now + jiff::SignedDuration::from_hours(1);
-        stage
-            .current
-            .store
-            .set_posture(freeze(later))
-            .await
-            .unwrap();
-        assert_eq!(stage.current.take_posture().await.unwrap(), Some(later));
-        assert_eq!(stage.current.live.snapshot().posture, Posture::Freeze);
-        stage.current.store.set_posture(freeze(now)).await.unwrap();
-        assert_eq!(stage.current.take_posture().await.unwrap(), None);
-        assert_eq!(stage.current.live.snapshot().posture, Posture::Normal);
-        over(Some(now)).await;
+        store.declare_posture(declared.clone()).await.unwrap();
+        stage.current.put_in_force().await.unwrap();
+        let live = &stage.current.live;
+        assert_eq!(
+            live.snapshot().posture.iter().collect::<Vec<_>>(),
+            [&declared]
+        );
+        store.lift_posture("everything").await.unwrap();
+        stage.current.put_in_force().await.unwrap();
+        assert!(live.snapshot().posture.is_empty());
     }
 
     #[tokio::test]

@@ -164,7 +164,7 @@ impl Desk {
         let circumstances = Circumstances {
             approvals: BTreeSet::new(),
             checks: BTreeSet::new(),
-            posture: Posture::Normal,
+            posture: Posture::Normal.into(),
             now,
         };
         match decide(

@@ -5,7 +5,7 @@
 //! stands then.
 
 use super::holds::Sight;
-use super::posture::PostureShown;
+use super::posture::{PosturePage, PostureShown};
 use crate::failure::ApiError;
 use crate::plane::Plane;
 use crate::visitor::Visitor;
@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use cordon_core::control::Deed;
 use cordon_core::names::HoldId;
-use cordon_store::{HoldFilter, StandingPosture};
+use cordon_store::HoldFilter;
 use futures_util::stream::{self, Stream};
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -31,7 +31,7 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// How many follow at one time.
 const FOLLOWERS: usize = 128;
 
-/// What changes, as it changes: events `hold` and `posture`.
+/// What changes, as it changes: events `hold`, `posture` (of everything) and `postures` (all of them).
 #[utoipa::path(get, operation_id = "followEvents", path = "/api/v1/events", responses((status = 200, content_type = "text/event-stream", body = String), (status = "default", body = ApiError)))]
 pub(super) async fn follow(
     State(plane): State<Arc<Plane>>,
@@ -47,6 +47,7 @@ pub(super) async fn follow(
         visitor,
         told: HashMap::new(),
         posture: None,
+        postures: None,
         ready: VecDeque::new(),
         unwritten: false,
         until: Instant::now() + LIFETIME,
@@ -87,7 +88,8 @@ struct Follower {
     visitor: Visitor,
     changes: watch::Receiver<u64>,
     told: HashMap<HoldId, (&'static str, u64)>,
-    posture: Option<StandingPosture>,
+    posture: Option<PostureShown>,
+    postures: Option<PosturePage>,
     ready: VecDeque<Event>,
     /// Whether some call was being written down when it was looked.
     unwritten: bool,
@@ -127,16 +129,18 @@ impl Follower {
         let plane = Arc::clone(&self.plane);
         plane.permit(&self.visitor, Deed::ViewPosture)?;
         let now = plane.now();
-        let posture = plane.store.posture().await?;
-        let standing = StandingPosture {
-            posture: posture.at(now),
-            ..posture
-        };
-        if self.posture.as_ref() != Some(&standing) {
-            let shown = PostureShown::of(&standing, now);
-            self.ready
-                .extend(Event::default().event("posture").json_data(shown));
-            self.posture = Some(standing);
+        let declared = plane.store.postures().await?;
+        let posture = PostureShown::of_everything(&declared, now);
+        if self.posture.as_ref() != Some(&posture) {
+            let event = Event::default().event("posture").json_data(&posture);
+            self.ready.extend(event);
+            self.posture = Some(posture);
+        }
+        let postures = PosturePage::of(&declared, now);
+        if self.postures.as_ref() != Some(&postures) {
+            let event = Event::default().event("postures").json_data(&postures);
+            self.ready.extend(event);
+            self.postures = Some(postures);
         }
         let open = HoldFilter {
             under_way: true,

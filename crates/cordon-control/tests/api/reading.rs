@@ -136,6 +136,8 @@ async fn the_api_describes_every_route_that_it_has() {
         "/api/v1/holds/{ref}/break-glass",
         "/api/v1/holds/{ref}/wait",
         "/api/v1/posture",
+        "/api/v1/postures",
+        "/api/v1/postures/{id}/lift",
         "/api/v1/calls",
         "/api/v1/calls/{ref}",
         "/api/v1/tasks",

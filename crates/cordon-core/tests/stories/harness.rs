@@ -274,7 +274,7 @@ pub(crate) fn permit(authenticated: Authenticated) -> Permit {
     let circumstances = Circumstances {
         approvals: BTreeSet::new(),
         checks: BTreeSet::new(),
-        posture: Posture::Normal,
+        posture: Posture::Normal.into(),
         now: now(),
     };
     match decide(&POLICIES, assess(identified, &knowledge), &circumstances) {

@@ -67,7 +67,12 @@ impl Departure {
             operation: call.operation().name(),
             maker: Maker::of(call, line.clock.now()),
             decided,
-            standing: Standing::of(line, assessed.session(), permit.posture()),
+            standing: Standing::of(
+                line,
+                assessed.session(),
+                permit.concerned(),
+                permit.posture(),
+            ),
         }
     }
 

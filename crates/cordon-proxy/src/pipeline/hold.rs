@@ -340,7 +340,10 @@ impl Passage<'_> {
         let reference = refused.assessed().reference().clone();
         let hint = refused.verdict().policies.first();
         let hint = hint.map_or("", |policy| &policy.hint);
-        let refusal = Refusal::of_held(answer, hint, &reference);
+        let mut refusal = Refusal::of_held(answer, hint, &reference);
+        if let Some(announced) = &refused.verdict().announced {
+            refusal.announce(announced);
+        }
         let mut record = CallRecord::of_refused(refused, self.line.catalog.version());
         record.hold = hold.map(|id| OnHold {
             id: id.clone(),
@@ -365,9 +368,11 @@ impl Passage<'_> {
         let patience = Patience::of(self.agent.as_ref());
         let bears = patience.bears(deadlines, self.client.has_whole_request());
         let until = Deadline::from_std(self.arrived) + bears;
-        let posture = line.live.snapshot().posture;
+        let declared = line.live.snapshot();
+        let concerned = refused.concerned();
+        let posture = declared.posture.posture(concerned, line.clock.now());
         let session = refused.assessed().session();
-        let mut standing = Standing::of(line, session, posture);
+        let mut standing = Standing::of(line, session, concerned, posture);
         let mut changes = line.store.changes();
         let said = async {
             loop {

@@ -274,7 +274,7 @@ async fn parts(setup: &Setup, lab: &Lab, store: Arc<dyn Store>, clock: Clock) ->
         live: Arc::new(Live::new(Snapshot {
             sessions: Arc::new(Sessions::new([session])),
             policies,
-            posture: Posture::Normal,
+            posture: Posture::Normal.into(),
             people: Arc::default(),
         })),
         store,

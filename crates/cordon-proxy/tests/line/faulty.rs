@@ -4,13 +4,14 @@
 use cordon_core::hold::{Ended, Hold, Report, Vote};
 use cordon_core::ledger::Ledger;
 use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
     Answer, Budget, CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass,
-    Passkey, PasskeyUse, RecordError, Recorded, SecretHash, SignInLink, StandingPosture, Store,
-    StoreError, StoredCall, StoredDeed, StoredSession, StoredTask, TaskState,
+    Passkey, PasskeyUse, RecordError, Recorded, SecretHash, SignInLink, Store, StoreError,
+    StoredCall, StoredDeed, StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -205,8 +206,8 @@ impl Store for Faulty {
         Box::pin(self.step(self.inner.last_minute(task, now)))
     }
 
-    fn posture(&self) -> Answer<'_, StandingPosture> {
-        self.inner.posture()
+    fn postures(&self) -> Answer<'_, Vec<Declared>> {
+        self.inner.postures()
     }
 
     fn put_deed(&self, deed: Deed) -> Answer<'_, ()> {
@@ -273,8 +274,12 @@ impl Store for Faulty {
         self.inner.revoke_pass(id, at)
     }
 
-    fn set_posture(&self, posture: StandingPosture) -> Answer<'_, ()> {
-        self.inner.set_posture(posture)
+    fn declare_posture(&self, declared: Declared) -> Answer<'_, ()> {
+        self.inner.declare_posture(declared)
+    }
+
+    fn lift_posture<'a>(&'a self, id: &'a str) -> Answer<'a, ()> {
+        self.inner.lift_posture(id)
     }
 
     fn check(&self) -> Answer<'_, ()> {

@@ -67,7 +67,7 @@ async fn holds(stage: &Stage) -> Vec<Hold> {
 }
 
 /// The newest hold, once there are `count` and each was asked for so often.
-async fn waiting(stage: &Stage, count: usize, asked: u32) -> Hold {
+pub(crate) async fn waiting(stage: &Stage, count: usize, asked: u32) -> Hold {
     loop {
         let mut holds = holds(stage).await;
         if holds.len() == count && holds.first().is_some_and(|hold| hold.asked == asked) {

@@ -17,6 +17,7 @@ mod holds;
 mod hostile;
 mod killed;
 mod learned;
+mod postures;
 mod replay;
 mod room;
 mod stage;

@@ -167,7 +167,7 @@ impl Stage {
         let live = Arc::new(Live::new(Snapshot {
             sessions: Arc::new(Sessions::new([session(SessionState::Live, &set)])),
             policies: Arc::clone(&POLICIES),
-            posture: Posture::Normal,
+            posture: Posture::Normal.into(),
             people: Arc::default(),
         }));
         let endpoint = set.elsewhere.clone().unwrap_or_else(|| upstream.url());

@@ -50,6 +50,9 @@ pub(crate) fn baseline_in(environment: &str) -> Policies {
     {
         let rule = |name: &str| format!("environment = \"{name}\"\naccounts = [\"{ACCOUNT}\"]");
         file.text = file.text.replace(&rule("dev"), &rule(environment));
+        let dev = "[environment.dev]";
+        let below = format!("[environment.nonprod]\n{dev}\nin = [\"nonprod\"]");
+        file.text = file.text.replace(dev, &below);
     }
     let actions = Arc::new(Actions::of(Catalog::embedded()));
     Policies::load("policies", &files, actions).unwrap()

@@ -1,7 +1,7 @@
 //! Changes of tasks, sessions, the posture and passes, one statement each and what follows from it.
 
 use super::job::Change;
-use super::{hold, pass, passkey};
+use super::{hold, pass, passkey, posture};
 use crate::error::StoreError;
 use crate::session::{StoredSession, state_word};
 use crate::task::TaskState;
@@ -134,7 +134,8 @@ fn subject(change: &Change) -> (&'static str, &str) {
             Some(terms) => ("parent session", terms.parent.as_str()),
         },
         Change::SessionState(id, _) => ("session", id.as_str()),
-        Change::Posture(_) => ("posture", ""),
+        Change::DeclarePosture(declared) => ("posture", &declared.id),
+        Change::LiftPosture(id) => ("posture", id),
         Change::PutLink(link) => ("sign-in link", link.secret.id()),
         Change::SignIn(link, _) => ("sign-in link to be used", link.id()),
         Change::PutPass(pass) => ("pass", pass.secret.id()),
@@ -207,15 +208,8 @@ fn statement(change: &Change) -> Statement<'_> {
         Change::SessionState(id, state) => sqlx::query("UPDATE session SET state = ? WHERE id = ?")
             .bind(state_word(*state))
             .bind(id.as_str()),
-        Change::Posture(standing) => sqlx::query(
-            "INSERT OR REPLACE INTO posture (one, posture, message, by, since, until) \
-             VALUES (1, ?, ?, ?, ?, ?)",
-        )
-        .bind(standing.posture.as_str())
-        .bind(&*standing.message)
-        .bind(&*standing.by)
-        .bind(standing.since.as_microsecond())
-        .bind(standing.until.map(Timestamp::as_microsecond)),
+        Change::DeclarePosture(declared) => posture::declare(declared),
+        Change::LiftPosture(id) => posture::lift(id),
         Change::PutLink(link) => pass::put_link(link),
         Change::SignIn(link, new) => pass::use_link(link, new),
         Change::PutPass(new) => pass::put(new),

@@ -7,13 +7,13 @@ use crate::error::{RecordError, StoreError};
 use crate::hold::HoldBounds;
 use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
-use crate::posture::StandingPosture;
 use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
 use cordon_aws::arn::Arn;
 use cordon_core::hold::{Ended, Hold, Report, Vote};
 use cordon_core::names::{HoldId, SessionId, TaskId};
+use cordon_core::posture::Declared;
 use cordon_core::record::CallResult;
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
@@ -77,7 +77,8 @@ pub(super) enum Change {
     TaskExpires(TaskId, Timestamp),
     PutSession(StoredSession),
     SessionState(SessionId, SessionState),
-    Posture(StandingPosture),
+    DeclarePosture(Box<Declared>),
+    LiftPosture(Box<str>),
     PutLink(SignInLink),
     /// Uses a link up, for a pass.
     SignIn(SecretHash, NewPass),

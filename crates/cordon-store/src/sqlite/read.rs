@@ -1,15 +1,13 @@
-//! Reading: tasks, sessions, calls, ledgers, the posture.
+//! Reading: tasks, sessions, calls, ledgers.
 
 use super::Sqlite;
 use super::account::Account;
 use crate::call::{CallFilter, StoredCall};
 use crate::error::StoreError;
-use crate::posture::StandingPosture;
 use crate::row::CallRow;
 use crate::session::{StoredSession, state_named};
 use crate::task::{StoredTask, TaskState};
 use cordon_aws::sigv4::SecretKey;
-use cordon_core::decide::Posture;
 use cordon_core::ledger::{Ledger, Used};
 use cordon_core::names::{Reference, SessionId, TaskId};
 use cordon_core::record::RecordedOutcome;
@@ -323,31 +321,6 @@ async fn ledger(
         }
     }
     Ok(ledger)
-}
-
-pub(super) async fn posture(store: &Sqlite) -> Result<StandingPosture, StoreError> {
-    let row: Option<(String, String, String, i64, Option<i64>)> =
-        sqlx::query_as("SELECT posture, message, by, since, until FROM posture WHERE one = 1")
-            .fetch_optional(&store.reads)
-            .await
-            .map_err(|error| StoreError::of(&store.path, error))?;
-    let Some((word, message, by, since, until)) = row else {
-        return Ok(StandingPosture::default());
-    };
-    let unreadable = || StoreError::Unreadable {
-        what: "posture",
-        id: word.clone(),
-    };
-    Ok(StandingPosture {
-        posture: Posture::named(&word).ok_or_else(unreadable)?,
-        message: message.into(),
-        by: by.into(),
-        since: microseconds(since).ok_or_else(unreadable)?,
-        until: match until {
-            Some(until) => Some(microseconds(until).ok_or_else(unreadable)?),
-            None => None,
-        },
-    })
 }
 
 pub(super) async fn version(path: &Path, reads: &SqlitePool) -> Result<u64, StoreError> {
