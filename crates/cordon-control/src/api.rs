@@ -7,6 +7,7 @@ mod checks;
 mod deeds;
 mod events;
 mod holds;
+mod incidents;
 mod input;
 mod oidc;
 mod passkeys;
@@ -28,6 +29,9 @@ pub use deeds::{DeedPage, DeedShown};
 pub use holds::{
     ApproveBody, BreakGlassBody, FactShown, HoldPage, HoldShown, HoldSummary, RejectBody,
     ToldShown, VoteShown, Yours,
+};
+pub use incidents::{
+    IncidentBody, IncidentPage, IncidentRecorded, IncidentShown, LimitShown, Reliability,
 };
 pub use passkeys::{
     AddPasskeyBody, PasskeyBody, PasskeyQuestion, PasskeyShown, PasskeysShown, Vouched,
@@ -87,6 +91,7 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(tasks::stop))
         .routes(routes!(tasks::stop_everything))
         .routes(routes!(deeds::list))
+        .routes(routes!(incidents::list, incidents::record))
         .routes(routes!(events::follow))
         .split_for_parts();
     let description: Arc<str> = description.to_json().unwrap_or_default().into();

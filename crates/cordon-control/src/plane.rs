@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicUsize;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::Reliability;
 use crate::failure::ApiError;
 use crate::oidc::{Flows, Provider};
 use crate::passkey::Passkeys;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub policies: Arc<ControlPolicies>,
     /// The time.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// How many incidents raise the posture; nothing where none do.
+    pub reliability: Option<Reliability>,
     /// Whether the policies in force name an environment.
     pub knows: Arc<dyn Fn(&Environment) -> bool + Send + Sync>,
     /// What makes a change take effect here.
@@ -67,6 +70,7 @@ pub(crate) struct Plane {
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     knows: Arc<dyn Fn(&Environment) -> bool + Send + Sync>,
     put_in_force: PutInForce,
+    pub(crate) reliability: Option<Reliability>,
     /// Every name of it.
     pub(crate) origins: Vec<Origin>,
     /// The one that people are told.
@@ -180,6 +184,7 @@ impl Plane {
             policies: parts.policies,
             clock: parts.clock,
             knows: parts.knows,
+            reliability: parts.reliability,
             put_in_force: parts.put_in_force,
             origin: url.clone().unwrap_or_else(|| local.clone()),
             local,

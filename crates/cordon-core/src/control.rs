@@ -68,6 +68,8 @@ pub enum Deed<'a> {
     StopTask(&'a Sponsor),
     /// End every task.
     StopEverything,
+    /// Write down an incident that agents caused, which may raise the posture.
+    RecordIncident,
     /// See how careful everyone is.
     ViewPosture,
     /// Let calls be more careful, of everything, in an environment or of a team.
@@ -148,6 +150,7 @@ impl Deed<'_> {
             Self::ViewTask(_) | Self::ViewStrays => "view-task",
             Self::StopTask(_) => "stop-task",
             Self::StopEverything => "stop-everything",
+            Self::RecordIncident => "record-incident",
             Self::ViewPosture => "view-posture",
             Self::RaisePosture(_) => "raise-posture",
             Self::LowerPosture(_) => "lower-posture",
@@ -167,6 +170,7 @@ impl Deed<'_> {
             Self::ViewStrays => "look at requests of no task",
             Self::StopTask(_) => "stop this task",
             Self::StopEverything => "stop every task",
+            Self::RecordIncident => "record an incident",
             Self::ViewPosture => "see the posture",
             Self::RaisePosture(_) => "raise the posture",
             Self::LowerPosture(_) => "lower the posture",
@@ -450,7 +454,7 @@ impl Question<'_> {
                 Scope::Environment(name) => (&ENVIRONMENT, name.as_str(), HashMap::new()),
                 Scope::Team(name) => (&TEAM, name.as_str(), HashMap::new()),
             },
-            Deed::StopEverything | Deed::ViewPosture | Deed::AddPasskey => {
+            Deed::StopEverything | Deed::RecordIncident | Deed::ViewPosture | Deed::AddPasskey => {
                 (&EVERYTHING, "all", HashMap::new())
             }
         };
@@ -571,7 +575,7 @@ mod tests {
     fn who_may_do_what() {
         let held = hold("mei", &["senior", "owner"]);
         let task = held.sponsor.clone();
-        let deeds: [(&str, Deed<'_>); 12] = [
+        let deeds: [(&str, Deed<'_>); 13] = [
             ("view-hold", Deed::ViewHold(&held)),
             (
                 "approve",
@@ -586,6 +590,7 @@ mod tests {
             ("view-strays", Deed::ViewStrays),
             ("stop-task", Deed::StopTask(&task)),
             ("stop-everything", Deed::StopEverything),
+            ("record-incident", Deed::RecordIncident),
             ("view-posture", Deed::ViewPosture),
             ("raise-posture", Deed::RaisePosture(&Scope::Everything)),
             ("lower-posture", Deed::LowerPosture(&Scope::Everything)),
@@ -615,6 +620,7 @@ mod tests {
              view-strays: vic ada ica\n\
              stop-task: mei ola kim ada ica\n\
              stop-everything: mei ola kim ada ica\n\
+             record-incident: mei ola kim ada ica\n\
              view-posture: mei ola kim vic ada ica new\n\
              raise-posture: mei ola kim ada ica\n\
              lower-posture: ica\n\

@@ -12,6 +12,7 @@ mod account;
 mod change;
 mod commit;
 mod hold;
+mod incident;
 mod job;
 mod open;
 mod pass;
@@ -27,6 +28,7 @@ use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
+use crate::incident::{Incident, StoredIncident};
 use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
 use crate::row::NewCall;
@@ -418,6 +420,18 @@ impl Store for Sqlite {
 
     fn deeds(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredDeed>> {
         Box::pin(pass::deeds(self, before, limit))
+    }
+
+    fn record_incident(&self, incident: Incident, raises: Option<Declared>) -> Answer<'_, ()> {
+        self.change(Change::Incident(Box::new(incident), raises.map(Box::new)))
+    }
+
+    fn incidents(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredIncident>> {
+        Box::pin(incident::all(self, before, limit))
+    }
+
+    fn incidents_since(&self, since: Timestamp) -> Answer<'_, u64> {
+        Box::pin(incident::since(self, since))
     }
 
     fn check(&self) -> Answer<'_, ()> {

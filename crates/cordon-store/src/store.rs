@@ -7,6 +7,7 @@ use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::{HoldBounds, HoldFilter};
+use crate::incident::{Incident, StoredIncident};
 use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
 use crate::session::StoredSession;
@@ -268,6 +269,15 @@ pub trait Store: Debug + Send + Sync {
 
     /// At most `limit` deeds, and never more than 1,000, before the one with this number, newest first.
     fn deeds(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredDeed>>;
+
+    /// Keeps an incident, for good, together with the posture that it raises.
+    fn record_incident(&self, incident: Incident, raises: Option<Declared>) -> Answer<'_, ()>;
+
+    /// At most `limit` incidents, and never more than 1,000, before the one with this number, newest first.
+    fn incidents(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredIncident>>;
+
+    /// How many incidents happened since.
+    fn incidents_since(&self, since: Timestamp) -> Answer<'_, u64>;
 
     /// Looks whether what is kept is whole. Reads everything: for `cordon doctor`.
     ///

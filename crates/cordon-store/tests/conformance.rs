@@ -21,7 +21,8 @@ use cordon_core::record::{AnswerFault, CallRecord, CallResult, RecordedOutcome};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Budget, CallFilter, Limit, RecordError, Store, StoreError, StoredCall, TaskState,
+    Budget, CallFilter, Incident, Limit, RecordError, Severity, Store, StoreError, StoredCall,
+    TaskState,
 };
 use fixture::*;
 use holds::*;
@@ -78,6 +79,7 @@ conformance! {
     a_key_belongs_to_one_session
     changes_are_told_and_calls_are_not
     what_leaders_declare_is_kept_until_it_is_lifted
+    incidents_are_kept_with_the_posture_that_they_raise
     a_store_that_was_shut_down_says_so
     what_is_kept_is_whole
     a_hold_comes_back_as_it_was_opened
@@ -776,6 +778,40 @@ async fn changes_are_told_and_calls_are_not(store: Arc<dyn Store>) {
     assert_eq!(before, after_session);
     store.declare_posture(frozen()).await.unwrap();
     assert!(*changes.borrow_and_update() > after_session);
+}
+
+async fn incidents_are_kept_with_the_posture_that_they_raise(store: Arc<dyn Store>) {
+    let incident = |second, severity| Incident {
+        at: at(second),
+        task: "T-1".parse().unwrap(),
+        severity,
+        link: "https://tickets.example.com/CE-381".into(),
+        note: "Orders were lost".into(),
+        by: "mia@example.com".into(),
+        recorded: at(90),
+    };
+    let (first, second) = (
+        incident(10, Severity::Low),
+        incident(20, Severity::Critical),
+    );
+    store.record_incident(first.clone(), None).await.unwrap();
+    assert_eq!(store.postures().await.unwrap(), []);
+    let mut changes = store.changes();
+    let before = *changes.borrow_and_update();
+    store
+        .record_incident(second.clone(), Some(frozen()))
+        .await
+        .unwrap();
+    assert!(*changes.borrow_and_update() > before);
+    assert_eq!(store.postures().await.unwrap(), [frozen()]);
+    let kept = store.incidents(None, 10).await.unwrap();
+    let incidents: Vec<&Incident> = kept.iter().map(|one| &one.incident).collect();
+    assert_eq!(incidents, [&second, &first]);
+    let older = store.incidents(Some(kept[0].number), 10).await.unwrap();
+    assert_eq!(older, kept[1..]);
+    for (since, count) in [(10, 2), (11, 1), (20, 1), (21, 0)] {
+        assert_eq!(store.incidents_since(at(since)).await.unwrap(), count);
+    }
 }
 
 fn frozen() -> Declared {

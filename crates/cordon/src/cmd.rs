@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod env;
 mod holds;
+mod incident;
 mod people;
 mod policy;
 mod policy_stats;
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     /// How careful everyone is: see it, raise it, lower it
     #[command(subcommand)]
     Posture(posture::Posture),
+    /// Incidents that agents caused: record one, list them
+    #[command(subcommand)]
+    Incident(incident::Incident),
     /// Who decides: links to sign in with, tokens for machines
     #[command(subcommand)]
     People(people::People),
@@ -99,6 +103,7 @@ pub(crate) fn run(command: Command, flags: Flags) -> Result<ExitCode, Failure> {
         Command::Why(why) => why.run(&flags),
         Command::Holds(holds) => holds.run(),
         Command::Posture(posture) => posture.run(),
+        Command::Incident(incident) => incident.run(),
         Command::People(people) => people.run(&flags),
         Command::SignIn(sign_in) => sign_in.run(&flags),
         Command::SignOut(sign_out) => sign_out.run(),

@@ -66,6 +66,8 @@ pub(crate) struct Control {
     pub(crate) channels: Vec<Channel>,
     /// Who says who people are, beside links.
     pub(crate) oidc: Option<Oidc>,
+    /// How many incidents raise the posture.
+    pub(crate) reliability: Option<cordon_control::api::Reliability>,
 }
 
 impl Control {

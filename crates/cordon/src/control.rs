@@ -47,6 +47,7 @@ pub(crate) async fn start(
         people: Arc::new(move || Arc::clone(&live.snapshot().people)),
         policies: Arc::new(bundle.load_control()?),
         clock: Arc::new(Timestamp::now),
+        reliability: config.control.reliability,
         knows: Arc::new(move |environment| named.policies().environments().knows(environment)),
         put_in_force: {
             let current = Arc::clone(current);

@@ -1,11 +1,13 @@
 //! A control plane on a store of its own, whose clock and people the test turns, and requests written
 //! byte by byte.
 
+use cordon_control::api::Reliability;
 use cordon_control::channel::Channel;
 use cordon_control::oidc::OidcConfig;
 use cordon_control::{ControlConfig, Origin, Parts, Running, secret, start};
 use cordon_core::control::ControlPolicies;
 use cordon_core::decide::Outcome;
+use cordon_core::decide::Posture;
 use cordon_core::hold::{Hold, StateDigest};
 use cordon_core::ledger::Used;
 use cordon_core::people::People;
@@ -170,6 +172,11 @@ impl Stage {
                 let now = Arc::clone(&now);
                 Arc::new(move || *now.lock().unwrap())
             },
+            reliability: Some(Reliability {
+                incidents: 3,
+                days: 90,
+                posture: Posture::Elevated,
+            }),
             knows: Arc::new(|name| ["dev", "prod"].contains(&name.as_str())),
             put_in_force: Arc::new(|| Box::pin(async { true })),
         };

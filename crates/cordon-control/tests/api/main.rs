@@ -14,6 +14,7 @@ mod checks;
 mod doors;
 mod harness;
 mod holds;
+mod incidents;
 mod oidc;
 mod passkeys;
 mod posture;

@@ -143,6 +143,7 @@ async fn the_api_describes_every_route_that_it_has() {
         "/api/v1/tasks",
         "/api/v1/tasks/{id}/stop",
         "/api/v1/deeds",
+        "/api/v1/incidents",
         "/api/v1/events",
     ] {
         assert!(paths.contains(&path), "{path} is not in {paths:?}");

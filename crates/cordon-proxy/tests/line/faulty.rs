@@ -9,9 +9,9 @@ use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Answer, Budget, CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, NewPass, Pass,
-    Passkey, PasskeyUse, RecordError, Recorded, SecretHash, SignInLink, Store, StoreError,
-    StoredCall, StoredDeed, StoredSession, StoredTask, TaskState,
+    Answer, Budget, CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, Incident, NewPass,
+    Pass, Passkey, PasskeyUse, RecordError, Recorded, SecretHash, SignInLink, Store, StoreError,
+    StoredCall, StoredDeed, StoredIncident, StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -272,6 +272,18 @@ impl Store for Faulty {
 
     fn revoke_pass<'a>(&'a self, id: &'a str, at: Timestamp) -> Answer<'a, ()> {
         self.inner.revoke_pass(id, at)
+    }
+
+    fn record_incident(&self, incident: Incident, raises: Option<Declared>) -> Answer<'_, ()> {
+        self.inner.record_incident(incident, raises)
+    }
+
+    fn incidents(&self, before: Option<u64>, limit: u32) -> Answer<'_, Vec<StoredIncident>> {
+        self.inner.incidents(before, limit)
+    }
+
+    fn incidents_since(&self, since: Timestamp) -> Answer<'_, u64> {
+        self.inner.incidents_since(since)
     }
 
     fn declare_posture(&self, declared: Declared) -> Answer<'_, ()> {

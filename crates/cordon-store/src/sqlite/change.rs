@@ -1,7 +1,7 @@
 //! Changes of tasks, sessions, the posture and passes, one statement each and what follows from it.
 
 use super::job::Change;
-use super::{hold, pass, passkey, posture};
+use super::{hold, incident, pass, passkey, posture};
 use crate::error::StoreError;
 use crate::session::{StoredSession, state_word};
 use crate::task::TaskState;
@@ -113,6 +113,7 @@ fn what_follows(change: &Change) -> Vec<Statement<'_>> {
             follows
         }
         Change::SignIn(link, new) => vec![pass::sign_in(link, new)],
+        Change::Incident(_, Some(raises)) => vec![posture::declare(raises)],
         Change::UsePasskey(usage, link) => {
             let kept = [pass::put_link(link), passkey::mark(usage, link)];
             kept.into_iter().chain(pass::sweep(link)).collect()
@@ -136,6 +137,7 @@ fn subject(change: &Change) -> (&'static str, &str) {
         Change::SessionState(id, _) => ("session", id.as_str()),
         Change::DeclarePosture(declared) => ("posture", &declared.id),
         Change::LiftPosture(id) => ("posture", id),
+        Change::Incident(..) => ("incident", ""),
         Change::PutLink(link) => ("sign-in link", link.secret.id()),
         Change::SignIn(link, _) => ("sign-in link to be used", link.id()),
         Change::PutPass(pass) => ("pass", pass.secret.id()),
@@ -210,6 +212,7 @@ fn statement(change: &Change) -> Statement<'_> {
             .bind(id.as_str()),
         Change::DeclarePosture(declared) => posture::declare(declared),
         Change::LiftPosture(id) => posture::lift(id),
+        Change::Incident(incident, _) => incident::record(incident),
         Change::PutLink(link) => pass::put_link(link),
         Change::SignIn(link, new) => pass::use_link(link, new),
         Change::PutPass(new) => pass::put(new),

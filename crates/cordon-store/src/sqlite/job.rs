@@ -5,6 +5,7 @@ use crate::deed::Deed;
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
 use crate::hold::HoldBounds;
+use crate::incident::Incident;
 use crate::pass::{NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
 use crate::row::NewCall;
@@ -79,6 +80,8 @@ pub(super) enum Change {
     SessionState(SessionId, SessionState),
     DeclarePosture(Box<Declared>),
     LiftPosture(Box<str>),
+    /// With the posture that it raises.
+    Incident(Box<Incident>, Option<Box<Declared>>),
     PutLink(SignInLink),
     /// Uses a link up, for a pass.
     SignIn(SecretHash, NewPass),

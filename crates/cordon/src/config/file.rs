@@ -5,7 +5,9 @@ use super::{
     Channel, Config, Control, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role,
     Upstream, default_state,
 };
+use cordon_control::api::Reliability;
 use cordon_control::channel::KINDS;
+use cordon_core::decide::Posture;
 use cordon_core::document::{Document, Placed, Section};
 use cordon_core::fault::{Fault, Faults};
 use std::fmt::Display;
@@ -197,7 +199,36 @@ impl<'t> Reader<'t> {
             url: url.and_then(|url| self.parsed(&url)),
             channels: self.rows(top, "channel", Self::channel),
             oidc,
+            reliability: self.reliability(top),
         }
+    }
+
+    /// How many incidents raise the posture, where a limit is set.
+    fn reliability(&mut self, top: &mut Section<'t>) -> Option<Reliability> {
+        let mut section = self.document.section(top, "reliability")?;
+        let incidents = self.limit(Some(&mut section), "incidents", 3, 1..=1_000);
+        let days = self.limit(Some(&mut section), "days", 90, 1..=3_650);
+        let posture = self.document.string(&mut section, "posture");
+        self.document.finish(section);
+        let named = posture
+            .as_ref()
+            .map(|written| Posture::named(&written.value));
+        let posture = match named {
+            None => Posture::Elevated,
+            Some(Some(posture @ (Posture::Elevated | Posture::Freeze))) => posture,
+            Some(_) => {
+                let offset = posture.map_or(0, |written| written.offset);
+                let help = "write `elevated` or `freeze`";
+                let message = "incidents raise the posture to no such one";
+                self.document.fault(offset, message, help);
+                Posture::Elevated
+            }
+        };
+        Some(Reliability {
+            incidents: incidents as u64,
+            days: u16::try_from(days).unwrap_or(u16::MAX),
+            posture,
+        })
     }
 
     fn channel(&mut self, section: &mut Section<'t>) -> Option<Channel> {
@@ -489,6 +520,32 @@ mod tests {
             "[limits]\nbody_mib = 0\n[log]\nlevel = \"=,=\"\n",
             &["cordon.toml:2:12", "cordon.toml:4:9"],
         );
+        check(
+            "[reliability]\nincidents = 0\nposture = \"normal\"\nweeks = 1\n",
+            &["cordon.toml:2:13", "cordon.toml:3:11", "cordon.toml:4:1"],
+        );
+    }
+
+    #[test]
+    fn a_limit_of_incidents_is_what_is_written_and_none_where_nothing_is() {
+        let limit = |text: &str| {
+            let config = read(Path::new("cordon.toml"), text, &Flags::default());
+            config.unwrap().control.reliability
+        };
+        assert_eq!(limit(""), None);
+        let usual = Reliability {
+            incidents: 3,
+            days: 90,
+            posture: Posture::Elevated,
+        };
+        assert_eq!(limit("[reliability]\n"), Some(usual));
+        let other = Reliability {
+            incidents: 1,
+            days: 7,
+            posture: Posture::Freeze,
+        };
+        let text = "[reliability]\nincidents = 1\ndays = 7\nposture = \"freeze\"\n";
+        assert_eq!(limit(text), Some(other));
     }
 
     #[test]

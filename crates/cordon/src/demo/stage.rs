@@ -259,6 +259,7 @@ fn config(lab: &Lab, folder: &Path) -> Result<Config, Failure> {
             url: None,
             channels: Vec::new(),
             oidc: None,
+            reliability: None,
         },
         own_hosts: Vec::new(),
         upstream: Upstream {
