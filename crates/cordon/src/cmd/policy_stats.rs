@@ -11,6 +11,7 @@ use cordon_core::people::People;
 use cordon_store::{HoldFilter, Store};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -86,12 +87,33 @@ impl Stats {
             let Some(call) = call.map_err(wiring::store_failed)? else {
                 continue;
             };
+            let people = who_decided(&**store, people, hold).await?;
             for (id, _, _) in call.record.policies {
-                tallies.entry(id).or_default().add(hold, people, now);
+                tallies.entry(id).or_default().add(hold, &people, now);
             }
         }
         Ok(tallies)
     }
+}
+
+/// Who counted when the last word was said of a hold: those of the file, with what a provider of
+/// identities told of those who were signed in then. Who signed out since is not known any more.
+async fn who_decided<'p>(
+    store: &dyn Store,
+    people: &'p People,
+    hold: &Hold,
+) -> Result<Cow<'p, People>, Failure> {
+    let Some(last) = hold.votes.last() else {
+        return Ok(Cow::Borrowed(people));
+    };
+    let claims = store.claims(last.at).await.map_err(wiring::store_failed)?;
+    Ok(match claims.as_slice() {
+        [] => Cow::Borrowed(people),
+        claims => {
+            let claims = claims.iter().map(|one| (&one.person, &one.claim));
+            Cow::Owned(people.with_claims(claims))
+        }
+    })
 }
 
 impl Tally {
@@ -168,8 +190,72 @@ impl Tally {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use cordon_core::hold::{Answer, StateDigest, Vote};
+    use cordon_core::people::Claim;
+    use cordon_store::{Pass, PassKind, SecretHash, SqliteOptions, open_sqlite};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
+    }
+
+    #[tokio::test]
+    async fn who_was_in_a_group_by_a_claim_when_they_decided_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_sqlite(folder.path(), SqliteOptions::default()).await;
+        let store = store.unwrap();
+        let pass = Pass {
+            secret: SecretHash::of("one"),
+            kind: PassKind::Terminal,
+            person: "kim@example.com".parse().unwrap(),
+            signed_in: at(0),
+            expires: at(720),
+            revoked: None,
+            claim: Some(Claim {
+                groups: ["senior".parse().unwrap()].into(),
+                ..Claim::default()
+            }),
+            checks: Default::default(),
+        };
+        store.put_pass(pass).await.unwrap();
+        let tallied = async |vote: Option<i64>| {
+            let votes = vote.map(|minute| Vote {
+                person: "kim@example.com".parse().unwrap(),
+                answer: Answer::Approve,
+                note: "".into(),
+                at: at(minute),
+            });
+            let hold = Hold {
+                id: "H-1".parse().unwrap(),
+                task: "T-1".parse().unwrap(),
+                sponsor: "mei".parse().unwrap(),
+                reference: "R1".parse().unwrap(),
+                digest: "sha256:00".into(),
+                state: StateDigest::from_written("sha256:s"),
+                policy_version: "sha256:p".into(),
+                needs: ["senior".parse().unwrap()].into(),
+                checks: Default::default(),
+                reports: Default::default(),
+                quorum: 1,
+                opened: at(5),
+                decide_by: at(2_000),
+                asked: 1,
+                follows: None,
+                votes: votes.into_iter().collect(),
+                ended: None,
+            };
+            let file = People::default();
+            let people = who_decided(&store, &file, &hold).await.unwrap();
+            let mut tally = Tally::default();
+            tally.add(&hold, &people, at(5_000));
+            (tally.approved, tally.unanswered)
+        };
+        assert_eq!(tallied(Some(10)).await, (1, 0));
+        assert_eq!(tallied(Some(721)).await, (0, 1), "the sign-in was over");
+        assert_eq!(tallied(None).await, (0, 1));
+    }
 
     fn tally(approved: usize, rejected: usize, seconds: i64) -> Tally {
         Tally {
