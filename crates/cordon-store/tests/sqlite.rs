@@ -10,7 +10,7 @@
 
 mod fixture;
 
-use cordon_core::record::CallResult;
+use cordon_core::record::{CallRecord, CallResult};
 use cordon_store::{
     CallFilter, Deed, NewPass, PassKind, Purpose, RecordError, SecretHash, SignInLink, Sqlite,
     SqliteOptions, Store, StoreError, StoredCall, open_sqlite,
@@ -193,13 +193,28 @@ async fn a_full_disk_stops_calls_loses_nothing_and_heals_by_itself() {
     )
     .await;
     let store = open_sqlite(folder.path(), options).await.unwrap();
-    let (kept, error) = fill(&store).await;
-    assert!(kept.len() > 10, "{}", kept.len());
+    let (mut kept, error) = fill(&store).await;
+    let changes = kept.len();
+    assert!(changes > 10, "{changes}");
     assert!(
         matches!(&error, RecordError::Store(StoreError::Full(_))),
         "{error:?}"
     );
 
+    // Where a change has no room, something smaller may have some: until nothing has.
+    loop {
+        let small = CallRecord {
+            parameters: "".into(),
+            prediction: None,
+            ..denial(&format!("D{}", kept.len()), "T-1")
+        };
+        let reference = small.reference.to_string();
+        match store.record(small, unlimited()).await {
+            Ok(_) => kept.insert(reference),
+            Err(RecordError::Store(StoreError::Full(_))) => break,
+            Err(other) => panic!("{other}"),
+        };
+    }
     // Not even a read leaves unrecorded now.
     let refused = store.record(read("READ", "T-1"), unlimited()).await;
     assert!(matches!(
@@ -208,7 +223,7 @@ async fn a_full_disk_stops_calls_loses_nothing_and_heals_by_itself() {
     ));
     assert_eq!(references(&store).await, kept);
     let used = store.ledger(&"T-1".parse().unwrap()).await.unwrap().used;
-    assert_eq!(used.mutations as usize, kept.len());
+    assert_eq!(used.mutations as usize, changes);
 
     execute(&mut stranger, "DROP TABLE ballast").await;
     let _kept = recorded(&store, change("AFTER", "T-1")).await;
