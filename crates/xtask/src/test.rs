@@ -21,6 +21,7 @@ pub(crate) use system::{on_path, step};
 use tool::{Found, Missing, Tool};
 
 mod aws_cli_v2;
+mod browser;
 mod cargo;
 mod deny;
 mod fuzz;

@@ -25,6 +25,8 @@ pub(super) enum Lane {
     Javascript,
     /// People who sign in by a provider of identities, npm's `oidc-provider`
     Oidc,
+    /// People who sign in by a passkey, in Chromium
+    Browser,
     /// The whole program, driven by Terraform with the AWS provider
     Terraform,
     /// Every fuzz target, fed for a minute
@@ -52,6 +54,7 @@ impl Lane {
             Self::Boto3 => "boto3",
             Self::Javascript => "javascript",
             Self::Oidc => "oidc",
+            Self::Browser => "browser",
             Self::Terraform => "terraform",
             Self::Fuzz => "fuzz",
             Self::Deny => "deny",
@@ -69,6 +72,7 @@ impl Lane {
             Self::Boto3 => "boto3",
             Self::Javascript => "AWS SDK for JS v3",
             Self::Oidc => "oidc-provider",
+            Self::Browser => "Chromium",
             Self::Terraform => "Terraform",
             Self::Fuzz => "cargo-fuzz",
             Self::Deny => "cargo-deny",
@@ -89,6 +93,7 @@ impl Lane {
             Self::AwsCliV2 => &[Tool::AwsCliV2, Tool::Python],
             Self::Javascript => &[Tool::Node, Tool::Python],
             Self::Oidc => &[Tool::Node],
+            Self::Browser => &[Tool::Browser, Tool::Node],
             Self::Terraform => &[Tool::Terraform, Tool::Python],
             Self::Fuzz => &[Tool::CargoFuzz],
             Self::Deny => &[Tool::CargoDeny],
@@ -111,6 +116,7 @@ impl Lane {
             Self::Boto3 => Some("boto3"),
             Self::Javascript => Some("javascript"),
             Self::Oidc => Some("oidc"),
+            Self::Browser => Some("passkeys"),
             Self::Terraform => Some("terraform"),
         }
     }

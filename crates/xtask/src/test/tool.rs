@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use super::{Require, aws_cli_v2, deny, fuzz, node, python, terraform};
+use super::{Require, aws_cli_v2, browser, deny, fuzz, node, python, terraform};
 
 /// Something outside of cargo that tests drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,8 @@ pub(super) enum Tool {
     AwsCliV2,
     /// Node with the AWS SDK for JavaScript.
     Node,
+    /// Chromium, as the system has it.
+    Browser,
     /// Terraform with a folder that holds the AWS provider.
     Terraform,
     /// `cargo fuzz`.
@@ -28,6 +30,7 @@ impl Tool {
             Self::Python => "python",
             Self::AwsCliV2 => "aws-cli-v2",
             Self::Node => "node",
+            Self::Browser => "browser",
             Self::Terraform => "terraform",
             Self::CargoFuzz => "cargo-fuzz",
             Self::CargoDeny => "cargo-deny",
@@ -40,6 +43,7 @@ impl Tool {
             Self::Python => python::set_up(require),
             Self::AwsCliV2 => aws_cli_v2::set_up(require),
             Self::Node => node::set_up(require),
+            Self::Browser => browser::set_up(require),
             Self::Terraform => terraform::find(),
             Self::CargoFuzz => fuzz::TOOL.set_up(require),
             Self::CargoDeny => deny::TOOL.set_up(require),
