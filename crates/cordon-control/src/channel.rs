@@ -8,12 +8,15 @@
 //! ```text
 //! store changes, or a beat ─► holds ─► how each stands ─► not told yet, and due ─► send ─► written down
 //! ```
-//! Where a hold went on while a channel was dead, only how it stands now is told.
+//! Where a hold went on while a channel was dead, only how it stands now is told. A channel for mail tells
+//! each of its people by themselves: one address that is wrong keeps nobody else from hearing.
 
+mod email;
 mod post;
 mod slack;
 mod webhook;
 
+pub use email::{Address, Email, Login, Recipients, Security, Server, ServerError, WORD as EMAIL};
 pub(crate) use post::Sender;
 pub use post::{Roots, Target, TargetError};
 
@@ -21,12 +24,14 @@ use crate::api::{HoldSummary, Sight};
 use crate::plane::Plane;
 use cordon_core::hold::{Hold, Standing};
 use cordon_store::{Delivery, HoldFilter, StoreError};
+use email::{MailError, Mailer};
 use http::{HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
+use post::PostError;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Every kind of channel.
+/// Every kind of channel that is posted to.
 pub const KINDS: [Kind; 2] = [webhook::KIND, slack::KIND];
 
 /// How old a hold may be of which something is told.
@@ -57,18 +62,34 @@ pub struct Kind {
 pub struct Channel {
     /// Its name in the configuration and in what is written down.
     pub name: Box<str>,
-    /// How it is written to.
-    pub kind: Kind,
-    /// Where it is.
-    pub target: Target,
-    /// What its notices are signed with.
-    pub key: Box<[u8]>,
+    /// Where it is, and how it is written to.
+    pub way: Way,
+}
+
+/// Where a channel is, and how it is written to.
+#[derive(Clone)]
+pub enum Way {
+    /// By a POST.
+    Post {
+        /// What is posted.
+        kind: Kind,
+        /// Where.
+        target: Target,
+        /// What notices are signed with; empty where they are not.
+        key: Box<[u8]>,
+    },
+    /// By mail.
+    Email(Email),
 }
 
 impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The address of a chat's channel is a secret as well.
-        write!(f, "Channel({}, {})", self.name, self.kind.word)
+        let word = match &self.way {
+            Way::Post { kind, .. } => kind.word,
+            Way::Email(_) => EMAIL,
+        };
+        write!(f, "Channel({}, {word})", self.name)
     }
 }
 
@@ -89,20 +110,41 @@ pub(crate) struct Letter<'a> {
     pub(crate) at: Timestamp,
 }
 
+/// What takes notices to a channel.
+enum Carrier {
+    Post(Sender),
+    Email(Box<Mailer>),
+}
+
+/// Whom a notice is for.
+enum Receiver {
+    /// The channel itself.
+    Channel,
+    /// One person of it.
+    Person(Address),
+    /// Nobody has an address.
+    Nobody,
+}
+
+/// Why a notice did not arrive.
+#[derive(Debug, thiserror::Error)]
+enum Untold {
+    #[error(transparent)]
+    Post(#[from] PostError),
+    #[error(transparent)]
+    Email(#[from] MailError),
+}
+
 /// Tells one channel of everything, until the control plane closes.
 pub(crate) async fn tell(plane: Arc<Plane>, channel: Channel, roots: Roots, beat: Duration) {
-    let sender = match Sender::new(roots) {
-        Ok(sender) => sender,
-        Err(error) => {
-            tracing::error!(channel = %channel.name, %error, "nothing can be told to this channel");
-            return;
-        }
+    let Some(carrier) = carrier(&channel, roots) else {
+        return;
     };
     let mut changes = plane.store.changes();
     loop {
         changes.mark_unchanged();
-        let pause = match round(&plane, &channel, &sender).await {
-            Ok(Seen::All) => beat,
+        let pause = match round(&plane, &channel, &carrier).await {
+            Ok(Seen::All | Seen::Dead) => beat,
             Ok(Seen::Unwritten) => SOON.min(beat),
             Err(error) => {
                 tracing::error!(channel = %channel.name, %error, "it is not known what waits: nothing is told");
@@ -124,10 +166,25 @@ enum Seen {
     All,
     /// Some call was being written down.
     Unwritten,
+    /// The channel takes nothing at all: what else is due waits for the next round.
+    Dead,
+}
+
+fn carrier(channel: &Channel, roots: Roots) -> Option<Carrier> {
+    let made = match &channel.way {
+        Way::Post { .. } => Sender::new(roots).map(Carrier::Post).map_err(Into::into),
+        Way::Email(email) => Mailer::new(email, &roots)
+            .map(|mailer| Carrier::Email(Box::new(mailer)))
+            .map_err(Into::into),
+    };
+    made.map_err(|error: Box<dyn std::error::Error>| {
+        tracing::error!(channel = %channel.name, %error, "nothing can be told to this channel");
+    })
+    .ok()
 }
 
 /// Sends what is due, the oldest first.
-async fn round(plane: &Plane, channel: &Channel, sender: &Sender) -> Result<Seen, StoreError> {
+async fn round(plane: &Plane, channel: &Channel, carrier: &Carrier) -> Result<Seen, StoreError> {
     let mut seen = Seen::All;
     let recent = HoldFilter {
         limit: Some(LOOKED_AT),
@@ -143,23 +200,53 @@ async fn round(plane: &Plane, channel: &Channel, sender: &Sender) -> Result<Seen
         let now = plane.now();
         let standing = hold.standing(&plane.people(), now);
         let before = plane.store.deliveries(&hold.id).await?;
-        let before: Vec<Delivery> = before
-            .into_iter()
-            .filter(|delivery| delivery.channel == channel.name)
-            .collect();
         let state = match &standing {
             // It waits on, and that a check failed is news.
             Standing::Waiting { missing } if missing.has_failed() => "check-failed",
             other => other.as_str(),
         };
-        let Some(attempts) = due(&before, state, standing.is_open(), now) else {
-            continue;
-        };
-        if send(plane, channel, sender, hold, (state, attempts)).await? == Seen::Unwritten {
-            seen = Seen::Unwritten;
+        for receiver in receivers(plane, channel, &hold) {
+            let name = receiver.name(channel);
+            let of_theirs = |delivery: &&Delivery| *delivery.channel == *name;
+            let before: Vec<Delivery> = before.iter().filter(of_theirs).cloned().collect();
+            let Some(attempts) = due(&before, state, standing.is_open(), now) else {
+                continue;
+            };
+            let attempt = Attempt {
+                hold: &hold,
+                state,
+                attempts,
+            };
+            match send(plane, channel, carrier, &receiver, attempt).await? {
+                Seen::All => {}
+                Seen::Unwritten => seen = Seen::Unwritten,
+                Seen::Dead => return Ok(Seen::Dead),
+            }
         }
     }
     Ok(seen)
+}
+
+/// Who hears of a hold, each by themselves.
+fn receivers(plane: &Plane, channel: &Channel, hold: &Hold) -> Vec<Receiver> {
+    let Way::Email(email) = &channel.way else {
+        return vec![Receiver::Channel];
+    };
+    let people = email.to.of(hold, &plane.people());
+    match people.is_empty() {
+        true => vec![Receiver::Nobody],
+        false => people.into_iter().map(Receiver::Person).collect(),
+    }
+}
+
+impl Receiver {
+    /// Under what attempts are written down.
+    fn name(&self, channel: &Channel) -> String {
+        match self {
+            Self::Person(address) => format!("{}/{address}", channel.name),
+            Self::Channel | Self::Nobody => channel.name.to_string(),
+        }
+    }
 }
 
 /// How many attempts there were where another one is due; nothing where none is.
@@ -176,15 +263,29 @@ fn due(before: &[Delivery], state: &str, open: bool, now: Timestamp) -> Option<u
     (last.error.is_some() && !gives_up && next <= now).then_some(last.attempts)
 }
 
+/// One more attempt to tell how a hold stands.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    hold: &'a Hold,
+    state: &'static str,
+    /// How many there were.
+    attempts: u32,
+}
+
 async fn send(
     plane: &Plane,
     channel: &Channel,
-    sender: &Sender,
-    hold: Hold,
-    (state, attempts): (&'static str, u32),
+    carrier: &Carrier,
+    receiver: &Receiver,
+    attempt: Attempt<'_>,
 ) -> Result<Seen, StoreError> {
+    let Attempt {
+        hold,
+        state,
+        attempts,
+    } = attempt;
     let id = hold.id.clone();
-    let sight = Sight::of(plane, hold).await.ok();
+    let sight = Sight::of(plane, hold.clone()).await.ok();
     let Some(sight) = sight.filter(Sight::is_whole) else {
         return Ok(Seen::Unwritten);
     };
@@ -193,28 +294,51 @@ async fn send(
         hold: sight.summary(),
         console: format!("{}/holds/{id}", origin.unwrap_or_default()),
     };
-    let body = (channel.kind.write)(&notice);
-    let letter = Letter {
-        body: &body,
-        key: &channel.key,
-        id: format!("{}/{id}/{state}", channel.name),
-        at: plane.now(),
-    };
-    let head = (channel.kind.head)(&letter);
-    let sent = sender.post(&channel.target, head, body).await;
+    let name = receiver.name(channel);
+    let letter = format!("{name}/{id}/{state}");
+    let sent = carry(channel, carrier, receiver, (&notice, letter, plane.now())).await;
     if let Err(error) = &sent {
-        tracing::warn!(channel = %channel.name, hold = %id, state, attempts = attempts + 1, %error, "a notice did not arrive; it is sent again");
+        tracing::warn!(channel = name, hold = %id, state, attempts = attempts + 1, %error, "a notice did not arrive; it is sent again");
     }
+    let seen = match &sent {
+        Err(Untold::Email(error)) if error.is_of_the_server() => Seen::Dead,
+        _ => Seen::All,
+    };
     let delivery = Delivery {
         hold: id,
-        channel: channel.name.clone(),
+        channel: name.into(),
         state: state.into(),
         attempts: attempts + 1,
         at: plane.now(),
         error: sent.err().map(|error| error.to_string().into()),
     };
     plane.store.put_delivery(delivery).await?;
-    Ok(Seen::All)
+    Ok(seen)
+}
+
+async fn carry(
+    channel: &Channel,
+    carrier: &Carrier,
+    receiver: &Receiver,
+    (notice, id, at): (&Notice, String, Timestamp),
+) -> Result<(), Untold> {
+    match (&channel.way, carrier, receiver) {
+        (Way::Post { kind, target, key }, Carrier::Post(sender), _) => {
+            let body = (kind.write)(notice);
+            let letter = Letter {
+                body: &body,
+                key,
+                id,
+                at,
+            };
+            let head = (kind.head)(&letter);
+            Ok(sender.post(target, head, body).await?)
+        }
+        (Way::Email(_), Carrier::Email(mailer), Receiver::Person(address)) => {
+            Ok(mailer.send(address, notice, &id, at).await?)
+        }
+        _ => Err(MailError::Nobody.into()),
+    }
 }
 
 #[cfg(test)]

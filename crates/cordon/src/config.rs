@@ -10,7 +10,7 @@ pub(crate) use flags::Flags;
 
 use crate::failure::{Failure, USAGE};
 use cordon_aws::arn::{AccountId, Arn};
-use cordon_control::Origin;
+use cordon_control::{Origin, channel};
 use cordon_core::names::Environment;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -95,12 +95,29 @@ pub(crate) struct Oidc {
 #[derive(Debug, Clone)]
 pub(crate) struct Channel {
     pub(crate) name: String,
-    pub(crate) kind: cordon_control::channel::Kind,
-    /// The file that holds its address, which may be a secret.
-    pub(crate) url_file: Option<PathBuf>,
-    pub(crate) target: Option<cordon_control::channel::Target>,
-    /// The file that holds what its notices are signed with.
-    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) way: ChannelWay,
+}
+
+/// How a channel is reached, as written.
+#[derive(Debug, Clone)]
+pub(crate) enum ChannelWay {
+    /// By a POST.
+    Post {
+        kind: channel::Kind,
+        /// The file that holds its address, which may be a secret.
+        url_file: Option<PathBuf>,
+        target: Option<channel::Target>,
+        /// The file that holds what its notices are signed with.
+        key_file: Option<PathBuf>,
+    },
+    /// By mail.
+    Email {
+        server: channel::Server,
+        /// As whom Cordon speaks to the server, and the file that holds by what.
+        login: Option<(String, PathBuf)>,
+        from: channel::Address,
+        to: channel::Recipients,
+    },
 }
 
 /// Where calls go.

@@ -2,11 +2,11 @@
 //! by other commands, and spoken to by those who signed in.
 
 use crate::bundle::Bundle;
-use crate::config::{Config, Oidc};
+use crate::config::{ChannelWay, Config, Oidc};
 use crate::current::Current;
 use crate::failure::{Failure, USAGE};
 use crate::identity;
-use cordon_control::channel::Channel;
+use cordon_control::channel::{Channel, Email, Login, Way};
 use cordon_control::client::{Client, ClientError};
 use cordon_control::oidc::OidcConfig;
 use cordon_control::{ControlConfig, Parts, Running, StartError};
@@ -89,7 +89,23 @@ pub(crate) fn channels(config: &Config) -> Result<Vec<Channel>, Failure> {
     let channels = config.control.channels.iter();
     channels
         .map(|written| {
-            let target = match (&written.target, &written.url_file) {
+            Ok(Channel {
+                name: written.name.as_str().into(),
+                way: way(&written.name, &written.way)?,
+            })
+        })
+        .collect()
+}
+
+fn way(name: &str, written: &ChannelWay) -> Result<Way, Failure> {
+    match written {
+        ChannelWay::Post {
+            kind,
+            url_file,
+            target,
+            key_file,
+        } => {
+            let target = match (target, url_file) {
                 (Some(target), _) => target.clone(),
                 (None, Some(file)) => secret(file)?.parse().map_err(|error| {
                     let what = format!("`{}` holds no address", file.display());
@@ -97,35 +113,48 @@ pub(crate) fn channels(config: &Config) -> Result<Vec<Channel>, Failure> {
                 })?,
                 (None, None) => return Err(Failure::new("a channel has no address").code(USAGE)),
             };
-            let key = match &written.key_file {
+            let key = match key_file {
                 Some(file) => secret(file)?,
                 None => String::new(),
             };
-            if written.kind.signed && key.len() < SHORTEST_KEY {
+            if kind.signed && key.len() < SHORTEST_KEY {
                 return Err(Failure::new(format!(
-                    "the key of the channel `{}` has fewer than {SHORTEST_KEY} characters",
-                    written.name
+                    "the key of the channel `{name}` has fewer than {SHORTEST_KEY} characters"
                 ))
                 .help("make one: openssl rand -hex 32")
                 .code(USAGE));
             }
-            Ok(Channel {
-                name: written.name.as_str().into(),
-                kind: written.kind,
+            Ok(Way::Post {
+                kind: *kind,
                 target,
                 key: key.into_bytes().into(),
             })
-        })
-        .collect()
+        }
+        ChannelWay::Email {
+            server,
+            login,
+            from,
+            to,
+        } => {
+            let login = login.as_ref().map(|(user, file)| {
+                Ok::<_, Failure>(Login {
+                    user: user.as_str().into(),
+                    password: some_secret(file)?.into(),
+                })
+            });
+            Ok(Way::Email(Email {
+                server: server.clone(),
+                login: login.transpose()?,
+                from: from.clone(),
+                to: to.clone(),
+            }))
+        }
+    }
 }
 
 /// The provider of identities with what its file holds.
 fn provider(written: &Oidc) -> Result<OidcConfig, Failure> {
-    let secret = secret(&written.client_secret_file)?;
-    if secret.is_empty() {
-        let file = written.client_secret_file.display();
-        return Err(Failure::new(format!("`{file}` holds no secret")).code(USAGE));
-    }
+    let secret = some_secret(&written.client_secret_file)?;
     let domains = written.domains.iter();
     Ok(OidcConfig {
         issuer: written.issuer.as_str().into(),
@@ -135,6 +164,18 @@ fn provider(written: &Oidc) -> Result<OidcConfig, Failure> {
         groups_claim: written.groups_claim.as_deref().map(Into::into),
         map: written.map.clone(),
     })
+}
+
+/// As [`secret`], of a file that must not be empty.
+fn some_secret(file: &Path) -> Result<String, Failure> {
+    let found = secret(file)?;
+    match found.is_empty() {
+        false => Ok(found),
+        true => {
+            let what = format!("`{}` holds no secret", file.display());
+            Err(Failure::new(what).code(USAGE))
+        }
+    }
 }
 
 /// What a file holds, without the white space around it.

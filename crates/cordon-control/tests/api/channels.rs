@@ -1,7 +1,7 @@
 //! Channels: people hear of what waits, also after a channel was dead, and nobody else hears anything.
 
 use crate::harness::*;
-use cordon_control::channel::{Channel, KINDS};
+use cordon_control::channel::{Channel, KINDS, Way};
 use cordon_store::HoldBounds;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
@@ -60,9 +60,11 @@ impl Receiver {
         };
         Channel {
             name: "ops".into(),
-            kind,
-            target: format!("{scheme}://{host}/hook").parse().unwrap(),
-            key: (*b"a key of the channel").into(),
+            way: Way::Post {
+                kind,
+                target: format!("{scheme}://{host}/hook").parse().unwrap(),
+                key: (*b"a key of the channel").into(),
+            },
         }
     }
 }
@@ -167,7 +169,7 @@ async fn a_notice_tells_what_waits_and_nothing_of_what_is_in_it() {
     }
 }
 
-fn authority() -> (CertificateDer<'static>, tokio_rustls::TlsAcceptor) {
+pub(crate) fn authority() -> (CertificateDer<'static>, tokio_rustls::TlsAcceptor) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();

@@ -15,6 +15,7 @@ mod doors;
 mod harness;
 mod holds;
 mod incidents;
+mod mail;
 mod oidc;
 mod passkeys;
 mod posture;

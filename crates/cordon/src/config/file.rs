@@ -2,11 +2,10 @@
 //! each fault says where it came from.
 
 use super::{
-    Channel, Config, Control, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role,
-    Upstream, default_state,
+    Config, Control, EnvironmentRule, Flags, Limits, Listen, Log, LogFormat, Role, Upstream,
+    default_state,
 };
 use cordon_control::api::Reliability;
-use cordon_control::channel::KINDS;
 use cordon_core::decide::Posture;
 use cordon_core::document::{Document, Placed, Section};
 use cordon_core::fault::{Fault, Faults};
@@ -16,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+mod channel;
 mod oidc;
 
 /// A text and where it was written.
@@ -197,7 +197,7 @@ impl<'t> Reader<'t> {
         Control {
             listen: listen.unwrap_or(default),
             url: url.and_then(|url| self.parsed(&url)),
-            channels: self.rows(top, "channel", Self::channel),
+            channels: self.rows(top, "channel", channel::read),
             oidc,
             reliability: self.reliability(top),
         }
@@ -228,48 +228,6 @@ impl<'t> Reader<'t> {
             incidents: incidents as u64,
             days: u16::try_from(days).unwrap_or(u16::MAX),
             posture,
-        })
-    }
-
-    fn channel(&mut self, section: &mut Section<'t>) -> Option<Channel> {
-        let name = self.document.required_string(section, "name", "ops");
-        let kind = self.document.required_string(section, "kind", "webhook");
-        let url = self.document.string(section, "url").map(setting);
-        let url_file = self.document.string(section, "url_file").map(setting);
-        let key_file = self.document.string(section, "key_file").map(setting);
-        let (name, kind) = (name.map(setting)?, kind.map(setting)?);
-        let found = KINDS.into_iter().find(|known| known.word == kind.text);
-        let Some(found) = found else {
-            let words: Vec<&str> = KINDS.iter().map(|known| known.word).collect();
-            let message = format!("`{}` is not a kind of channel", kind.text);
-            self.fault(
-                kind.origin,
-                message,
-                &format!("kinds: {}", words.join(", ")),
-            );
-            return None;
-        };
-        if url.is_some() == url_file.is_some() {
-            let help = "`url_file` keeps an address that is a secret out of this file";
-            self.fault(
-                name.origin,
-                "a channel has either `url` or `url_file`",
-                help,
-            );
-        }
-        if found.signed != key_file.is_some() {
-            let message = match found.signed {
-                true => "a webhook has a `key_file`: what its notices are signed with",
-                false => "only a webhook has a `key_file`",
-            };
-            self.fault(name.origin, message, "");
-        }
-        Some(Channel {
-            target: url.and_then(|url| self.parsed(&url)),
-            url_file: url_file.map(|file| self.path(file)),
-            key_file: key_file.map(|file| self.path(file)),
-            name: name.text,
-            kind: found,
         })
     }
 
@@ -487,6 +445,7 @@ fn values(written: Vec<Placed<String>>) -> Vec<String> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::config::ChannelWay;
 
     fn check(text: &str, expected: &[&str]) {
         let faults = read(Path::new("cordon.toml"), text, &Flags::default())
@@ -588,7 +547,10 @@ mod tests {
         let [channel] = config.control.channels.as_slice() else {
             panic!("{:?}", config.control);
         };
-        assert_eq!(channel.key_file.as_deref(), Some(Path::new("/etc/ops.key")));
+        let ChannelWay::Post { key_file, .. } = &channel.way else {
+            panic!("{channel:?}");
+        };
+        assert_eq!(key_file.as_deref(), Some(Path::new("/etc/ops.key")));
     }
 
     #[test]

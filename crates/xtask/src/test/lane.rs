@@ -25,6 +25,8 @@ pub(super) enum Lane {
     Javascript,
     /// People who sign in by a provider of identities, npm's `oidc-provider`
     Oidc,
+    /// People who hear by mail what waits, through aiosmtpd
+    Mail,
     /// People who sign in by a passkey, in Chromium
     Browser,
     /// The whole program, driven by Terraform with the AWS provider
@@ -54,6 +56,7 @@ impl Lane {
             Self::Boto3 => "boto3",
             Self::Javascript => "javascript",
             Self::Oidc => "oidc",
+            Self::Mail => "mail",
             Self::Browser => "browser",
             Self::Terraform => "terraform",
             Self::Fuzz => "fuzz",
@@ -72,6 +75,7 @@ impl Lane {
             Self::Boto3 => "boto3",
             Self::Javascript => "AWS SDK for JS v3",
             Self::Oidc => "oidc-provider",
+            Self::Mail => "aiosmtpd",
             Self::Browser => "Chromium",
             Self::Terraform => "Terraform",
             Self::Fuzz => "cargo-fuzz",
@@ -89,7 +93,9 @@ impl Lane {
     pub(super) fn needs(self) -> &'static [Tool] {
         match self {
             Self::Unit | Self::Stories => &[],
-            Self::Contract | Self::Corpus | Self::AwsCliV1 | Self::Boto3 => &[Tool::Python],
+            Self::Contract | Self::Corpus | Self::AwsCliV1 | Self::Boto3 | Self::Mail => {
+                &[Tool::Python]
+            }
             Self::AwsCliV2 => &[Tool::AwsCliV2, Tool::Python],
             Self::Javascript => &[Tool::Node, Tool::Python],
             Self::Oidc => &[Tool::Node],
@@ -116,6 +122,7 @@ impl Lane {
             Self::Boto3 => Some("boto3"),
             Self::Javascript => Some("javascript"),
             Self::Oidc => Some("oidc"),
+            Self::Mail => Some("mail"),
             Self::Browser => Some("passkeys"),
             Self::Terraform => Some("terraform"),
         }

@@ -1,5 +1,5 @@
-//! Python environments under `target/test-env/`: that of the tests with moto's server, boto3 and
-//! AWS CLI version 1, as pinned in `tests/clients/requirements.txt`, and others by their own pins.
+//! Python environments under `target/test-env/`: that of the tests with moto's server, boto3, AWS
+//! CLI version 1 and a server for mail, as pinned in `tests/clients/requirements.txt`, and others by their own pins.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,7 @@ fn describe(folder: &Path) -> Found {
             ("botocore", version("botocore")),
             ("boto3", version("boto3")),
             ("AWS CLI v1", version("awscli")),
+            ("aiosmtpd", version("aiosmtpd")),
         ],
         environment: vec![
             (
