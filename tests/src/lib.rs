@@ -20,6 +20,7 @@
 )]
 
 pub mod agent;
+pub mod amendments;
 pub mod approvals;
 pub mod client;
 pub mod cloud;

@@ -1,5 +1,6 @@
 //! The main job with AWS CLI version 2, before both clouds and by both ways in; and the demo.
 
+use cordon_tests::amendments::what_was_denied_goes_once_it_was_added;
 use cordon_tests::approvals::{
     an_approval_and_a_check_let_the_same_call_go_once, an_approval_lets_the_same_call_go_once,
 };
@@ -101,4 +102,10 @@ fn waits_for_a_second_person_with_moto_by_the_endpoint() {
 #[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
 fn the_roles_of_cdk_deploy_within_the_task() {
     deploys_by_the_roles_of_cdk(Client::AwsCliV2);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 2: cargo xtask test --lane aws-cli-v2"]
+fn goes_on_once_its_sponsor_added_what_was_denied() {
+    what_was_denied_goes_once_it_was_added(Client::AwsCliV2, Kind::Moto);
 }

@@ -1,6 +1,7 @@
 //! The API, `/api/v1`: one file for each thing that can be looked at or changed. What it takes and gives
 //! is described by the code itself and told at `/api/v1/openapi.json`.
 
+mod amendments;
 mod calls;
 mod changes;
 mod checks;
@@ -22,6 +23,9 @@ pub use oidc::BEGIN;
 pub(crate) use oidc::CALLBACK;
 pub(crate) use passkeys::{ANSWER, ASK};
 
+pub use amendments::{
+    AcceptBody, AmendBody, AmendmentPage, AmendmentShown, AmendmentSummary, DeclineBody,
+};
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
 pub use changes::{ChangeShown, ChangesShown};
 pub use checks::{CheckBody, CheckShown};
@@ -90,6 +94,11 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::stop))
         .routes(routes!(tasks::stop_everything))
+        .routes(routes!(amendments::file))
+        .routes(routes!(amendments::list))
+        .routes(routes!(amendments::show))
+        .routes(routes!(amendments::accept))
+        .routes(routes!(amendments::decline))
         .routes(routes!(deeds::list))
         .routes(routes!(incidents::list, incidents::record))
         .routes(routes!(events::follow))

@@ -4,6 +4,7 @@
 use cordon_core::control::{ControlPolicies, Deed, Denied, Granted};
 use cordon_core::names::Environment;
 use cordon_core::people::People;
+use cordon_core::policy::Policies;
 use cordon_store::Store;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
     /// Who may do what.
     pub policies: Arc<ControlPolicies>,
+    /// The policies of agents' calls that are in force: what tasks are compiled against.
+    pub bundle: Arc<dyn Fn() -> Arc<Policies> + Send + Sync>,
     /// The time.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// How many incidents raise the posture; nothing where none do.
@@ -67,6 +70,7 @@ pub(crate) struct Plane {
     pub(crate) store: Arc<dyn Store>,
     people: Arc<dyn Fn() -> Arc<People> + Send + Sync>,
     policies: Arc<ControlPolicies>,
+    bundle: Arc<dyn Fn() -> Arc<Policies> + Send + Sync>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     knows: Arc<dyn Fn(&Environment) -> bool + Send + Sync>,
     put_in_force: PutInForce,
@@ -182,6 +186,7 @@ impl Plane {
             store: parts.store,
             people: parts.people,
             policies: parts.policies,
+            bundle: parts.bundle,
             clock: parts.clock,
             knows: parts.knows,
             reliability: parts.reliability,
@@ -212,6 +217,11 @@ impl Plane {
     /// Who counts now.
     pub(crate) fn people(&self) -> Arc<People> {
         (self.people)()
+    }
+
+    /// The policies of agents' calls now.
+    pub(crate) fn bundle(&self) -> Arc<Policies> {
+        (self.bundle)()
     }
 
     /// Who counts now, with what a provider told of `visitor`. Their pass was just read, while others

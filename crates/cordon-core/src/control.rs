@@ -70,6 +70,19 @@ pub enum Deed<'a> {
     StopEverything,
     /// Write down an incident that agents caused, which may raise the posture.
     RecordIncident,
+    /// Ask for something to be added to a task of this sponsor.
+    FileAmendment(&'a Sponsor),
+    /// Make a task of this sponsor what an amendment asks for.
+    AcceptAmendment {
+        /// Who launched the task.
+        sponsor: &'a Sponsor,
+        /// The digest of the scope that the task would have.
+        digest: &'a str,
+        /// The digest of what the person looked at, whole.
+        seen: &'a str,
+    },
+    /// Leave a task of this sponsor as it is.
+    DeclineAmendment(&'a Sponsor),
     /// See how careful everyone is.
     ViewPosture,
     /// Let calls be more careful, of everything, in an environment or of a team.
@@ -151,6 +164,9 @@ impl Deed<'_> {
             Self::StopTask(_) => "stop-task",
             Self::StopEverything => "stop-everything",
             Self::RecordIncident => "record-incident",
+            Self::FileAmendment(_) => "file-amendment",
+            Self::AcceptAmendment { .. } => "accept-amendment",
+            Self::DeclineAmendment(_) => "decline-amendment",
             Self::ViewPosture => "view-posture",
             Self::RaisePosture(_) => "raise-posture",
             Self::LowerPosture(_) => "lower-posture",
@@ -171,6 +187,9 @@ impl Deed<'_> {
             Self::StopTask(_) => "stop this task",
             Self::StopEverything => "stop every task",
             Self::RecordIncident => "record an incident",
+            Self::FileAmendment(_) => "ask for something to be added to this task",
+            Self::AcceptAmendment { .. } => "accept this amendment",
+            Self::DeclineAmendment(_) => "decline this amendment",
             Self::ViewPosture => "see the posture",
             Self::RaisePosture(_) => "raise the posture",
             Self::LowerPosture(_) => "lower the posture",
@@ -363,6 +382,7 @@ types! {
     ROLE = "Control::Role";
     HOLD = "Control::Hold";
     TASK = "Control::Task";
+    AMENDMENT = "Control::Amendment";
     EVERYTHING = "Control::Everything";
     ENVIRONMENT = "Control::Environment";
     TEAM = "Control::Team";
@@ -385,7 +405,9 @@ impl Question<'_> {
     fn put(&self, schema: &Schema) -> Result<(Request, Entities), Unaskable> {
         let thing = self.thing()?;
         let seen = match self.deed {
-            Deed::Approve { seen, .. } | Deed::BreakGlass { seen, .. } => seen,
+            Deed::Approve { seen, .. }
+            | Deed::BreakGlass { seen, .. }
+            | Deed::AcceptAmendment { seen, .. } => seen,
             _ => "",
         };
         let context = Context::from_pairs([
@@ -440,9 +462,28 @@ impl Question<'_> {
                 ]);
                 (&HOLD, hold.id.as_str(), attributes)
             }
-            Deed::ViewTask(sponsor) | Deed::StopTask(sponsor) => {
+            Deed::ViewTask(sponsor) | Deed::StopTask(sponsor) | Deed::FileAmendment(sponsor) => {
                 let attributes = HashMap::from([("sponsor".to_owned(), self.sponsor(sponsor))]);
                 (&TASK, "task", attributes)
+            }
+            Deed::AcceptAmendment {
+                sponsor, digest, ..
+            } => {
+                let digest = RestrictedExpression::new_string(digest.to_owned());
+                let attributes = HashMap::from([
+                    ("sponsor".to_owned(), self.sponsor(sponsor)),
+                    ("digest".to_owned(), digest),
+                ]);
+                (&AMENDMENT, "amendment", attributes)
+            }
+            // Declining is of no text in particular.
+            Deed::DeclineAmendment(sponsor) => {
+                let digest = RestrictedExpression::new_string(String::new());
+                let attributes = HashMap::from([
+                    ("sponsor".to_owned(), self.sponsor(sponsor)),
+                    ("digest".to_owned(), digest),
+                ]);
+                (&AMENDMENT, "amendment", attributes)
             }
             // No person has an empty name.
             Deed::ViewStrays => {
@@ -575,7 +616,7 @@ mod tests {
     fn who_may_do_what() {
         let held = hold("mei", &["senior", "owner"]);
         let task = held.sponsor.clone();
-        let deeds: [(&str, Deed<'_>); 13] = [
+        let deeds: [(&str, Deed<'_>); 16] = [
             ("view-hold", Deed::ViewHold(&held)),
             (
                 "approve",
@@ -591,6 +632,16 @@ mod tests {
             ("stop-task", Deed::StopTask(&task)),
             ("stop-everything", Deed::StopEverything),
             ("record-incident", Deed::RecordIncident),
+            ("file-amendment", Deed::FileAmendment(&task)),
+            (
+                "accept-amendment",
+                Deed::AcceptAmendment {
+                    sponsor: &task,
+                    digest: DIGEST,
+                    seen: DIGEST,
+                },
+            ),
+            ("decline-amendment", Deed::DeclineAmendment(&task)),
             ("view-posture", Deed::ViewPosture),
             ("raise-posture", Deed::RaisePosture(&Scope::Everything)),
             ("lower-posture", Deed::LowerPosture(&Scope::Everything)),
@@ -621,6 +672,9 @@ mod tests {
              stop-task: mei ola kim ada ica\n\
              stop-everything: mei ola kim ada ica\n\
              record-incident: mei ola kim ada ica\n\
+             file-amendment: mei\n\
+             accept-amendment: mei\n\
+             decline-amendment: mei ada ica\n\
              view-posture: mei ola kim vic ada ica new\n\
              raise-posture: mei ola kim ada ica\n\
              lower-posture: ica\n\
@@ -703,6 +757,37 @@ mod tests {
             let approve = Deed::Approve { hold: &held, seen };
             assert_eq!(verdict("ola", approve, 1), "approve-what-you-saw", "{seen}");
         }
+    }
+
+    #[test]
+    fn an_amendment_is_accepted_as_it_was_seen_by_who_answers_for_the_task() {
+        let of = |sponsor: &str| -> Sponsor { sponsor.parse().unwrap() };
+        let (own, of_others) = (of("mei@example.com"), of("sam"));
+        let accept = |sponsor, seen| Deed::AcceptAmendment {
+            sponsor,
+            digest: DIGEST,
+            seen,
+        };
+        assert_eq!(verdict("mei", accept(&own, DIGEST), 1), "allowed");
+        assert_eq!(
+            verdict("mei", accept(&of_others, DIGEST), 1),
+            "not-permitted"
+        );
+        let upper = DIGEST.to_uppercase();
+        for seen in ["", "sha256:00", &upper] {
+            assert_eq!(
+                verdict("mei", accept(&own, seen), 1),
+                "approve-what-you-saw"
+            );
+        }
+        assert_eq!(
+            verdict("mei", accept(&own, DIGEST), 16),
+            "prove-who-you-are"
+        );
+        assert_eq!(
+            verdict("mei", Deed::DeclineAmendment(&own), 9_000),
+            "allowed"
+        );
     }
 
     #[test]

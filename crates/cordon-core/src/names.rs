@@ -51,6 +51,8 @@ names! {
     Reference: "a reference (letters and digits, at most 24)", 24, "-";
     /// A hold: `H-7QK4M2ZD`.
     HoldId: "a hold id (letters, digits, `-`, at most 26)", 26, "-";
+    /// What is asked to be added to a task: `A-7QK4M2ZD`.
+    AmendmentId: "an amendment id (letters, digits, `-`, at most 26)", 26, "-";
     /// A person who signs in: a user name or an e-mail address.
     Person: "a person (letters, digits, `-_.@+`, at most 64)", 64, "-_.@+";
     /// A group of people that may lift a hold: `senior`.

@@ -17,7 +17,7 @@ pub use hold::HeldAnswer;
 use crate::assess::Assessed;
 use crate::authenticate::AuthenticateError;
 use crate::decide::{DenyReason, Outcome, Refused};
-use crate::hold::Missing;
+use crate::hold::{Missing, Reason};
 use crate::inert::inert;
 use crate::loan::Loan;
 use crate::names::Reference;
@@ -254,6 +254,17 @@ impl Refusal {
     pub fn repeats(&mut self, earlier: &Reference) {
         if let Some((said, own)) = self.message.rsplit_once("Ref ") {
             self.message = format!("{said}Same answer as {earlier}. Ref {own}");
+        }
+    }
+
+    /// Says that the task was not to have what the call needs, and why, in a closed word.
+    pub fn declined(&mut self, reason: Reason) {
+        if let Some((said, own)) = self.message.rsplit_once("Ref ") {
+            self.message = format!(
+                "{said}It was asked for this to be added to the task, and that was declined: {}. \
+                 That covers this approach, not only this request. Ref {own}",
+                reason.as_str()
+            );
         }
     }
 

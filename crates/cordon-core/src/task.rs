@@ -10,6 +10,7 @@
 //! an action which AWS adds tomorrow is in no task of today. Compiling is a function of the text,
 //! the policies and the launch: the same three give the same task, digest included.
 
+mod amend;
 mod ceiling;
 mod difference;
 mod explain;
@@ -20,12 +21,13 @@ mod permits;
 mod reads;
 mod written;
 
+pub use amend::{Addition, AdditionError, Unamendable, same_scope};
 pub use difference::Difference;
 pub use written::Written;
 
 use crate::action::{ActionSet, Actions};
 use crate::fault::Faults;
-use crate::names::{ApproverGroup, Environment, Sponsor, TaskId, Team};
+use crate::names::{AmendmentId, ApproverGroup, Environment, Sponsor, TaskId, Team};
 use crate::policy::Policies;
 use cedar_policy::{Entities, PolicySet};
 use cordon_aws::arn::{AccountId, Arn, Partition, Region};
@@ -83,6 +85,7 @@ pub struct Task {
     ticket: Box<str>,
     template: Box<str>,
     plan: Box<str>,
+    amendments: Vec<AmendmentId>,
     team: Team,
     sponsor: Sponsor,
     mode: Mode,
@@ -274,6 +277,11 @@ impl Task {
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
+    }
+    /// What was added to it since it was launched, in that order.
+    #[must_use]
+    pub fn amendments(&self) -> &[AmendmentId] {
+        &self.amendments
     }
     /// `sha256:...` over everything frozen: what the sponsor signs and a cache is keyed by.
     #[must_use]

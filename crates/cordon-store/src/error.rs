@@ -115,7 +115,7 @@ pub enum StoreError {
         id: String,
     },
     /// More waits for people than they can look at.
-    #[error("so many calls wait for people that no more are asked: decide on those first")]
+    #[error("so much waits for people that no more is asked: decide on that first")]
     Crowded,
     /// The store was opened by [`crate::Purpose::Visit`], which does not record calls.
     #[error("only the Cordon that serves from a state folder records calls in it")]

@@ -1,6 +1,6 @@
 //! What is remembered: tasks, sessions, calls with their decisions and outcomes, holds and what
 //! people said of them, how people prove themselves, the ledger and the budgets of each task, the
-//! posture.
+//! posture, what is asked to be added to tasks.
 //!
 //! ```text
 //! decision ─► record ─► Recorded ─► (the call leaves) ─► close ─► the call with its outcome
@@ -10,6 +10,7 @@
 //! [`Store`] is the seam; [`open_sqlite`] gives the embedded backend. The seam exists so that one
 //! machine needs no database server and a fleet can share one.
 
+mod amendment;
 mod call;
 mod deed;
 mod delivery;
@@ -25,6 +26,7 @@ mod sqlite;
 mod store;
 mod task;
 
+pub use amendment::{Acceptance, Amendment, AmendmentFilter, Refusal, Settled, Settlement};
 pub use call::{Budget, CallFilter, Closed, Limit, Recorded, StoredCall};
 pub use deed::{Deed, StoredDeed};
 pub use delivery::Delivery;

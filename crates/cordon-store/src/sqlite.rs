@@ -9,6 +9,7 @@
 //! before theirs, as long as the store can write.
 
 mod account;
+mod amendment;
 mod change;
 mod commit;
 mod hold;
@@ -23,6 +24,7 @@ mod queue;
 mod read;
 mod writer;
 
+use crate::amendment::{Acceptance, Amendment, AmendmentFilter, Refusal};
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
@@ -35,9 +37,9 @@ use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::store::{Answer, Store};
 use crate::task::{StoredTask, TaskState};
-use cordon_core::hold::{Ended, Hold, Report, Vote};
+use cordon_core::hold::{Ended, Hold, Reason, Report, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::names::{AmendmentId, HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
@@ -218,6 +220,30 @@ impl Store for Sqlite {
 
     fn extend_task<'a>(&'a self, id: &'a TaskId, expires: Timestamp) -> Answer<'a, ()> {
         self.change(Change::TaskExpires(id.clone(), expires))
+    }
+
+    fn put_amendment(&self, amendment: Amendment) -> Answer<'_, ()> {
+        self.change(Change::PutAmendment(amendment))
+    }
+
+    fn amendment<'a>(&'a self, id: &'a AmendmentId) -> Answer<'a, Option<Amendment>> {
+        Box::pin(amendment::find(self, id))
+    }
+
+    fn amendments<'a>(&'a self, filter: &'a AmendmentFilter) -> Answer<'a, Vec<Amendment>> {
+        Box::pin(amendment::search(self, filter))
+    }
+
+    fn declined<'a>(&'a self, task: &'a TaskId, digest: &'a str) -> Answer<'a, Option<Reason>> {
+        Box::pin(amendment::declined(self, task, digest))
+    }
+
+    fn accept_amendment(&self, acceptance: Acceptance) -> Answer<'_, ()> {
+        self.change(Change::Accept(acceptance))
+    }
+
+    fn decline_amendment(&self, refusal: Refusal) -> Answer<'_, ()> {
+        self.change(Change::Decline(refusal))
     }
 
     fn put_session(&self, session: StoredSession) -> Answer<'_, ()> {

@@ -2,6 +2,7 @@
 //! backend when it starts; one conformance suite (`tests/conformance.rs`) holds all backends to
 //! the same promises.
 
+use crate::amendment::{Acceptance, Amendment, AmendmentFilter, Refusal};
 use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
@@ -12,9 +13,9 @@ use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
-use cordon_core::hold::{Ended, Hold, Report, Vote};
+use cordon_core::hold::{Ended, Hold, Reason, Report, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::names::{AmendmentId, HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
@@ -72,6 +73,36 @@ pub trait Store: Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such task.
     fn extend_task<'a>(&'a self, id: &'a TaskId, expires: Timestamp) -> Answer<'a, ()>;
+
+    /// Keeps what someone asks to have added to a task.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if its id is taken, [`StoreError::Crowded`] if the task is over or too many
+    /// of it wait.
+    fn put_amendment(&self, amendment: Amendment) -> Answer<'_, ()>;
+
+    /// One amendment, whatever became of it.
+    fn amendment<'a>(&'a self, id: &'a AmendmentId) -> Answer<'a, Option<Amendment>>;
+
+    /// The amendments that `filter` asks for, newest first.
+    fn amendments<'a>(&'a self, filter: &'a AmendmentFilter) -> Answer<'a, Vec<Amendment>>;
+
+    /// Why the last amendment for the call of this digest was declined; nothing where there was none, or
+    /// another answer.
+    fn declined<'a>(&'a self, task: &'a TaskId, digest: &'a str) -> Answer<'a, Option<Reason>>;
+
+    /// Accepts an amendment and puts the amended task in the place of the one before, in one step. Nothing
+    /// else of the task changes: mode, state, end, ledger and holds are what they were.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] if it does not wait, or its task is over or not what it was when it was read.
+    fn accept_amendment(&self, acceptance: Acceptance) -> Answer<'_, ()>;
+
+    /// Declines an amendment.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] if it does not wait.
+    fn decline_amendment(&self, refusal: Refusal) -> Answer<'_, ()>;
 
     /// Keeps a new session. A child is kept only where its parent is a session of the same task,
     /// and neither that nor the task is stopped; children of the task that have ended by the time

@@ -2,7 +2,7 @@
 //! are compiled again when a process starts, so nothing that was derived can go stale here.
 
 use cordon_core::names::{Sponsor, TaskId};
-use cordon_core::task::Mode;
+use cordon_core::task::{Launch, Mode};
 use jiff::Timestamp;
 
 /// One declared task.
@@ -27,6 +27,18 @@ pub struct StoredTask {
 }
 
 impl StoredTask {
+    /// What compiling its text again needs to give the task that was launched.
+    #[must_use]
+    pub fn launch(&self) -> Launch {
+        Launch {
+            id: self.id.clone(),
+            sponsor: self.sponsor.clone(),
+            at: self.created,
+            mode: Some(self.mode),
+            expires: Some(self.expires),
+        }
+    }
+
     /// Whether it was stopped or its time has run out, for good.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {

@@ -7,12 +7,15 @@
     reason = "tests"
 )]
 
+mod amendments;
+mod finding;
 mod fixture;
 mod holds;
 mod passes;
 mod passkeys;
 mod sessions;
 
+use amendments::*;
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::ledger::{Rest, Used};
 use cordon_core::names::TaskId;
@@ -24,6 +27,7 @@ use cordon_store::{
     Budget, CallFilter, Incident, Limit, RecordError, Severity, Store, StoreError, StoredCall,
     TaskState,
 };
+use finding::*;
 use fixture::*;
 use holds::*;
 use passes::*;
@@ -100,6 +104,13 @@ conformance! {
     a_passkey_that_counts_never_counts_back
     of_two_with_the_same_count_one_signs_in
     what_a_passkey_signed_in_ends_with_it
+    an_amendment_comes_back_as_it_was_asked_for
+    an_accepted_amendment_changes_its_task_and_nothing_else
+    an_amendment_is_of_the_task_that_was_looked_at
+    an_amendment_is_settled_once
+    a_task_that_is_over_is_not_amended
+    no_more_wait_than_are_read
+    the_last_answer_for_a_call_counts
     a_link_signs_its_person_in_once
     of_many_with_one_link_one_signs_in
     a_link_is_for_its_time
@@ -196,7 +207,7 @@ pub(crate) async fn found(store: &dyn Store, filter: CallFilter) -> Vec<String> 
     calls.iter().map(reference).collect()
 }
 
-fn reference(call: &StoredCall) -> String {
+pub(crate) fn reference(call: &StoredCall) -> String {
     call.record.reference.to_string()
 }
 
@@ -555,162 +566,6 @@ async fn a_call_that_never_left_has_no_end(store: Arc<dyn Store>) {
     assert!(matches!(closed, Ok(()) | Err(StoreError::Unknown { .. })));
     let call = store.call(&"R1".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(call.closed, None);
-}
-
-async fn calls_are_found_by_what_they_are(store: Arc<dyn Store>) {
-    let elsewhere = CallRecord {
-        session: "S-2".into(),
-        service: "s3".into(),
-        operation: "PutObject".into(),
-        at: at(500),
-        accesses: Vec::new(),
-        ..change("R3", "T-2")
-    };
-    for record in [change("R1", "T-1"), denial("R2", "T-1"), elsewhere] {
-        let _kept = recorded(&*store, record).await;
-    }
-    let all = CallFilter::default;
-    let cases = [
-        (all(), "R3 R2 R1"),
-        (
-            CallFilter {
-                task: Some("T-1".parse().unwrap()),
-                ..all()
-            },
-            "R2 R1",
-        ),
-        (
-            CallFilter {
-                session: Some("S-2".into()),
-                ..all()
-            },
-            "R3",
-        ),
-        (
-            CallFilter {
-                verdict: Some(RecordedOutcome::Decided(Outcome::Deny)),
-                ..all()
-            },
-            "R2",
-        ),
-        (
-            CallFilter {
-                service: Some("s3".into()),
-                ..all()
-            },
-            "R3",
-        ),
-        (
-            CallFilter {
-                operation: Some("UpdateTable".into()),
-                ..all()
-            },
-            "R1",
-        ),
-        (
-            CallFilter {
-                class: Some("destroy".into()),
-                ..all()
-            },
-            "R2",
-        ),
-        (
-            CallFilter {
-                environment: Some("cn-prod".into()),
-                ..all()
-            },
-            "R2 R1",
-        ),
-        (
-            CallFilter {
-                environment: Some("cn".into()),
-                ..all()
-            },
-            "",
-        ),
-        (
-            CallFilter {
-                text: Some("CORDON DENIED".into()),
-                ..all()
-            },
-            "R2",
-        ),
-        (
-            CallFilter {
-                since: Some(at(500)),
-                ..all()
-            },
-            "R3",
-        ),
-        (
-            CallFilter {
-                limit: Some(1),
-                ..all()
-            },
-            "R3",
-        ),
-        (
-            CallFilter {
-                task: Some("T-1".parse().unwrap()),
-                service: Some("s3".into()),
-                ..all()
-            },
-            "",
-        ),
-    ];
-    for (filter, expected) in cases {
-        let shown = format!("{filter:?}");
-        assert_eq!(found(&*store, filter).await.join(" "), expected, "{shown}");
-    }
-}
-
-async fn text_of_a_filter_is_text_and_nothing_else(store: Arc<dyn Store>) {
-    let percent = CallRecord {
-        message: "100% sure".into(),
-        ..denial("R1", "T-1")
-    };
-    for record in [percent, denial("R2", "T-1")] {
-        let _kept = recorded(&*store, record).await;
-    }
-    for (text, expected) in [
-        ("%", "R1"),
-        ("_", ""),
-        ("policy_version", ""),
-        ("of \"ORDERS\"", "R2 R1"),
-        ("' OR 1=1 --", ""),
-        ("\") > 0 OR (\"", ""),
-    ] {
-        let filter = CallFilter {
-            session: Some("S-1".into()),
-            text: Some(text.into()),
-            ..CallFilter::default()
-        };
-        assert_eq!(found(&*store, filter).await.join(" "), expected, "{text}");
-    }
-    assert_eq!(found(&*store, CallFilter::default()).await.len(), 2);
-}
-
-async fn newest_calls_come_first_and_a_tail_goes_on(store: Arc<dyn Store>) {
-    for number in 1..=5 {
-        let _kept = recorded(&*store, change(&format!("R{number}"), "T-1")).await;
-    }
-    let calls = store.search(&CallFilter::default()).await.unwrap();
-    let numbers: Vec<u64> = calls.iter().map(|call| call.sequence).collect();
-    assert!(
-        numbers.is_sorted_by(|one, other| one > other),
-        "{numbers:?}"
-    );
-    let first = store.tail(0, 2).await.unwrap();
-    assert_eq!(
-        first.iter().map(reference).collect::<Vec<_>>(),
-        ["R1", "R2"]
-    );
-    let rest = store.tail(first[1].sequence, 10).await.unwrap();
-    assert_eq!(
-        rest.iter().map(reference).collect::<Vec<_>>(),
-        ["R3", "R4", "R5"]
-    );
-    assert!(store.tail(rest[2].sequence, 10).await.unwrap().is_empty());
 }
 
 async fn a_task_is_declared_once(store: Arc<dyn Store>) {

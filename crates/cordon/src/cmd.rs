@@ -17,6 +17,7 @@ mod preview;
 mod run;
 mod sign_in;
 mod task;
+mod task_amend;
 mod task_draft;
 mod up;
 mod why;

@@ -46,6 +46,10 @@ pub(crate) async fn start(
         store: Arc::clone(store),
         people: Arc::new(move || Arc::clone(&live.snapshot().people)),
         policies: Arc::new(bundle.load_control()?),
+        bundle: {
+            let current = Arc::clone(current);
+            Arc::new(move || current.policies())
+        },
         clock: Arc::new(Timestamp::now),
         reliability: config.control.reliability,
         knows: Arc::new(move |environment| named.policies().environments().knows(environment)),

@@ -19,7 +19,7 @@ use cordon_core::people::People;
 use cordon_core::policy::Policies;
 use cordon_core::posture::Postures;
 use cordon_core::session::{Session, SessionState, Sessions, Terms};
-use cordon_core::task::Task;
+use cordon_core::task::{Task, same_scope};
 use cordon_proxy::{Live, Snapshot};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
 use jiff::Timestamp;
@@ -408,10 +408,12 @@ fn ended(before: &Sessions, now: &Sessions) -> HashSet<TaskId> {
     &tasks(before) - &tasks(now)
 }
 
-/// Whether a compiled task is what its stored form compiles to: mode and end are all that can
-/// change of a task that is kept.
+/// Whether a compiled task is what its stored form compiles to: mode and end change by themselves, the
+/// rest by an amendment.
 fn unchanged(task: &Task, stored: &StoredTask) -> bool {
-    task.mode() == stored.mode && task.expires_at() == stored.expires
+    task.mode() == stored.mode
+        && task.expires_at() == stored.expires
+        && same_scope(&task.lock(), &stored.lock)
 }
 
 /// A task that no longer compiles to what was launched is not served; its calls are refused.

@@ -10,7 +10,7 @@ use cordon_core::policy::Policies;
 use cordon_core::session::{
     DescentError, Placeholder, PlaceholderKind, Session, SessionState, Terms, readable,
 };
-use cordon_core::task::{Launch, Mode, Task};
+use cordon_core::task::{Launch, Mode, Task, same_scope};
 use cordon_store::{Store, StoredSession, StoredTask, TaskState};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -141,20 +141,14 @@ async fn resume(store: &dyn Store, policies: &Policies, id: &TaskId) -> Result<T
 }
 
 /// Compiles a stored task as it was launched. What it froze must come out the same, or it is
-/// refused: a newer catalog must not widen a task that a person read and launched.
+/// refused: a newer catalog must not widen a task that a person read and launched. What the task may
+/// do stays as it was frozen, and compiling checks it against the ceiling that is in force now.
 ///
 /// # Errors
 /// When it no longer compiles, or compiles to something else.
 pub(crate) fn recompile(stored: &StoredTask, policies: &Policies) -> Result<Task, Failure> {
-    let launch = Launch {
-        id: stored.id.clone(),
-        sponsor: stored.sponsor.clone(),
-        at: stored.created,
-        mode: Some(stored.mode),
-        expires: Some(stored.expires),
-    };
-    let task = compile(stored.id.as_str(), &stored.text, policies, launch)?;
-    match frozen(&task.lock()) == frozen(&stored.lock) {
+    let task = compile(stored.id.as_str(), &stored.text, policies, stored.launch())?;
+    match same_scope(&task.lock(), &stored.lock) {
         true => Ok(task),
         false => Err(Failure::new(format!(
             "task {} means something else to this version",
@@ -162,18 +156,6 @@ pub(crate) fn recompile(stored: &StoredTask, policies: &Policies) -> Result<Task
         ))
         .help("stop it and launch its file again, after reading `cordon task explain`")),
     }
-}
-
-/// The lines of a lock that must not change. Mode and end are steered by people while the task is
-/// under way, the bundle's version changes with every edit of a policy, and the digest is over
-/// all of them. What the task may do stays as it was frozen, and compiling checks it against
-/// the ceiling that is in force now.
-fn frozen(lock: &str) -> Vec<&str> {
-    const STEERED: [&str; 4] = ["mode", "expires_at", "policies", "digest"];
-    let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
-    lock.lines()
-        .filter(|line| !STEERED.contains(&key(line).as_str()))
-        .collect()
 }
 
 /// The time to the second: what is stored must come out as it went in.

@@ -1,17 +1,19 @@
 //! A control plane on a store of its own, whose clock and people the test turns, and requests written
 //! byte by byte.
 
+use cordon_aws::catalog::Catalog;
 use cordon_control::api::Reliability;
 use cordon_control::channel::Channel;
 use cordon_control::oidc::OidcConfig;
 use cordon_control::{ControlConfig, Origin, Parts, Running, secret, start};
+use cordon_core::action::Actions;
 use cordon_core::control::ControlPolicies;
 use cordon_core::decide::Outcome;
 use cordon_core::decide::Posture;
 use cordon_core::hold::{Hold, StateDigest};
 use cordon_core::ledger::Used;
 use cordon_core::people::People;
-use cordon_core::policy::BundleFile;
+use cordon_core::policy::{BundleFile, Policies};
 use cordon_core::record::{AccessRecord, CallRecord, RecordedOutcome};
 use cordon_core::task::Mode;
 use cordon_store::{
@@ -21,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -108,6 +110,50 @@ fn policies() -> ControlPolicies {
     ControlPolicies::load("control", &files).unwrap()
 }
 
+/// The policies of agents' calls that are built in.
+pub(crate) static BUNDLE: LazyLock<Arc<Policies>> = LazyLock::new(|| {
+    let files = [
+        (
+            "10-deny.cedar",
+            include_str!("../../../../policies/10-deny.cedar"),
+        ),
+        (
+            "11-preview.cedar",
+            include_str!("../../../../policies/11-preview.cedar"),
+        ),
+        (
+            "12-hold.cedar",
+            include_str!("../../../../policies/12-hold.cedar"),
+        ),
+        (
+            "20-ceiling.cedar",
+            include_str!("../../../../policies/20-ceiling.cedar"),
+        ),
+        (
+            "cordon.cedarschema",
+            include_str!("../../../../policies/cordon.cedarschema"),
+        ),
+        (
+            "environments.toml",
+            include_str!("../../../../policies/environments.toml"),
+        ),
+        (
+            "manifest.toml",
+            include_str!("../../../../policies/manifest.toml"),
+        ),
+        (
+            "tests.toml",
+            include_str!("../../../../policies/tests.toml"),
+        ),
+    ]
+    .map(|(name, text)| BundleFile {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    });
+    let actions = Arc::new(Actions::of(Catalog::embedded()));
+    Arc::new(Policies::load("policies", &files, actions).unwrap())
+});
+
 impl Stage {
     pub(crate) async fn new() -> Self {
         Self::at(None).await
@@ -168,6 +214,7 @@ impl Stage {
                 Arc::new(move || Arc::clone(&people.lock().unwrap()))
             },
             policies: Arc::new(policies()),
+            bundle: Arc::new(|| Arc::clone(&BUNDLE)),
             clock: {
                 let now = Arc::clone(&now);
                 Arc::new(move || *now.lock().unwrap())

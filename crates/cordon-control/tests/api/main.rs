@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod amendments;
 mod authenticator;
 mod channels;
 mod checks;

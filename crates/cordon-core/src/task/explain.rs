@@ -46,6 +46,10 @@ pub(super) fn explain(task: &Task) -> String {
         let groups: Vec<&str> = task.approvals.iter().map(|group| group.as_str()).collect();
         let _ = writeln!(text, "  every change also waits for {}", groups.join(", "));
     }
+    if !task.amendments.is_empty() {
+        let ids: Vec<&str> = task.amendments.iter().map(|id| id.as_str()).collect();
+        let _ = writeln!(text, "Amended since its launch by {}.", ids.join(", "));
+    }
     let _ = match task.mode {
         Mode::Preview => writeln!(text, "Mode preview: changes are recorded, not made."),
         Mode::Live => writeln!(text, "Mode live: changes are made."),

@@ -116,6 +116,7 @@ pub(super) fn freeze(
         ticket: written.ticket.as_str().into(),
         template: written.template.as_str().into(),
         plan: plan.unwrap_or_default().into(),
+        amendments: written.amendments.clone(),
         team: written.team.value.clone(),
         sponsor: launch.sponsor,
         mode,

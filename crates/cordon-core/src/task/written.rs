@@ -1,10 +1,13 @@
 //! A task file as it was written: every key with its place, checked as far as it can be without
 //! knowing the policies.
 
+mod amendment;
+
+use self::amendment::WrittenScope;
 use super::{Mode, duration};
 use crate::document::{Document, Placed, Section};
 use crate::fault::{Fault, Faults, did_you_mean};
-use crate::names::{ApproverGroup, Environment, Team};
+use crate::names::{AmendmentId, ApproverGroup, Environment, Team};
 use cordon_aws::arn::{AccountId, Arn, Partition, Region};
 use cordon_aws::call::Class;
 use jiff::SignedDuration;
@@ -61,6 +64,7 @@ pub struct Written {
     pub(super) budget: WrittenBudget,
     pub(super) approvals: Vec<ApproverGroup>,
     pub(super) plan: Option<Plan>,
+    pub(super) amendments: Vec<AmendmentId>,
 }
 
 /// One `[[allow]]`.
@@ -211,8 +215,7 @@ impl Reading {
             .into_iter()
             .map(|agent| line(document, agent).into())
             .collect();
-        let ((accounts, regions, environments), place) =
-            whole(document, |document| read_where(document, &mut top));
+        let (place, place_whole) = whole(document, |document| read_where(document, &mut top));
         let allows = document.sections(&mut top, "allow");
         let allows = allows
             .into_iter()
@@ -221,6 +224,27 @@ impl Reading {
         let destroy = read_targets(document, &mut top, "destroy");
         let replace = read_targets(document, &mut top, "replace");
         let (budget, budget_whole) = whole(document, |document| read_budget(document, &mut top));
+        let mut scope = WrittenScope {
+            place,
+            allows,
+            destroy,
+            replace,
+            budget,
+            amendments: Vec::new(),
+        };
+        let ((), amendments_whole) = whole(document, |document| {
+            let sections = document.sections(&mut top, "amendment");
+            let amendments = sections.into_iter();
+            amendments.for_each(|section| scope.amend(document, section));
+        });
+        let WrittenScope {
+            place: (accounts, regions, environments),
+            allows,
+            destroy,
+            replace,
+            budget,
+            amendments,
+        } = scope;
         let approvals = read_approvals(document, &mut top);
         let plan = read_plan(document, &mut top);
         if allows.is_empty() && destroy.is_empty() && replace.is_empty() {
@@ -230,9 +254,9 @@ impl Reading {
         // A misspelt `[budget]` is an unknown key, and no task without a budget.
         let ((), known) = whole(document, |document| document.finish(top));
         let whole = Whole {
-            place,
+            place: place_whole && amendments_whole,
             team: team.is_some(),
-            budget: budget_whole && known,
+            budget: budget_whole && amendments_whole && known,
         };
         // Some name stands for a team that cannot be read; no ceiling is asked with it.
         let team = team.or_else(|| "unknown".parse().ok().map(at_start));
@@ -256,6 +280,7 @@ impl Reading {
             budget,
             approvals,
             plan,
+            amendments,
         });
         let faults = document.take_faults();
         match written {

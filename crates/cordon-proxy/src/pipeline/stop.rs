@@ -10,6 +10,8 @@ use crate::trace::chain;
 use cordon_aws::error_shape::{ErrorShape, shape_of};
 use cordon_aws::sigv4::Claim;
 use cordon_core::authenticate::{AuthenticateError, Received};
+use cordon_core::decide::Outcome;
+use cordon_core::hold::Reason;
 use cordon_core::identify::Unidentified;
 use cordon_core::names::Reference;
 use cordon_core::record::{CallRecord, RecordedOutcome};
@@ -69,6 +71,9 @@ pub(super) async fn stop(
     {
         refusal.repeats(&earlier);
     }
+    if let Some(reason) = declined(line, &record).await {
+        refusal.declined(reason);
+    }
     record.code = rescue::code(&refusal, shape).into();
     record.message = refusal.message.as_str().into();
     tell(line, &record, outcome(&record, &refusal), None);
@@ -81,6 +86,14 @@ pub(super) async fn stop(
         shape,
         reference,
     }
+}
+
+/// Why the task was not to be amended for this very call. Nothing where that cannot be read: the answer is
+/// the same, and only its words do not say so.
+async fn declined(line: &Line, record: &CallRecord) -> Option<Reason> {
+    let denied = record.outcome == RecordedOutcome::Decided(Outcome::Deny);
+    let task = record.task.parse().ok().filter(|_| denied)?;
+    line.store.declined(&task, &record.digest).await.ok()?
 }
 
 /// What never became a request, or was for nowhere that Cordon goes. `said` is what its sender was

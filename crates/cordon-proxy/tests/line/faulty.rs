@@ -1,17 +1,18 @@
 //! A real store that can be told to fail, and to take its process with it: for what happens when a
 //! disk is full, and when power is lost.
 
-use cordon_core::hold::{Ended, Hold, Report, Vote};
+use cordon_core::hold::{Ended, Hold, Reason, Report, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::names::{AmendmentId, HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Answer, Budget, CallFilter, Claimed, Deed, Delivery, HoldBounds, HoldFilter, Incident, NewPass,
-    Pass, Passkey, PasskeyUse, RecordError, Recorded, SecretHash, SignInLink, Store, StoreError,
-    StoredCall, StoredDeed, StoredIncident, StoredSession, StoredTask, TaskState,
+    Acceptance, Amendment, AmendmentFilter, Answer, Budget, CallFilter, Claimed, Deed, Delivery,
+    HoldBounds, HoldFilter, Incident, NewPass, Pass, Passkey, PasskeyUse, RecordError, Recorded,
+    Refusal, SecretHash, SignInLink, Store, StoreError, StoredCall, StoredDeed, StoredIncident,
+    StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -144,6 +145,30 @@ impl Store for Faulty {
 
     fn tasks(&self) -> Answer<'_, Vec<StoredTask>> {
         self.inner.tasks()
+    }
+
+    fn put_amendment(&self, amendment: Amendment) -> Answer<'_, ()> {
+        self.inner.put_amendment(amendment)
+    }
+
+    fn amendment<'a>(&'a self, id: &'a AmendmentId) -> Answer<'a, Option<Amendment>> {
+        self.inner.amendment(id)
+    }
+
+    fn amendments<'a>(&'a self, filter: &'a AmendmentFilter) -> Answer<'a, Vec<Amendment>> {
+        self.inner.amendments(filter)
+    }
+
+    fn declined<'a>(&'a self, task: &'a TaskId, digest: &'a str) -> Answer<'a, Option<Reason>> {
+        self.inner.declined(task, digest)
+    }
+
+    fn accept_amendment(&self, acceptance: Acceptance) -> Answer<'_, ()> {
+        self.inner.accept_amendment(acceptance)
+    }
+
+    fn decline_amendment(&self, refusal: Refusal) -> Answer<'_, ()> {
+        self.inner.decline_amendment(refusal)
     }
 
     fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: Mode) -> Answer<'a, ()> {

@@ -1,7 +1,7 @@
 //! Changes of tasks, sessions, the posture and passes, one statement each and what follows from it.
 
 use super::job::Change;
-use super::{hold, incident, pass, passkey, posture};
+use super::{amendment, hold, incident, pass, passkey, posture};
 use crate::error::StoreError;
 use crate::session::{StoredSession, state_word};
 use crate::task::TaskState;
@@ -34,7 +34,7 @@ pub(super) async fn apply(
         id: id.to_owned(),
     };
     match statement(change).execute(&mut *connection).await {
-        Ok(done) if done.rows_affected() == 0 => return Ok(Err(unknown(what, id))),
+        Ok(done) if done.rows_affected() == 0 => return Ok(Err(unchanged(change, what, id))),
         Ok(_) => {}
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
             let (what, id) = match change {
@@ -88,6 +88,16 @@ async fn stop_tasks(
     Ok(ended)
 }
 
+/// Why a statement found nothing to write.
+fn unchanged(change: &Change, what: &'static str, id: &str) -> StoreError {
+    let id = id.to_owned();
+    match change {
+        Change::Accept(_) | Change::Decline(_) => StoreError::Outdated { what, id },
+        Change::PutAmendment(_) => StoreError::Crowded,
+        _ => StoreError::Unknown { what, id },
+    }
+}
+
 /// What a change does beside what it says: the sessions that it stops, the pass of who signs in.
 fn what_follows(change: &Change) -> Vec<Statement<'_>> {
     match change {
@@ -102,6 +112,7 @@ fn what_follows(change: &Change) -> Vec<Statement<'_>> {
             )
             .bind(id.as_str()),
         ],
+        Change::Accept(yes) => vec![amendment::replace_task(yes)],
         Change::PutSession(session) if session.child.is_some() => vec![
             sqlx::query("UPDATE session SET state = 'stopped' WHERE task = ? AND ends <= ?")
                 .bind(session.task.as_str())
@@ -130,6 +141,9 @@ fn subject(change: &Change) -> (&'static str, &str) {
             ("task", id.as_str())
         }
         Change::StopTasks(..) => ("tasks", ""),
+        Change::PutAmendment(new) => ("amendment", new.id.as_str()),
+        Change::Accept(yes) => ("amendment", yes.id.as_str()),
+        Change::Decline(no) => ("amendment", no.id.as_str()),
         Change::PutSession(session) => match &session.child {
             None => ("session", session.id.as_str()),
             Some(terms) => ("parent session", terms.parent.as_str()),
@@ -206,6 +220,9 @@ fn statement(change: &Change) -> Statement<'_> {
         Change::TaskExpires(id, expires) => sqlx::query("UPDATE task SET expires = ? WHERE id = ?")
             .bind(expires.as_microsecond())
             .bind(id.as_str()),
+        Change::PutAmendment(new) => amendment::put(new),
+        Change::Accept(yes) => amendment::accept(yes),
+        Change::Decline(no) => amendment::decline(no),
         Change::PutSession(session) => put_session(session),
         Change::SessionState(id, state) => sqlx::query("UPDATE session SET state = ? WHERE id = ?")
             .bind(state_word(*state))

@@ -1,5 +1,6 @@
 //! Jobs: what callers ask of the writer, and how they hear of it.
 
+use crate::amendment::{Acceptance, Amendment, Refusal};
 use crate::call::Budget;
 use crate::deed::Deed;
 use crate::delivery::Delivery;
@@ -76,6 +77,10 @@ pub(super) enum Change {
     /// Stops all of them.
     StopTasks(Timestamp, Stopped),
     TaskExpires(TaskId, Timestamp),
+    PutAmendment(Amendment),
+    /// Says yes to an amendment, and makes the task what that asked for.
+    Accept(Acceptance),
+    Decline(Refusal),
     PutSession(StoredSession),
     SessionState(SessionId, SessionState),
     DeclarePosture(Box<Declared>),

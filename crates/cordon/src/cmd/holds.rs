@@ -179,7 +179,7 @@ pub(crate) struct Wait {
 
 /// Why a person says no.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Why {
+pub(crate) enum Why {
     /// It does more than the task needs
     TooBroad,
     /// It is aimed at the wrong resource

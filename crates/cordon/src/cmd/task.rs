@@ -1,5 +1,6 @@
 //! `cordon task`: writing, checking and steering tasks.
 
+use super::task_amend::{Amend, Amendments};
 use super::task_draft::{Diff, FromPlan, Learn};
 use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
@@ -46,6 +47,14 @@ pub(crate) enum Task {
     Show(Show),
     /// Let a previewed task make its changes
     Go(Named),
+    /// Ask for something to be added to a task that is under way
+    ///
+    /// Nothing changes until its sponsor accepts it: `cordon task amendments`. As whoever signed in at this
+    /// terminal.
+    Amend(Amend),
+    /// What was asked to be added to tasks: look at it, accept it, decline it
+    #[command(subcommand)]
+    Amendments(Amendments),
     /// Take only reads from a task's agents
     Pause(Named),
     /// Take a paused task's changes again
@@ -143,9 +152,18 @@ impl Task {
         {
             return stop_everything(reason, format);
         }
+        // As a person who signed in, not by the state folder.
+        match self {
+            Self::Amend(amend) => amend.run(),
+            Self::Amendments(amendments) => amendments.run(),
+            other => other.by_folder(flags),
+        }
+    }
+
+    fn by_folder(self, flags: &Flags) -> Result<ExitCode, Failure> {
         let config = Config::load(flags)?;
         match self {
-            Self::Init => {}
+            Self::Init | Self::Amend(_) | Self::Amendments(_) => {}
             Self::Check(file) => {
                 let task = compile_file(&config, &file.file)?;
                 task.notes()
@@ -173,6 +191,8 @@ impl Task {
     async fn with_store(self, config: &Config, store: &Arc<dyn Store>) -> Result<(), Failure> {
         match self {
             Self::Init
+            | Self::Amend(_)
+            | Self::Amendments(_)
             | Self::Check(_)
             | Self::Explain(_)
             | Self::FromPlan(_)

@@ -1,16 +1,22 @@
 //! `cordon why`: what decided one call, and what would change it.
 
+use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
 use crate::failure::Failure;
+use crate::launch;
 use crate::output::{self, Format, STRONG, inert};
 use crate::preview::{human, json};
 use crate::wiring;
 use clap::Args;
+use cordon_core::decide::Outcome;
+use cordon_core::ledger::Used;
 use cordon_core::plan::{Line, PlannedCall};
-use cordon_core::record::{AnswerFault, CallRecord, CallResult};
-use cordon_store::{CallFilter, StoredCall};
+use cordon_core::record::{AnswerFault, CallRecord, CallResult, RecordedOutcome};
+use cordon_core::task::{Addition, Task};
+use cordon_store::{CallFilter, Store, StoredCall};
 use serde_json::{Value, json};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// What decided one call.
 #[derive(Debug, Args)]
@@ -29,38 +35,57 @@ pub(crate) struct Why {
 impl Why {
     pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
         let config = Config::load(flags)?;
-        let call = wiring::block_on(async {
+        let found = wiring::block_on(async {
             let store = wiring::visit(&config).await?;
-            match &self.reference {
-                Some(reference) => {
-                    let reference = reference.parse().map_err(|error| {
-                        Failure::because("the reference cannot be used", &error)
-                    })?;
-                    store.call(&reference).await.map_err(wiring::store_failed)
-                }
-                None => {
-                    let filter = CallFilter {
-                        limit: Some(1000),
-                        ..CallFilter::default()
-                    };
-                    let calls = store.search(&filter).await.map_err(wiring::store_failed)?;
-                    Ok(calls
-                        .into_iter()
-                        .find(|call| !call.record.outcome.allowed()))
-                }
-            }
+            let Some(call) = self.find(&store).await? else {
+                return Ok(None);
+            };
+            let task = task_of(&config, &store, &call).await;
+            Ok(Some((call, task)))
         })?;
-        let Some(call) = call else {
+        let Some((call, task)) = found else {
             return Err(Failure::new("there is no such call").help(
                 "`cordon calls tail` lists the latest; a reference belongs to one state folder",
             ));
         };
         match self.format {
-            Format::Json => output::json(&call_value(&call)),
-            Format::Human => explain(&call),
+            Format::Json => output::json(&why_value(&call, task.as_ref())),
+            Format::Human => explanation(&call, task.as_ref())
+                .iter()
+                .for_each(|line| output::line(format_args!("{line}"))),
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    async fn find(&self, store: &Arc<dyn Store>) -> Result<Option<StoredCall>, Failure> {
+        let Some(reference) = &self.reference else {
+            let filter = CallFilter {
+                limit: Some(1000),
+                ..CallFilter::default()
+            };
+            let calls = store.search(&filter).await.map_err(wiring::store_failed)?;
+            return Ok(calls
+                .into_iter()
+                .find(|call| !call.record.outcome.allowed()));
+        };
+        let reference = reference
+            .parse()
+            .map_err(|error| Failure::because("the reference cannot be used", &error))?;
+        store.call(&reference).await.map_err(wiring::store_failed)
+    }
+}
+
+/// A call and what would change its answer, described by `schemas/why.schema.json`.
+fn why_value(call: &StoredCall, task: Option<&Amended>) -> Value {
+    let mut value = call_value(call);
+    let amendment = smallest_change(call, task).map(|change| match change {
+        Ok(changes) => json!({ "changes": changes, "why_none": null }),
+        Err(why) => json!({ "changes": null, "why_none": why }),
+    });
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("amendment".to_owned(), amendment.unwrap_or_default());
+    }
+    value
 }
 
 /// The stable form of a call for programs, described by `schemas/call.schema.json`.
@@ -138,14 +163,15 @@ fn result_value(call: &StoredCall) -> Value {
     }
 }
 
-/// The read-back for people.
-fn explain(call: &StoredCall) {
+/// The read-back for people, line by line.
+pub(crate) fn explanation(call: &StoredCall, task: Option<&Amended>) -> Vec<String> {
     let record = &call.record;
     let (style, verdict) = super::calls::verdict(record.outcome);
-    output::line(format_args!(
+    let mut lines = vec![format!(
         "{}  {}  {}  {STRONG}{} {}{STRONG:#}  {}  {style}{verdict}{style:#}",
         record.at, record.task, record.agent, record.service, record.operation, record.region,
-    ));
+    )];
+    let mut row = |name: &str, text: &str| lines.extend(row(name, text));
     for access in &record.accesses {
         row(
             "access",
@@ -180,8 +206,10 @@ fn explain(call: &StoredCall) {
         row("changes", &changes.join("\n"));
     }
     row("result", &result_words(call));
-    if let Some(change) = smallest_change(record) {
-        row("opens with", &change);
+    match smallest_change(call, task) {
+        Some(Ok(change)) => row("opens with", &change),
+        Some(Err(why)) => row("opens with", &format!("nothing: {why}")),
+        None => {}
     }
     row(
         "record",
@@ -190,15 +218,14 @@ fn explain(call: &StoredCall) {
             record.digest, record.policy_version, record.catalog_version
         ),
     );
+    lines
 }
 
-fn row(name: &str, text: &str) {
-    for (index, line) in text.lines().enumerate() {
-        output::line(format_args!(
-            "  {:12}{line}",
-            if index == 0 { name } else { "" }
-        ));
-    }
+fn row(name: &str, text: &str) -> Vec<String> {
+    let lines = text.lines().enumerate();
+    lines
+        .map(|(index, line)| format!("  {:12}{line}", if index == 0 { name } else { "" }))
+        .collect()
 }
 
 fn result_words(call: &StoredCall) -> String {
@@ -241,29 +268,35 @@ fn result_words(call: &StoredCall) -> String {
     }
 }
 
-/// The lines of a task file that would put the call in scope. What else would still hold it
-/// is said by the policies above.
-fn smallest_change(record: &CallRecord) -> Option<String> {
-    if record.outcome.allowed() || record.accesses.is_empty() {
-        return None;
-    }
-    let lines: Vec<String> = record
-        .accesses
-        .iter()
-        .filter(|access| !matches!(access.class, "identity" | "weaken"))
-        .map(|access| match access.class {
-            "destroy" => format!(
-                "[destroy]\n\"{}\" = [\"{}\"]",
-                access.resource, access.action
-            ),
-            _ => format!(
-                "[[allow]]\ndo = [\"{}\"]\non = [\"{}\"]",
-                access.action, access.resource
-            ),
-        })
-        .map(|line| inert_lines(&line))
-        .collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
+/// The smallest change of its task that would let a denied call go, or why there is none.
+fn smallest_change(call: &StoredCall, task: Option<&Amended>) -> Option<Result<String, String>> {
+    let denied = call.record.outcome == RecordedOutcome::Decided(Outcome::Deny);
+    let amended = task.filter(|_| denied)?;
+    let addition = Addition::for_call(&amended.task, &call.record, amended.used);
+    Some(match addition {
+        Ok(addition) => Ok(inert_lines(addition.text().trim_end())),
+        Err(why) => Err(inert(&why.to_string(), 400)),
+    })
+}
+
+/// The task of a call and what it used up.
+pub(crate) struct Amended {
+    task: Task,
+    used: Used,
+}
+
+/// Nothing where the call is of no task, or of one that is not served any more.
+pub(crate) async fn task_of(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    call: &StoredCall,
+) -> Option<Amended> {
+    let id = call.record.task.parse().ok()?;
+    let stored = store.task(&id).await.ok()??;
+    let policies = Bundle::of(config).and_then(|bundle| bundle.load()).ok()?;
+    let task = launch::recompile(&stored, &policies).ok()?;
+    let used = store.ledger(&id).await.ok()?.used;
+    Some(Amended { task, used })
 }
 
 fn inert_lines(text: &str) -> String {
