@@ -12,6 +12,8 @@ use crate::cloud::{Cloud, FUNCTION, Kind};
 use crate::lab::ADMIN_ROLE;
 use crate::process::{DEADLINE, Ran};
 use crate::program::{Cordon, Way};
+#[cfg(unix)]
+use crate::terminal::Terminal;
 use crate::{ACCOUNT, REGION};
 
 /// `tester` launches every task of the stories; that she is a senior herself must not matter.
@@ -303,6 +305,13 @@ impl Person {
     #[must_use]
     pub fn run_in(&self, cordon: &Cordon, environment: &Environment, arguments: &[&str]) -> Ran {
         cordon.run_at_in(self.home.path(), environment, arguments)
+    }
+
+    /// As [`Person::run`], on a terminal.
+    #[must_use]
+    #[cfg(unix)]
+    pub fn on_terminal(&self, cordon: &Cordon, arguments: &[&str]) -> Terminal {
+        cordon.on_terminal(self.home.path(), arguments)
     }
 
     /// What the program answers to this person, a value for each line.

@@ -35,6 +35,8 @@ pub mod shop;
 pub mod signer;
 pub mod slow;
 pub mod story;
+#[cfg(unix)]
+pub mod terminal;
 pub mod terraform;
 pub mod wire;
 

@@ -11,6 +11,8 @@ use crate::client::Environment;
 use crate::cloud::Cloud;
 use crate::process::{self, Background, Ran};
 use crate::signer::Keys;
+#[cfg(unix)]
+use crate::terminal::Terminal;
 use crate::{ACCOUNT, AGENT_ROLE, REGION, file};
 
 /// How an agent reaches Cordon.
@@ -137,6 +139,14 @@ impl Cordon {
     pub fn run_at_in(&self, home: &Path, environment: &Environment, arguments: &[&str]) -> Ran {
         let mut command = cordon(self.folder.path(), &[]);
         process::run(command.envs(environment).env("HOME", home).args(arguments))
+    }
+
+    /// Runs a subcommand on a terminal of someone whose home is this folder, as `tester`.
+    #[must_use]
+    #[cfg(unix)]
+    pub fn on_terminal(&self, home: &Path, arguments: &[&str]) -> Terminal {
+        let mut command = cordon(self.folder.path(), &self.base);
+        Terminal::start(command.env("HOME", home).args(arguments))
     }
 
     /// Writes the file of people anew.

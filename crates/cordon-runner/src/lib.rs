@@ -8,4 +8,4 @@ mod environment;
 mod launch;
 
 pub use environment::{AgentAccess, AgentEnvironment, NODE_PROXY, Way};
-pub use launch::{LaunchError, launch};
+pub use launch::{LaunchError, launch, launch_heard};

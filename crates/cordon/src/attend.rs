@@ -9,10 +9,12 @@ use crate::launch::{LaunchOptions, launch};
 use crate::serving::{Ready, Serving};
 use crate::wiring;
 use cordon_core::session::{Session, SessionState};
+use cordon_runner::LaunchError;
 use cordon_store::Store;
 use std::ffi::OsString;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// What serves a session, and where its calls are kept.
 #[derive(Debug)]
@@ -34,15 +36,35 @@ impl Attended {
         way: WayName,
     ) -> Result<ExitStatus, Failure> {
         let environment = self.ready.environment(&self.session, way);
-        let running = cordon_runner::launch(command, &environment);
-        tokio::pin!(running);
-        loop {
-            tokio::select! {
-                ended = &mut running => {
-                    return ended.map_err(|error| Failure::because("the command could not be run", &error).code(USAGE));
-                }
-                () = wiring::interrupted() => {}
+        outlive(cordon_runner::launch(command, &environment)).await
+    }
+
+    /// As [`Attended::run`], of a command whose output goes to `heard` in place of the terminal.
+    ///
+    /// # Errors
+    /// When it could not be run.
+    pub(crate) async fn run_heard(
+        &self,
+        command: &[OsString],
+        way: WayName,
+        heard: mpsc::Sender<String>,
+    ) -> Result<ExitStatus, Failure> {
+        let environment = self.ready.environment(&self.session, way);
+        outlive(cordon_runner::launch_heard(command, &environment, heard)).await
+    }
+}
+
+/// Waits for a command to end, whatever interrupts come.
+async fn outlive(
+    running: impl Future<Output = Result<ExitStatus, LaunchError>>,
+) -> Result<ExitStatus, Failure> {
+    tokio::pin!(running);
+    loop {
+        tokio::select! {
+            ended = &mut running => {
+                return ended.map_err(|error| Failure::because("the command could not be run", &error).code(USAGE));
             }
+            () = wiring::interrupted() => {}
         }
     }
 }

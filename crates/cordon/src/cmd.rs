@@ -22,10 +22,13 @@ mod task_draft;
 mod up;
 mod why;
 
-pub(crate) use calls::{line as call_line, symbol, verdict};
+pub(crate) use calls::{became, line as call_line, meets, short, symbol, verdict};
 pub(crate) use classify::Reading;
 pub(crate) use env::WayName;
 pub(crate) use people::link;
+pub(crate) use task::BeforeLive;
+pub(crate) use task_amend::ask as file_amendment;
+pub(crate) use why::{call_value, explanation, task_of};
 
 use crate::config::Flags;
 use crate::failure::Failure;

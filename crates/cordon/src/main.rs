@@ -22,6 +22,7 @@ mod preview;
 mod reads;
 mod serving;
 mod telemetry;
+mod view;
 mod wiring;
 
 use clap::Parser;

@@ -3,7 +3,8 @@
 use super::why::call_value;
 use crate::config::{Config, Flags};
 use crate::failure::{Failure, USAGE};
-use crate::output::{self, Format};
+use crate::output::{self, Format, STRONG};
+use crate::view::{self, Watched};
 use crate::wiring;
 use clap::{Args, Subcommand};
 use cordon_core::decide::Outcome;
@@ -33,6 +34,12 @@ pub(crate) struct Tail {
     /// Stop after the past calls instead of following
     #[arg(long)]
     no_follow: bool,
+    /// Lines, also at a terminal
+    ///
+    /// At a terminal calls are shown in a view with keys to look closer, to amend and to go live; elsewhere,
+    /// and with NO_COLOR, in lines.
+    #[arg(long)]
+    plain: bool,
     /// For people or for programs
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -61,7 +68,7 @@ impl Calls {
         wiring::block_on(async {
             let store = wiring::visit(&config).await?;
             match self {
-                Self::Tail(tail) => tail.run(store).await?,
+                Self::Tail(tail) => tail.run(&config, store).await?,
                 Self::Search(search) => search.run(store).await?,
             }
             Ok(ExitCode::SUCCESS)
@@ -70,8 +77,12 @@ impl Calls {
 }
 
 impl Tail {
-    async fn run(self, store: Arc<dyn Store>) -> Result<(), Failure> {
+    async fn run(self, config: &Config, store: Arc<dyn Store>) -> Result<(), Failure> {
         let filter = parse_filter(&self.filter)?;
+        let lines = self.plain || self.no_follow || self.format == Format::Json;
+        if !lines && view::can_be_shown() {
+            return self.watch(config, store, filter).await;
+        }
         let latest = CallFilter {
             limit: Some(1),
             ..CallFilter::default()
@@ -107,8 +118,33 @@ impl Tail {
     }
 }
 
+impl Tail {
+    /// Shows the calls on the whole terminal until someone closes that.
+    async fn watch(
+        self,
+        config: &Config,
+        store: Arc<dyn Store>,
+        filter: CallFilter,
+    ) -> Result<(), Failure> {
+        let mut watched = Watched {
+            config,
+            store,
+            filter,
+            title: match self.filter.is_empty() {
+                true => "all calls".to_owned(),
+                false => self.filter.join(" "),
+            },
+            past: self.lines,
+            beside: None,
+        };
+        let (_, counts) = view::watch(&mut watched).await?;
+        output::line(format_args!("{STRONG}cordon{STRONG:#}  {counts}"));
+        Ok(())
+    }
+}
+
 /// Whether a call meets everything that a filter asks for, as the store's search does.
-fn meets(call: &StoredCall, filter: &CallFilter) -> bool {
+pub(crate) fn meets(call: &StoredCall, filter: &CallFilter) -> bool {
     let record = &call.record;
     let named = |wanted: &Option<Box<str>>, is: &str| wanted.as_deref().is_none_or(|it| it == is);
     let task = filter.task.as_ref();
@@ -186,7 +222,7 @@ pub(crate) fn line(call: &StoredCall) -> String {
 }
 
 /// What became of a call that was let go, in a word; nothing where it went well.
-fn became(call: &StoredCall) -> String {
+pub(crate) fn became(call: &StoredCall) -> String {
     let Some(closed) = &call.closed else {
         let open = call.record.outcome.allowed().then_some("open");
         return open.unwrap_or_default().to_owned();
@@ -224,7 +260,7 @@ pub(crate) fn verdict(outcome: RecordedOutcome) -> (anstyle::Style, &'static str
 }
 
 /// The part of an ARN that people know it by.
-fn short(arn: &str) -> String {
+pub(crate) fn short(arn: &str) -> String {
     arn.splitn(6, ':').nth(5).unwrap_or(arn).to_owned()
 }
 

@@ -3,11 +3,12 @@
 use super::env::WayName;
 use crate::attend::{Attended, attend};
 use crate::config::{Config, Flags};
-use crate::failure::Failure;
+use crate::failure::{Failure, USAGE};
 use crate::follow::Follow;
 use crate::launch::LaunchOptions;
 use crate::output::{self, STRONG};
 use crate::telemetry::{self, Usual};
+use crate::view::{self, Beside, Left, Watched};
 use crate::wiring;
 use clap::Args;
 use cordon_core::session::Session;
@@ -17,9 +18,15 @@ use std::io::IsTerminal as _;
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// How often new calls are looked for.
 const BEAT: Duration = Duration::from_millis(250);
+
+/// Lines of the command that may wait to be shown.
+const HEARD: usize = 256;
+/// The code of a command that somebody interrupted, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 /// Run a command (an agent) on a task, its AWS tools led through Cordon.
 ///
@@ -34,6 +41,12 @@ pub(crate) struct Run {
     /// How tools reach Cordon
     #[arg(long, value_enum, default_value_t)]
     way: WayName,
+    /// Show the calls on this terminal, with the command's output below them
+    ///
+    /// For a command that asks nothing: it has no terminal then. Of an agent that you talk to, see the calls in
+    /// another terminal: cordon calls tail session:ID
+    #[arg(long)]
+    view: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -42,19 +55,30 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
         let config = Config::load(flags)?;
-        telemetry::start(&config, Usual::Warnings)?;
+        match self.view {
+            true if !view::can_be_shown() => {
+                return Err(Failure::new("there is no terminal to show calls on")
+                    .help("leave --view out: calls are shown in lines then")
+                    .code(USAGE));
+            }
+            true => telemetry::start_in(&config, Usual::Warnings, &config.state.join("view.log"))?,
+            false => telemetry::start(&config, Usual::Warnings)?,
+        }
         wiring::block_on(attend(&config, &self.launch, async |attended| {
-            self.supervise(attended).await
+            self.supervise(&config, attended).await
         }))
     }
 
     /// Runs the command and says at the end what happened.
-    async fn supervise(&self, attended: &Attended) -> Result<ExitCode, Failure> {
+    async fn supervise(&self, config: &Config, attended: &Attended) -> Result<ExitCode, Failure> {
         let session = &attended.session;
         announce(session);
-        let status = self.followed(attended).await;
+        let status = match self.view {
+            true => self.viewed(config, attended).await,
+            false => self.followed(attended).await.map(exit_code),
+        };
         summary(&attended.store, session).await?;
-        Ok(exit_code(status?))
+        status
     }
 
     /// Runs the command, and shows its calls as they happen where that disturbs nobody: an agent at a
@@ -76,6 +100,67 @@ impl Run {
         follow.end().await?;
         status
     }
+}
+
+impl Run {
+    /// Runs the command beside a view of its calls. Who closes the view sees the rest in lines.
+    async fn viewed(&self, config: &Config, attended: &Attended) -> Result<ExitCode, Failure> {
+        let (heard, lines) = mpsc::channel(HEARD);
+        let running = attended.run_heard(&self.command, self.way, heard);
+        tokio::pin!(running);
+        let session = &attended.session;
+        let title = output::inert(session.task.title(), 80);
+        let mode = session.task.mode().as_str();
+        let mut watched = Watched {
+            config,
+            store: Arc::clone(&attended.store),
+            filter: CallFilter {
+                session: Some(session.id.as_str().into()),
+                ..CallFilter::default()
+            },
+            title: format!("{}  {mode}  {title}", session.task.id()),
+            past: 0,
+            beside: Some(Beside::of(lines)),
+        };
+        let ended = tokio::select! {
+            ended = &mut running => Ok(ended),
+            left = view::watch(&mut watched) => Err(left),
+        };
+        if let Some(beside) = &watched.beside {
+            beside.shown.iter().for_each(|line| say(line));
+        }
+        let left = match ended {
+            Ok(status) => {
+                rest(&mut watched).await;
+                return status.map(exit_code);
+            }
+            Err(left) => left?,
+        };
+        if left.0 == Left::Interrupted {
+            // The command ends with the future that runs it.
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        let status = tokio::select! {
+            status = &mut running => status,
+            () = rest(&mut watched) => running.await,
+        };
+        rest(&mut watched).await;
+        status.map(exit_code)
+    }
+}
+
+/// Says what a command still says, until it says nothing more.
+async fn rest(watched: &mut Watched<'_>) {
+    let Some(beside) = &mut watched.beside else {
+        return;
+    };
+    while let Some(line) = beside.lines.recv().await {
+        say(&line);
+    }
+}
+
+fn say(line: &str) {
+    output::line(format_args!("{}", output::inert(line, 4_096)));
 }
 
 fn announce(session: &Session) {

@@ -12,19 +12,27 @@ use crate::wiring::{self, store_failed};
 use clap::{Args, Subcommand};
 use cordon_aws::arn::Arn;
 use cordon_control::api::{StopBody, TasksStopped};
-use cordon_core::names::TaskId;
+use cordon_core::decide::Outcome;
+use cordon_core::names::{Environment, TaskId};
+use cordon_core::record::RecordedOutcome;
 use cordon_core::task::{Mode, Task as Compiled};
-use cordon_store::{Store, StoredTask, TaskState};
+use cordon_store::{CallFilter, Store, StoredTask, TaskState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 /// A commented start.
 const START: &str = include_str!("../../../../examples/start.toml");
+
+/// Previewed changes that are counted before a task goes live.
+const MOST_PREVIEWED: u32 = 10_000;
+/// The environment that all of production is in.
+const PRODUCTION: &str = "prod";
 
 /// Subcommands of `cordon task`.
 #[derive(Debug, Subcommand)]
@@ -46,6 +54,8 @@ pub(crate) enum Task {
     /// One task: what it may do, and what it used up
     Show(Show),
     /// Let a previewed task make its changes
+    ///
+    /// At a terminal it reads the task back and asks for the number of changes in production first.
     Go(Named),
     /// Ask for something to be added to a task that is under way
     ///
@@ -370,14 +380,111 @@ fn over(task: &StoredTask) -> Failure {
     Failure::new(format!("task {} is over", task.id)).help("launch its file again for a new task")
 }
 
+/// A task before it goes live: what its changes will be, as far as a preview tells.
+pub(crate) struct BeforeLive {
+    task: Compiled,
+    /// Changes that were previewed, and how many of them in production.
+    changes: usize,
+    production: usize,
+}
+
+impl BeforeLive {
+    /// # Errors
+    /// When there is no such task, it is over, or it does not compile live.
+    pub(crate) async fn of(
+        config: &Config,
+        store: &Arc<dyn Store>,
+        id: &TaskId,
+    ) -> Result<Self, Failure> {
+        let mut stored = find(store, id).await?;
+        if stored.is_over(Timestamp::now()) {
+            return Err(Failure::new(format!("task {id} is over"))
+                .help("launch its file again for a new task"));
+        }
+        stored.mode = Mode::Live;
+        let policies = Bundle::of(config)?.load()?;
+        let task = launch::recompile(&stored, &policies)?;
+        let previewed = CallFilter {
+            task: Some(id.clone()),
+            verdict: Some(RecordedOutcome::Decided(Outcome::Preview)),
+            limit: Some(MOST_PREVIEWED),
+            ..CallFilter::default()
+        };
+        let previewed = store.search(&previewed).await.map_err(store_failed)?;
+        let map = policies.environments();
+        let produces = |name: &str| {
+            let named = name.parse::<Environment>().ok();
+            named.is_some_and(|named| {
+                let mut within = map.parents_of(&named).chain([&named]);
+                within.any(|environment| environment.as_str() == PRODUCTION)
+            })
+        };
+        let in_production = previewed.iter().filter(|call| {
+            let mut accesses = call.record.accesses.iter();
+            accesses.any(|access| produces(&access.environment))
+        });
+        Ok(Self {
+            changes: previewed.len(),
+            production: in_production.count(),
+            task,
+        })
+    }
+
+    /// The read-back, line by line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let text = self.task.explain();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// What is asked, and the answer that shows that it was read.
+    pub(crate) fn asked(&self) -> (String, String) {
+        let (changes, production) = (self.changes, self.production);
+        let ask = format!(
+            "{changes} changes were previewed, some of them in production: type how many of them ({production}) to go live:"
+        );
+        match production {
+            0 => (
+                format!("{changes} changes were previewed, none in production: type 0 to go live:"),
+                "0".to_owned(),
+            ),
+            _ => (ask, production.to_string()),
+        }
+    }
+
+    /// Makes it live.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn go(&self, store: &Arc<dyn Store>) -> Result<(), Failure> {
+        let gone = store.set_task_mode(self.task.id(), Mode::Live).await;
+        gone.map_err(store_failed)
+    }
+}
+
+/// Asks at a terminal whether the read-back was read; nobody is asked elsewhere.
+fn confirm(before: &BeforeLive) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let lines = before.lines();
+    lines
+        .iter()
+        .for_each(|line| output::error_line(format_args!("{line}")));
+    let (ask, expected) = before.asked();
+    output::error_part(format_args!("{ask} "));
+    let mut typed = String::new();
+    let read = std::io::stdin().lock().read_line(&mut typed);
+    match read.is_ok() && typed.trim() == expected {
+        true => Ok(()),
+        false => Err(Failure::new("nothing was changed: that was something else")
+            .help("`cordon preview` shows what was previewed")),
+    }
+}
+
 async fn go(config: &Config, store: &Arc<dyn Store>, id: &TaskId) -> Result<(), Failure> {
-    let mut stored = find(store, id).await?;
-    stored.mode = Mode::Live;
-    launch::recompile(&stored, &Bundle::of(config)?.load()?)?;
-    store
-        .set_task_mode(id, Mode::Live)
-        .await
-        .map_err(store_failed)?;
+    let before = BeforeLive::of(config, store, id).await?;
+    confirm(&before)?;
+    before.go(store).await?;
     output::line(format_args!(
         "{id} is live: its changes are made from now on"
     ));
