@@ -307,7 +307,7 @@ fn inert_lines(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
     use boon::{Compiler, Schemas};
@@ -425,5 +425,37 @@ mod tests {
         // The schema can tell.
         call.record.class = "explode";
         assert!(check(&call).is_err());
+    }
+
+    #[test]
+    fn json_of_why_tells_what_would_change_the_answer() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/why.schema.json");
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        let schema = compiler
+            .compile(file.to_str().unwrap(), &mut schemas)
+            .unwrap();
+        let policies = Bundle::baseline().load().unwrap();
+        let text = include_str!("../../../../examples/start.toml");
+        let amended = Amended {
+            task: launch::draft_text("T-1", "start.toml", text, &policies).unwrap(),
+            used: Used::default(),
+        };
+        let mut call = previewed();
+        let told = |call: &StoredCall| {
+            let value = why_value(call, Some(&amended));
+            let valid = schemas.validate(&value, schema);
+            valid.map_err(|error| error.to_string()).unwrap();
+            value["amendment"].clone()
+        };
+        assert_eq!(told(&call), Value::Null);
+        call.record.outcome = RecordedOutcome::Decided(Outcome::Deny);
+        call.record.policies.clear();
+        call.record.accesses[0].action = "lambda:PublishVersion".into();
+        let told_of_denied = told(&call);
+        let changes = told_of_denied["changes"].as_str().unwrap();
+        assert!(changes.contains("lambda:PublishVersion"), "{changes}");
+        call.record.policies = vec![("safeguards-stay-on".into(), "Never".into(), "".into())];
+        assert_eq!(told(&call)["why_none"], "no task can allow it: Never");
+        assert!(schemas.validate(&call_value(&call), schema).is_err());
     }
 }
