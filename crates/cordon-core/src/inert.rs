@@ -11,7 +11,7 @@ pub fn inert(text: &str, limit: usize) -> String {
             shown.push('…');
             break;
         }
-        match c.is_control() || is_invisible(c) {
+        match is_hidden(c) {
             true => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
             false => shown.push(c),
         }
@@ -19,9 +19,10 @@ pub fn inert(text: &str, limit: usize) -> String {
     shown
 }
 
-/// Characters that change or hide what is read: zero-width, bidirectional controls, tags.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
+/// Characters that change or hide what is read: controls, zero-width, bidirectional, tags.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -9,6 +9,7 @@
 use super::PlannedCall;
 use super::terraform::{Place, Planned, Step, TerraformPlan};
 use crate::environment::EnvironmentMap;
+use crate::inert::is_hidden;
 use cordon_aws::arn::{AccountId, Arn, Region};
 use cordon_aws::call::Class;
 use std::collections::{BTreeMap, BTreeSet};
@@ -360,14 +361,10 @@ fn insert(targets: &mut BTreeMap<String, BTreeSet<String>>, arn: &str, action: &
 
 /// One line of plain text: comments and keys must not be left by what a plan says.
 fn plain(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
     let plain = text
         .chars()
         .take(500)
-        .map(|c| if hidden(c) { '?' } else { c });
+        .map(|c| if is_hidden(c) { '?' } else { c });
     plain.collect()
 }
 

@@ -7,6 +7,7 @@ use self::amendment::WrittenScope;
 use super::{Mode, duration};
 use crate::document::{Document, Placed, Section};
 use crate::fault::{Fault, Faults, did_you_mean};
+use crate::inert::is_hidden;
 use crate::names::{AmendmentId, ApproverGroup, Environment, Team};
 use cordon_aws::arn::{AccountId, Arn, Partition, Region};
 use cordon_aws::call::Class;
@@ -760,14 +761,10 @@ fn line_of<'t>(
 
 /// Text that people will read in lists and logs: one line, bounded, nothing invisible.
 fn line(document: &mut Document<'_>, text: Placed<String>) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
     if text.value.trim().is_empty() {
         document.fault(text.offset, "the text is empty", "");
     }
-    if text.value.len() > LONGEST || text.value.chars().any(hidden) {
+    if text.value.len() > LONGEST || text.value.chars().any(is_hidden) {
         let message = format!("the text is not one line of at most {LONGEST} bytes");
         document.fault(
             text.offset,
