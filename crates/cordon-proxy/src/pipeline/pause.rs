@@ -4,7 +4,8 @@
 //! ten minutes pauses the task to reads, whatever each call looked like: an agent that reasons its
 //! way around a refusal tries other words for the same thing. The pause is the task's state in the
 //! store, as if a person had asked for it, so that it outlives a restart, holds for every session
-//! of the task and is lifted by `cordon task resume` alone.
+//! of the task and is lifted by `cordon task resume` alone. The denial that brings it is answered
+//! once it is in force.
 
 use crate::line::Line;
 use crate::trace::chain;
@@ -12,14 +13,20 @@ use cordon_aws::call::Class;
 use cordon_core::decide::Outcome;
 use cordon_core::names::{Reference, TaskId};
 use cordon_core::record::{AccessRecord, CallRecord, RecordedOutcome};
+use cordon_core::session::{Session, SessionState};
 use cordon_store::{CallFilter, StoreError, StoredCall, TaskState};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// So many denials of destroying calls ...
 const DENIALS: u32 = 3;
 /// ... within this time.
 const WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long a pause may take to be in force.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is asked about a denied call.
 #[derive(Debug)]
@@ -95,9 +102,27 @@ async fn pause_active(line: &Line, task: &TaskId) -> Result<bool, StoreError> {
     match line.store.task(task).await? {
         Some(stored) if stored.state == TaskState::Active => {
             line.store.set_task_state(task, TaskState::Paused).await?;
+            in_force(line, task).await;
             Ok(true)
         }
         _ => Ok(false),
+    }
+}
+
+/// Waits until the pause is in force here: the agent hears of its denial after that, so that its next
+/// call meets the pause. Where it takes too long, the store still takes no change of the task.
+async fn in_force(line: &Line, task: &TaskId) {
+    let mut changes = line.live.changes();
+    let is_live = |it: &Arc<Session>| it.task.id() == task && it.state == SessionState::Live;
+    let waiting = async {
+        while line.live.snapshot().sessions.iter().any(is_live) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+        tracing::warn!(%task, "the pause of the task is not in force yet");
     }
 }
 
