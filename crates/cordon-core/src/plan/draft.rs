@@ -360,7 +360,7 @@ fn insert(targets: &mut BTreeMap<String, BTreeSet<String>>, arn: &str, action: &
 }
 
 /// One line of plain text: comments and keys must not be left by what a plan says.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let plain = text
         .chars()
         .take(500)

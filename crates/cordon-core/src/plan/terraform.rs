@@ -20,6 +20,7 @@ pub(crate) use fill::converted;
 pub use derive::{Place, Planned};
 pub use digest::{ChangeDigest, PlanDigest};
 
+use super::draft::plain;
 use super::{Effect, Evidence, Line, Plan, PlannedCall, Property, Reversible, property};
 use crate::judge::Judge;
 use crate::names::Reference;
@@ -93,6 +94,9 @@ pub enum PlanError {
         /// As written.
         actions: String,
     },
+    /// Two changes of one resource: which of them is meant, nobody can say.
+    #[error("it has two changes of `{0}`")]
+    Twice(String),
 }
 
 impl PlanError {
@@ -104,7 +108,7 @@ impl PlanError {
                 "write the plan with a Terraform from 0.15 on or an OpenTofu, or update Cordon"
             }
             Self::Actions { .. } => "update Cordon",
-            Self::Truncated | Self::Malformed(_) | Self::Binary | Self::State => {
+            Self::Truncated | Self::Malformed(_) | Self::Binary | Self::State | Self::Twice(_) => {
                 "write it by `terraform plan -out tfplan && terraform show -json tfplan > plan.json`"
             }
         }
@@ -221,6 +225,14 @@ impl TerraformPlan {
         }
         for change in changes {
             plan.take(change)?;
+        }
+        let mut addresses = BTreeSet::new();
+        for change in &plan.changes {
+            // As tasks write them.
+            let address = plain(&change.address);
+            if !addresses.insert(address.clone()) {
+                return Err(PlanError::Twice(address));
+            }
         }
         Ok(plan)
     }

@@ -321,6 +321,9 @@ fn what_is_no_plan_is_refused_with_what_to_do() {
         PlanError::State
     );
     assert!(matches!(refused("not json"), PlanError::Malformed(_)));
+    let one = r#"{"address":"aws_sqs_queue.q","change":{"actions":["create"]}}"#;
+    let twice = format!(r#"{{"format_version":"1.2","resource_changes":[{one},{one}]}}"#);
+    assert_eq!(refused(&twice), PlanError::Twice("aws_sqs_queue.q".into()));
     let odd = change("aws_sqs_queue", &["explode"], Value::Null, json!({}));
     let odd = json!({ "format_version": "1.2", "resource_changes": [odd] });
     assert!(matches!(
