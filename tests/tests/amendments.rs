@@ -59,13 +59,14 @@ fn what_people_said_no_to_is_not_opened_again() {
 #[test]
 fn an_agent_adds_nothing_to_its_task_and_nor_does_an_approver() {
     let desk = Desk::open(Kind::Lab);
-    let environment = desk.cordon.env(&desk.task(), Way::Connect);
     let agent = Agent::on(&desk.cordon, &desk.task());
     let (tester, ola) = (desk.person("tester"), desk.person("ola"));
     let denied = call(&agent, "weekly");
     let reference = denied.header("x-cordon-ref").unwrap();
     let asked = amend(&desk, &tester, reference);
     let (id, digest, task) = (text(&asked, "id"), text(&asked, "digest"), task(&desk));
+    // An agent's shell, of a task of its own: only now, so that there was one task to ask about.
+    let environment = desk.cordon.env(&desk.task(), Way::Connect);
     let yes = ["task", "amendments", "accept", &id, "--digest", &digest];
     let ask = ["task", "amend", &task, "--ref", reference, "--reason", "x"];
     for words in [&yes[..], &ask[..]] {
