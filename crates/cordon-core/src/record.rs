@@ -121,6 +121,12 @@ impl RecordedOutcome {
             .find(|outcome| outcome.as_str() == word)
     }
 
+    /// Whether the call was denied.
+    #[must_use]
+    pub fn denied(self) -> bool {
+        self == Self::Decided(Outcome::Deny)
+    }
+
     /// Whether the call was let go.
     #[must_use]
     pub fn allowed(self) -> bool {

@@ -67,56 +67,49 @@ pub enum TagsError {
 }
 
 impl Asking {
-    /// The tags that matter for a call, with what was seen behind it; nothing where none do. Those in
-    /// `known` are not asked for again.
+    /// The tags that matter for a call, with what was seen behind it; nothing where none do.
     #[must_use]
-    pub fn of(
-        call: &Call,
-        seen: Option<&Seen>,
-        known: &BTreeMap<Box<str>, TagSet>,
-    ) -> Option<Self> {
-        Self::for_those(call, seen, known, |_| true)
+    pub fn of(call: &Call, seen: Option<&Seen>) -> Option<Self> {
+        Self::for_those(call, seen, |_| true)
     }
 
     /// Those on which the decision itself may rest: whether a stack has what the call sets up anew.
     #[must_use]
-    pub fn of_managed(
-        call: &Call,
-        seen: Option<&Seen>,
-        ledger: &Ledger,
-        known: &BTreeMap<Box<str>, TagSet>,
-    ) -> Option<Self> {
+    pub fn of_managed(call: &Call, seen: Option<&Seen>, ledger: &Ledger) -> Option<Self> {
         if !managed::sets_up(call) {
             return None;
         }
-        Self::for_those(call, seen, known, |access| {
-            managed::concerns(access, ledger)
-        })
+        Self::for_those(call, seen, |access| managed::concerns(access, ledger))
     }
 
     fn for_those(
         call: &Call,
         seen: Option<&Seen>,
-        known: &BTreeMap<Box<str>, TagSet>,
         matters: impl Fn(&Access) -> bool,
     ) -> Option<Self> {
         let wanted = targets(call, seen, matters);
-        if wanted.is_empty() || wanted.len() > AT_ONCE * READS {
-            return None;
-        }
-        let open: Vec<&Box<str>> = wanted
-            .iter()
-            .filter(|it| !known.contains_key(*it))
-            .collect();
+        let fits = !wanted.is_empty() && wanted.len() <= AT_ONCE * READS;
+        fits.then(|| Self::for_open(wanted, BTreeMap::new()))
+    }
+
+    /// The same, without asking again for what is `known`.
+    #[must_use]
+    pub fn knowing(self, known: BTreeMap<Box<str>, TagSet>) -> Self {
+        Self::for_open(self.wanted, known)
+    }
+
+    fn for_open(wanted: BTreeSet<Box<str>>, told: BTreeMap<Box<str>, TagSet>) -> Self {
+        let open = wanted.iter().filter(|it| !told.contains_key(*it));
+        let open: Vec<&Box<str>> = open.collect();
         let todo = open.chunks(AT_ONCE).map(|arns| {
             let arns = arns.iter().map(|arn| arn.to_string());
             Read::of(OPERATION).listing("ResourceARNList", arns)
         });
-        Some(Self {
+        Self {
             todo: todo.collect(),
-            told: known.clone(),
+            told,
             wanted,
-        })
+        }
     }
 
     /// What it is about.
@@ -274,7 +267,7 @@ mod tests {
     }
 
     fn asking(call: &Call) -> Option<Asking> {
-        Asking::of(call, None, &BTreeMap::new())
+        Asking::of(call, None)
     }
 
     fn learned(body: &str) -> Result<BTreeMap<Box<str>, TagSet>, TagsError> {
@@ -376,7 +369,7 @@ mod tests {
     #[test]
     fn what_is_known_already_is_not_asked_for_again() {
         let known: BTreeMap<Box<str>, TagSet> = [(FUNCTION.into(), TagSet::new())].into();
-        let asking = Asking::of(&update(), None, &known).unwrap();
+        let asking = Asking::of(&update(), None).unwrap().knowing(known.clone());
         assert_eq!(asking.next(), None);
         assert_eq!(asking.finish(), known);
     }

@@ -102,13 +102,12 @@ impl PlannedCall {
                     .map(|it| it.as_str().into()),
             );
         }
-        let denied = record.outcome == RecordedOutcome::Decided(Outcome::Deny);
         let verdict = PlanVerdict {
             outcome: record.outcome,
             policies: record.policies.clone(),
             needs,
             checks,
-            reason: match denied && record.policies.is_empty() {
+            reason: match record.outcome.denied() && record.policies.is_empty() {
                 true => "no permit of the task and of its team's ceiling contains it",
                 false => "",
             },
@@ -163,9 +162,8 @@ impl PlannedCall {
     }
 
     fn is_denied(&self) -> bool {
-        let denied = RecordedOutcome::Decided(Outcome::Deny);
         let verdict = self.verdict.as_ref();
-        verdict.is_some_and(|verdict| verdict.outcome == denied)
+        verdict.is_some_and(|verdict| verdict.outcome.denied())
     }
 
     /// What the call does by itself.

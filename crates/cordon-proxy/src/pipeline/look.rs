@@ -47,6 +47,37 @@ pub(super) enum Unseen {
     Tags(#[from] TagsError),
 }
 
+/// The time that the reads for one call have together.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    whole: Duration,
+    began: Instant,
+}
+
+impl Allowance {
+    pub(super) fn begin(whole: Duration) -> Self {
+        let began = Instant::now();
+        Self { whole, began }
+    }
+
+    /// What is left of it.
+    pub(super) fn left(&self) -> Result<Duration, Unseen> {
+        let left = self.whole.saturating_sub(self.began.elapsed());
+        match left.is_zero() {
+            true => Err(Unseen::TooSlow(self.whole)),
+            false => Ok(left),
+        }
+    }
+}
+
+/// Whether the task speaks nowhere of something that the call does: it is refused, whatever would be
+/// read for it.
+pub(super) fn is_out_of_scope(identified: &Identified) -> bool {
+    let task = &identified.session().task;
+    let mut accesses = identified.call().accesses().iter();
+    !accesses.all(|access| task.speaks_of(&access.action))
+}
+
 /// Looks into a call that needs it, and adds to what was gathered.
 pub(super) async fn look(
     line: &Line,
@@ -58,10 +89,7 @@ pub(super) async fn look(
     let Some(mut look) = Look::of(identified.call()) else {
         return;
     };
-    // What the task speaks of nowhere is refused, whatever would be seen.
-    let task = &identified.session().task;
-    let mut accesses = identified.call().accesses().iter();
-    if !accesses.all(|access| task.speaks_of(&access.action)) {
+    if is_out_of_scope(identified) {
         return;
     }
     match see(line, client, identified, snapshot, gathered, &mut look).await {
@@ -87,13 +115,9 @@ async fn see(
     gathered: &Gathered,
     look: &mut Look,
 ) -> Result<(), Unseen> {
-    let patience = line.bounds.deadlines.look;
-    let began = Instant::now();
+    let time = Allowance::begin(line.bounds.deadlines.look);
     while let Some(read) = look.next() {
-        let left = patience.saturating_sub(began.elapsed());
-        if left.is_zero() {
-            return Err(Unseen::TooSlow(patience));
-        }
+        let left = time.left()?;
         let now = line.clock.now();
         let read = identified.beside(read, line.references.next(now), now);
         let read = read.ok_or(Unseen::NoWay)?;

@@ -40,9 +40,7 @@ pub(super) struct Denied {
 impl Denied {
     /// Of a record that counts. A call of a task that is paused already does not.
     pub(super) fn of(record: &CallRecord, paused: bool) -> Option<Self> {
-        let counts = record.class == Class::Destroy.as_str()
-            && record.outcome == RecordedOutcome::Decided(Outcome::Deny)
-            && !paused;
+        let counts = record.class == Class::Destroy.as_str() && record.outcome.denied() && !paused;
         let task = record.task.parse().ok().filter(|_| counts)?;
         Some(Self {
             task,

@@ -4,7 +4,7 @@
 //! denied one makes Cordon ask nothing. The reads go down the line as a look's do. What they do not
 //! tell is unknown; the decision never rests on it.
 
-use super::look::send;
+use super::look::{Allowance, send};
 use crate::gather::Gathered;
 use crate::http1::Connection;
 use crate::line::Line;
@@ -14,7 +14,7 @@ use cordon_core::decide::Refused;
 use cordon_core::identify::Identified;
 use cordon_core::look::Read;
 use cordon_core::predict::{Asking, Prediction, Reading};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the reads for one call may take together: its client waits.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,12 +30,11 @@ pub(super) async fn predict(
     let identified = refused.assessed().identified();
     let call = identified.call();
     let mut asking = Asking::of(call)?;
-    let began = Instant::now();
+    let time = Allowance::begin(PATIENCE);
     while let Some(read) = asking.next(call) {
-        let left = PATIENCE.saturating_sub(began.elapsed());
-        let reading = match left.is_zero() {
-            true => Reading::Failed,
-            false => reading(line, client, identified, &read, snapshot, gathered, left).await,
+        let reading = match time.left() {
+            Err(_) => Reading::Failed,
+            Ok(left) => reading(line, client, identified, &read, snapshot, gathered, left).await,
         };
         asking.learn(reading);
     }

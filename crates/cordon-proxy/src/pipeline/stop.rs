@@ -10,7 +10,6 @@ use crate::trace::chain;
 use cordon_aws::error_shape::{ErrorShape, shape_of};
 use cordon_aws::sigv4::Claim;
 use cordon_core::authenticate::{AuthenticateError, Received};
-use cordon_core::decide::Outcome;
 use cordon_core::hold::Reason;
 use cordon_core::identify::Unidentified;
 use cordon_core::names::Reference;
@@ -91,8 +90,8 @@ pub(super) async fn stop(
 /// Why the task was not to be amended for this very call. Nothing where that cannot be read: the answer is
 /// the same, and only its words do not say so.
 async fn declined(line: &Line, record: &CallRecord) -> Option<Reason> {
-    let denied = record.outcome == RecordedOutcome::Decided(Outcome::Deny);
-    let task = record.task.parse().ok().filter(|_| denied)?;
+    let task = record.task.parse().ok();
+    let task = task.filter(|_| record.outcome.denied())?;
     line.store.declined(&task, &record.digest).await.ok()?
 }
 

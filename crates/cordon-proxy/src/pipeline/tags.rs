@@ -3,7 +3,7 @@
 //! The reads go down the line as a look's do, and so only where the task may make them. What is not
 //! told is [`Tags::Unknown`], never "no tags".
 
-use super::look::{Unseen, ask};
+use super::look::{Allowance, Unseen, ask, is_out_of_scope};
 use crate::gather::Gathered;
 use crate::http1::Connection;
 use crate::line::Line;
@@ -13,7 +13,6 @@ use cordon_core::guard::managed;
 use cordon_core::identify::Identified;
 use cordon_core::tags::{ACTION, Asking, TagSet, Tags};
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 /// Reads the tags on which the decision rests, where some policy speaks of what they tell, and adds
 /// them to what was gathered.
@@ -27,32 +26,16 @@ pub(super) async fn look(
     if !snapshot.policies.speaks_of(&managed::FACTS) {
         return;
     }
-    let (call, now) = (identified.call(), line.clock.now());
-    let of = |known: &BTreeMap<Box<str>, TagSet>| {
-        Asking::of_managed(call, gathered.seen.as_ref(), gathered.ledger(), known)
-    };
-    let Some(asking) = of(&BTreeMap::new()) else {
+    let (seen, ledger) = (gathered.seen.as_ref(), gathered.ledger());
+    let Some(asking) = Asking::of_managed(identified.call(), seen, ledger) else {
         return;
     };
-    // What the task speaks of nowhere is refused, whatever would be told.
-    let task = &identified.session().task;
-    if !call
-        .accesses()
-        .iter()
-        .all(|access| task.speaks_of(&access.action))
-    {
+    if is_out_of_scope(identified) {
         return;
     }
-    let place = place(identified);
+    let (place, now) = (place(identified), line.clock.now());
     let known = line.tagged.of(&place, asking.wanted(), now);
-    let asking = if known.is_empty() {
-        Some(asking)
-    } else {
-        of(&known)
-    };
-    let Some(asking) = asking else {
-        return;
-    };
+    let asking = asking.knowing(known.clone());
     gathered.tags = read(line, client, identified, snapshot, gathered, asking).await;
     if let Tags::Known(told) = &gathered.tags {
         // What was kept before grows no younger by being used.
@@ -77,7 +60,7 @@ pub(super) async fn now(
     snapshot: &Snapshot,
     gathered: &Gathered,
 ) -> Tags {
-    match Asking::of(identified.call(), None, &BTreeMap::new()) {
+    match Asking::of(identified.call(), None) {
         Some(asking) => read(line, client, identified, snapshot, gathered, asking).await,
         None => Tags::Unasked,
     }
@@ -115,13 +98,9 @@ async fn told(
     gathered: &Gathered,
     mut asking: Asking,
 ) -> Result<BTreeMap<Box<str>, TagSet>, Unseen> {
-    let patience = line.bounds.deadlines.look;
-    let began = Instant::now();
+    let time = Allowance::begin(line.bounds.deadlines.look);
     while let Some(read) = asking.next() {
-        let left = patience.saturating_sub(began.elapsed());
-        if left.is_zero() {
-            return Err(Unseen::TooSlow(patience));
-        }
+        let left = time.left()?;
         let now = line.clock.now();
         let reference = line.references.next(now);
         let read = identified.beside_for_tags(read, line.catalog, reference, now);

@@ -8,10 +8,9 @@ use crate::output::{self, Format, STRONG, inert};
 use crate::preview::{human, json};
 use crate::wiring;
 use clap::Args;
-use cordon_core::decide::Outcome;
 use cordon_core::ledger::Used;
 use cordon_core::plan::{Line, PlannedCall};
-use cordon_core::record::{AnswerFault, CallRecord, CallResult, RecordedOutcome};
+use cordon_core::record::{AnswerFault, CallRecord, CallResult};
 use cordon_core::task::{Addition, Task};
 use cordon_store::{CallFilter, Store, StoredCall};
 use serde_json::{Value, json};
@@ -270,7 +269,7 @@ fn result_words(call: &StoredCall) -> String {
 
 /// The smallest change of its task that would let a denied call go, or why there is none.
 fn smallest_change(call: &StoredCall, task: Option<&Amended>) -> Option<Result<String, String>> {
-    let denied = call.record.outcome == RecordedOutcome::Decided(Outcome::Deny);
+    let denied = call.record.outcome.denied();
     let amended = task.filter(|_| denied)?;
     let addition = Addition::for_call(&amended.task, &call.record, amended.used);
     Some(match addition {

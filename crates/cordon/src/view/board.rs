@@ -316,10 +316,9 @@ impl Board {
     }
 
     fn ask_for_reason(&mut self) {
-        let denied = RecordedOutcome::Decided(Outcome::Deny);
         let call = self
             .current_call()
-            .filter(|call| call.record.outcome == denied);
+            .filter(|call| call.record.outcome.denied());
         let aim = call.and_then(|call| {
             Some((
                 call.record.task.parse::<TaskId>().ok()?,
