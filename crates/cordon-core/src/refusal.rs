@@ -71,6 +71,8 @@ pub enum Failure {
     Overloaded,
     /// The session ended, or was paused, while the call was on its way.
     SessionOver,
+    /// Changes like it were frozen while the call was on its way.
+    Frozen,
     /// The role that the agent assumes does not let Cordon in.
     RoleNotTrusted,
     /// The task has too many sessions of roles.
@@ -81,7 +83,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NotRecorded,
         Self::NoCredentials,
         Self::IdentityExpired,
@@ -96,6 +98,7 @@ impl Failure {
         Self::Replayed,
         Self::Overloaded,
         Self::SessionOver,
+        Self::Frozen,
         Self::RoleNotTrusted,
         Self::TooManySessions,
         Self::ShuttingDown,
@@ -119,6 +122,7 @@ impl Failure {
             Self::Replayed => "replayed",
             Self::Overloaded => "overloaded",
             Self::SessionOver => "session-over",
+            Self::Frozen => "frozen",
             Self::RoleNotTrusted => "role-not-trusted",
             Self::TooManySessions => "too-many-sessions",
             Self::ShuttingDown => "shutting-down",
@@ -432,6 +436,13 @@ impl Refusal {
                 "The session ended, or was paused, while the call was on its way, so the call was \
                  cut off and AWS did not carry it out. Do not retry. Stop, and report this to your \
                  sponsor.",
+            ),
+            Failure::Frozen => (
+                "CordonFrozen",
+                403,
+                "Changes like this one were frozen by people while the call was on its way, so the call \
+                 was cut off and AWS did not carry it out. Reads still work. Do not retry until the freeze is over; \
+                 report this to your sponsor.",
             ),
             Failure::ShuttingDown => (
                 "CordonShuttingDown",

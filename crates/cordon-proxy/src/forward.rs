@@ -219,10 +219,22 @@ impl Forwarder {
             standing
                 .check(effect.need())
                 .map_err(ForwardError::Fallen)?;
-            let request = head(target, emission, UpstreamBody::whole(body.clone()), &lease)?;
             // A kept connection may have been closed by the other side at any moment. What was
             // not sent is sent on a new one; what was sent is sent again only if it reads.
-            match self.in_time(lease.send(request)).await? {
+            let sent = match body.len() > upload::PIECE {
+                false => {
+                    let body = UpstreamBody::whole(body.clone());
+                    let request = head(target, emission, body, &lease)?;
+                    self.in_time(lease.send(request)).await?
+                }
+                // Boxed, since few bodies are large.
+                true => {
+                    let sending =
+                        self.send_long(target, emission, body, effect, standing, &mut lease);
+                    Box::pin(sending).await?
+                }
+            };
+            match sent {
                 Sent::Answered(response) => return Ok((lease, response)),
                 Sent::Withheld(error) if lease.is_fresh() => {
                     return Err(ForwardError::NotSent(error));
@@ -238,6 +250,33 @@ impl Forwarder {
                 .connect(target)
                 .await
                 .map_err(ForwardError::Unreachable)?;
+        }
+    }
+
+    /// Sends a request whose body at hand takes a while, for as long as its session is `standing`.
+    async fn send_long(
+        &self,
+        target: &Target,
+        emission: &Emission,
+        body: &Bytes,
+        effect: Effect,
+        standing: &Standing,
+        lease: &mut Lease,
+    ) -> Result<Sent, ForwardError> {
+        let progress = Progress::default();
+        let body = UpstreamBody::pieces(body.clone(), progress.clone());
+        let request = head(target, emission, body, lease)?;
+        let mut sending = std::pin::pin!(self.in_time(lease.send(request)));
+        let mut watched = standing.clone();
+        tokio::select! {
+            biased;
+            fallen = watched.fallen(effect.need()) => match progress.is_released() {
+                // It may have left as a whole: only its answer tells what became of it.
+                true => sending.await,
+                // The connection is dropped with the request unfinished.
+                false => Err(ForwardError::Upload(UploadFault::Fallen(fallen))),
+            },
+            sent = &mut sending => sent,
         }
     }
 

@@ -10,7 +10,8 @@ use crate::live::{Live, Snapshot};
 use cordon_aws::sigv4::AccessKeyId;
 use cordon_core::decide::Posture;
 use cordon_core::names::SessionId;
-use cordon_core::posture::Concerned;
+use cordon_core::posture::{Announced, Concerned, Declared};
+use cordon_core::refusal::Failure;
 use cordon_core::session::{Session, SessionState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,16 @@ pub(crate) enum Fallen {
     Frozen,
 }
 
+impl Fallen {
+    /// What the agent is told.
+    pub(crate) fn failure(self) -> Failure {
+        match self {
+            Self::Stopped | Self::Expired | Self::Paused => Failure::SessionOver,
+            Self::Frozen => Failure::Frozen,
+        }
+    }
+}
+
 impl Standing {
     /// Of a call that is `concerned` and was decided while it had to be as careful as `posture` says.
     pub(crate) fn of(
@@ -80,6 +91,13 @@ impl Standing {
     /// Whether it stands at this moment.
     pub(crate) fn check(&self, need: Need) -> Result<(), Fallen> {
         self.left(need).map(|_| ())
+    }
+
+    /// What leaders say at this moment to calls like this one.
+    pub(crate) fn announced(&self) -> Option<Announced> {
+        let now = self.live.snapshot();
+        let in_force = now.posture.in_force(&self.concerned, self.clock.now());
+        in_force.map(Declared::announced)
     }
 
     /// Waits until it does not stand any more.

@@ -21,16 +21,14 @@
 )]
 
 mod fixture;
+mod judge;
 
-use cordon_core::hold::{
-    Answer, CheckResult, Closing, Hold, LIFETIME, Reason, Report, StateDigest, Vote,
-};
+use cordon_core::hold::{Answer, CheckResult, Hold, Reason, Report, StateDigest, Vote};
 use cordon_core::names::{ApproverGroup, CheckName, HoldId, Person, TaskId};
 use cordon_core::people::{Membership, People};
 use cordon_core::record::CallRecord;
 use cordon_store::{
-    Budget, CallFilter, HoldBounds, HoldFilter, RecordError, Sought, Store, StoreError, TaskState,
-    seek,
+    Budget, HoldBounds, HoldFilter, RecordError, Sought, Store, StoreError, TaskState, seek,
 };
 use fixture::*;
 use jiff::{SignedDuration, Timestamp};
@@ -85,6 +83,7 @@ fn whatever_happens_in_whatever_order_an_approval_lets_one_call_go() {
         withdrawn,
         checked,
         failed,
+        stopped_at_once,
     } = sum;
     for (what, count) in [
         ("calls let go", went),
@@ -98,6 +97,7 @@ fn whatever_happens_in_whatever_order_an_approval_lets_one_call_go() {
         ("withdrawn", withdrawn),
         ("calls let go after a check", checked),
         ("failed checks", failed),
+        ("stops of everything", stopped_at_once),
     ] {
         assert!(count > 0, "no {what} in {wanted} interleavings");
     }
@@ -153,6 +153,7 @@ struct Sum {
     withdrawn: usize,
     checked: usize,
     failed: usize,
+    stopped_at_once: usize,
 }
 
 impl Sum {
@@ -168,6 +169,7 @@ impl Sum {
         self.withdrawn += other.withdrawn;
         self.checked += other.checked;
         self.failed += other.failed;
+        self.stopped_at_once += other.stopped_at_once;
     }
 }
 
@@ -177,6 +179,12 @@ fn round(seeds: impl Iterator<Item = u64>, chance: &mut Chance) -> Sum {
     let cases: Vec<Arc<Case>> = seeds.map(|seed| Arc::new(Case::new(seed))).collect();
     let crashes = chance.below(4);
     let all = cases.len() * STEPS as usize;
+    let switch = Arc::new(Switch {
+        cases: cases.clone(),
+        // Late, since nothing happens to any task after it, and in every other round not at all.
+        steps_left: AtomicUsize::new(all / 2 + chance.below(all)),
+        used: AtomicUsize::new(0),
+    });
     let mut sum = Sum::default();
     for life in 0..=crashes {
         // A life ends after so many steps of all: the last one when nothing is left to do.
@@ -184,7 +192,7 @@ fn round(seeds: impl Iterator<Item = u64>, chance: &mut Chance) -> Sum {
             true => 1 + chance.below(all.max(2) - 1),
             false => usize::MAX,
         };
-        live(folder.path(), &cases, until);
+        live(folder.path(), &switch, until);
         sum.crashes += usize::from(life < crashes);
     }
     runtime().block_on(async {
@@ -195,6 +203,7 @@ fn round(seeds: impl Iterator<Item = u64>, chance: &mut Chance) -> Sum {
         }
         store.shut_down().await.unwrap();
     });
+    sum.stopped_at_once = switch.used.load(Ordering::Relaxed);
     sum
 }
 
@@ -203,9 +212,37 @@ fn runtime() -> Runtime {
     builder.worker_threads(2).enable_all().build().unwrap()
 }
 
+/// What stops everything at once, in the middle of all cases of a round.
+struct Switch {
+    cases: Vec<Arc<Case>>,
+    steps_left: AtomicUsize,
+    used: AtomicUsize,
+}
+
+impl Switch {
+    /// Counts a step of any case, and after the last stops every task.
+    async fn stepped(&self, place: &Place) {
+        if self.steps_left.fetch_sub(1, Ordering::Relaxed) != 1 {
+            return;
+        }
+        let now = self.cases.iter().map(|case| case.notes.lock().unwrap().now);
+        let now = now.max().unwrap();
+        match place.visitor.stop_tasks(now).await {
+            Ok(_) => {
+                for case in &self.cases {
+                    case.notes.lock().unwrap().stop();
+                }
+                self.used.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(StoreError::Locked(_)) => {}
+            Err(error) => place.end(error).await,
+        }
+    }
+}
+
 /// One life of a serving process: all cases go on until so many steps were taken, and everything is
 /// dropped where it stands.
-fn live(folder: &Path, cases: &[Arc<Case>], until: usize) {
+fn live(folder: &Path, switch: &Arc<Switch>, until: usize) {
     let runtime = runtime();
     runtime.block_on(async {
         let store: Arc<dyn Store> = Arc::new(reopened(folder).await);
@@ -213,8 +250,9 @@ fn live(folder: &Path, cases: &[Arc<Case>], until: usize) {
         let (taken, crash) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let dying = Arc::new(AtomicBool::new(false));
         let mut running = JoinSet::new();
-        for case in cases {
+        for case in &switch.cases {
             let (case, taken, crash) = (Arc::clone(case), Arc::clone(&taken), Arc::clone(&crash));
+            let switch = Arc::clone(switch);
             let at = Place {
                 store: Arc::clone(&store),
                 visitor: Arc::clone(&visitor),
@@ -227,6 +265,7 @@ fn live(folder: &Path, cases: &[Arc<Case>], until: usize) {
                         at.dying.store(true, Ordering::SeqCst);
                         crash.notify_one();
                     }
+                    switch.stepped(&at).await;
                 }
             });
         }
@@ -643,171 +682,10 @@ impl Case {
     async fn stop(&self, place: &Place) {
         let stopped = TaskState::Stopped;
         match place.visitor.set_task_state(&self.task, stopped).await {
-            Ok(()) => {
-                let mut notes = self.notes.lock().unwrap();
-                let number = notes.next();
-                notes.stopped.get_or_insert(number);
-            }
+            Ok(()) => self.notes.lock().unwrap().stop(),
             Err(StoreError::Locked(_)) => {}
             Err(error) => place.end(error).await,
         }
-    }
-
-    /// Holds what the store has against what was noted.
-    async fn judge(&self, store: &dyn Store) -> Sum {
-        let of_this = HoldFilter {
-            task: Some(self.task.clone()),
-            limit: Some(10_000),
-            ..HoldFilter::default()
-        };
-        let holds = store.holds(&of_this).await.unwrap();
-        let calls = CallFilter {
-            task: Some(self.task.clone()),
-            limit: Some(10_000),
-            ..CallFilter::default()
-        };
-        let calls = store.search(&calls).await.unwrap();
-        let notes = self.notes.lock().unwrap();
-        let say = |what: &str| format!("{what} in interleaving {}: {holds:#?}", self.seed);
-
-        for (hold, vote, acknowledged) in &notes.votes {
-            let kept = holds.iter().find(|held| held.id == *hold).unwrap();
-            let there = kept.votes.contains(vote);
-            assert!(there || acknowledged.is_none(), "{}", say("a lost vote"));
-        }
-        for (hold, report, acknowledged) in &notes.reports {
-            let kept = holds.iter().find(|held| held.id == *hold).unwrap();
-            let there = kept.reports.contains(report);
-            assert!(there || acknowledged.is_none(), "{}", say("a lost report"));
-        }
-        for hold in &holds {
-            for vote in &hold.votes {
-                let asked = notes
-                    .votes
-                    .iter()
-                    .any(|(id, asked, _)| *id == hold.id && asked == vote);
-                assert!(asked, "{}", say("a vote of nobody"));
-            }
-        }
-        // Calls that the store let go, and holds that it used up, are the same.
-        let used: BTreeMap<&str, &Hold> = holds
-            .iter()
-            .filter_map(|hold| Some((hold.ended.as_ref()?.by.as_ref()?.as_str(), hold)))
-            .collect();
-        let recorded: BTreeSet<&str> = calls.iter().map(|call| &*call.record.reference).collect();
-        let users: BTreeSet<&str> = used.keys().copied().collect();
-        assert_eq!(
-            recorded,
-            users,
-            "{}",
-            say("calls and approvals that differ")
-        );
-        let marked = holds
-            .iter()
-            .filter(|hold| ended(hold) == Some(Closing::Used))
-            .count();
-        assert_eq!(marked, used.len(), "{}", say("an approval used by nobody"));
-        for went in &notes.went {
-            let hold = used.get(went.reference.as_str());
-            assert!(
-                hold.is_some() || !went.acknowledged,
-                "{}",
-                say("a lost call")
-            );
-            if let Some(hold) = hold {
-                self.judge_use(&notes, went, hold).unwrap_or_else(|what| {
-                    panic!("{} by {went:?}", say(&what));
-                });
-            }
-        }
-        let count = |closing| {
-            holds
-                .iter()
-                .filter(|hold| ended(hold) == Some(closing))
-                .count()
-        };
-        let no = |hold: &&Hold| hold.votes.iter().any(|vote| vote.answer != Answer::Approve);
-        Sum {
-            went: used.len(),
-            gone: notes.gone,
-            crashes: 0,
-            opened: holds.len(),
-            rejected: holds.iter().filter(no).count(),
-            changed: count(Closing::Changed),
-            lapsed: count(Closing::Lapsed),
-            unanswered: count(Closing::Unanswered),
-            withdrawn: count(Closing::Withdrawn),
-            checked: used.values().filter(|hold| !hold.checks.is_empty()).count(),
-            failed: holds
-                .iter()
-                .flat_map(|hold| &hold.reports)
-                .filter(|report| report.result == CheckResult::Failed)
-                .count(),
-        }
-    }
-
-    /// Whether `hold` may have let `went` go, worked out from the votes anew.
-    fn judge_use(&self, notes: &Notes, went: &Went, hold: &Hold) -> Result<(), String> {
-        let ensure = |holds: bool, what: &str| holds.then_some(()).ok_or_else(|| what.to_owned());
-        ensure(
-            went.hold == hold.id,
-            "a call by an approval that it did not name",
-        )?;
-        ensure(*went.digest == *hold.digest, "a call that nobody approved")?;
-        ensure(
-            went.state == hold.state.as_str(),
-            "a state that nobody approved",
-        )?;
-        ensure(hold.task == self.task, "an approval of another task")?;
-        let counts = |person: &str, group: &str| {
-            let members = went.members.get(person);
-            person != SPONSOR && members.is_some_and(|groups| groups.contains(group))
-        };
-        let mut complete = Timestamp::MIN;
-        for group in &self.needs {
-            let mut yes: BTreeMap<&str, Timestamp> = BTreeMap::new();
-            for vote in &hold.votes {
-                let person = vote.person.as_str();
-                let counted = counts(person, group.as_str()) && vote.at <= hold.decide_by;
-                if counted && vote.answer == Answer::Approve {
-                    let first = yes.entry(person).or_insert(vote.at);
-                    *first = vote.at.min(*first);
-                }
-            }
-            let mut times: Vec<Timestamp> = yes.into_values().collect();
-            times.sort();
-            let last = times
-                .get(self.quorum as usize - 1)
-                .ok_or("an approval by too few")?;
-            complete = complete.max(*last);
-        }
-        if !self.checks.is_empty() {
-            // Nothing is reported of a hold that was used: what is there was there before.
-            let mut since = None;
-            for report in &hold.reports {
-                let failed = report.result == CheckResult::Failed;
-                let counted = report.person.as_str() == MACHINE && report.at <= hold.decide_by;
-                match (failed, counted) {
-                    (true, _) => since = None,
-                    (false, true) => since = since.or(Some(report.at)),
-                    (false, false) => {}
-                }
-            }
-            complete = complete.max(since.ok_or("a call whose check did not pass")?);
-        }
-        ensure(went.now < complete + LIFETIME, "an approval after its time")?;
-        for (id, vote, acknowledged) in &notes.votes {
-            let before = acknowledged.is_some_and(|number| number < went.began);
-            let person = vote.person.as_str();
-            let counted = self
-                .needs
-                .iter()
-                .any(|group| counts(person, group.as_str()));
-            let no = *id == hold.id && vote.answer != Answer::Approve;
-            ensure(!(before && counted && no), "a call that was said no to")?;
-        }
-        let stopped = notes.stopped.is_some_and(|number| number < went.began);
-        ensure(!stopped, "a call of a task that was stopped")
     }
 }
 
@@ -819,14 +697,16 @@ fn report_of(person: &str, result: CheckResult, now: Timestamp) -> Report {
     }
 }
 
-fn ended(hold: &Hold) -> Option<Closing> {
-    hold.ended.as_ref().map(|ended| ended.how)
-}
-
 impl Notes {
     fn next(&mut self) -> u64 {
         self.number += 1;
         self.number
+    }
+
+    /// The store said that the task is stopped.
+    fn stop(&mut self) {
+        let number = self.next();
+        self.stopped.get_or_insert(number);
     }
 
     /// What the agent's call would change looks different now.

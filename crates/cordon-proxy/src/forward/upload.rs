@@ -15,6 +15,7 @@ use bytes::Bytes;
 use cordon_aws::sigv4::{Framing, PayloadError, PayloadReader, WriteError};
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,11 +31,14 @@ pub(crate) struct Upload {
 }
 
 /// How far an upload came.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Progress {
     /// Whether the end of the body was let go.
-    released: AtomicBool,
+    released: Arc<AtomicBool>,
 }
+
+/// Of a body at hand this much is let go at a time, so that a stop cuts what is long.
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// What hyper sends.
 #[derive(Debug)]
@@ -43,6 +47,10 @@ pub(super) struct UpstreamBody(Source);
 #[derive(Debug)]
 enum Source {
     Whole(Option<Bytes>),
+    Pieces {
+        rest: Bytes,
+        progress: Progress,
+    },
     Streamed {
         pieces: mpsc::Receiver<Bytes>,
         left: u64,
@@ -114,7 +122,7 @@ impl Upload {
             );
         }
         standing.check(Need::Change).map_err(UploadFault::Fallen)?;
-        progress.released.store(true, Ordering::Release);
+        progress.release();
         to.send(rest).await
     }
 }
@@ -139,6 +147,10 @@ impl Outlet {
 }
 
 impl Progress {
+    fn release(&self) {
+        self.released.store(true, Ordering::Release);
+    }
+
     /// Whether the upstream may have seen the whole request.
     pub(super) fn is_released(&self) -> bool {
         self.released.load(Ordering::Acquire)
@@ -155,6 +167,11 @@ fn frame(framing: &mut Framing, content: Bytes) -> Result<Vec<Bytes>, UploadFaul
 impl UpstreamBody {
     pub(super) fn whole(bytes: Bytes) -> Self {
         Self(Source::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+
+    /// A body that is let go piece by piece, as the upstream takes it.
+    pub(super) fn pieces(rest: Bytes, progress: Progress) -> Self {
+        Self(Source::Pieces { rest, progress })
     }
 
     /// A body of `length` bytes that comes through the channel.
@@ -180,6 +197,14 @@ impl Body for UpstreamBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut self.0 {
             Source::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Pieces { rest, .. } if rest.is_empty() => Poll::Ready(None),
+            Source::Pieces { rest, progress } => {
+                let piece = rest.split_to(rest.len().min(PIECE));
+                if rest.is_empty() {
+                    progress.release();
+                }
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
             Source::Streamed { left: 0, .. } => Poll::Ready(None),
             Source::Streamed { pieces, left } => match std::task::ready!(pieces.poll_recv(cx)) {
                 Some(piece) => match left.checked_sub(piece.len() as u64) {
@@ -197,6 +222,7 @@ impl Body for UpstreamBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Source::Whole(bytes) => bytes.is_none(),
+            Source::Pieces { rest, .. } => rest.is_empty(),
             Source::Streamed { left, .. } => *left == 0,
         }
     }
@@ -204,6 +230,7 @@ impl Body for UpstreamBody {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match &self.0 {
             Source::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
+            Source::Pieces { rest, .. } => rest.len() as u64,
             Source::Streamed { left, .. } => *left,
         })
     }

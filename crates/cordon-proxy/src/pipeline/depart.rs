@@ -8,7 +8,7 @@ use crate::http1::Connection;
 use crate::line::Line;
 use crate::meter::{Meter, Stage};
 use crate::payload;
-use crate::standing::{Need, Standing};
+use crate::standing::{Fallen, Need, Standing};
 use crate::trace::chain;
 use cordon_aws::call::Protocol;
 use cordon_aws::error_shape::ErrorShape;
@@ -163,8 +163,14 @@ pub(super) fn unanswered(departure: &Departure, error: &DepartError) -> Stopped 
     tracing::warn!(%reference, service, operation, error = %chain(error), help, "an allowed call was not answered");
     Meter::request(service, "failure");
     Meter::upstream_error(error.kind());
+    let mut refusal = error.refusal(reference);
+    if error.is_frozen()
+        && let Some(announced) = departure.standing.announced()
+    {
+        refusal.announce(&announced);
+    }
     Stopped {
-        refusal: error.refusal(reference),
+        refusal,
         shape: departure.shape,
         reference: reference.clone(),
     }
@@ -196,6 +202,17 @@ impl DepartError {
             Self::Mint(error) => Some(error.help()),
             Self::Lend(_) | Self::Sign(_) | Self::Forward(_) => None,
         }
+    }
+
+    /// Whether leaders stopped it within its way.
+    fn is_frozen(&self) -> bool {
+        matches!(
+            self,
+            Self::Forward(
+                ForwardError::Fallen(Fallen::Frozen)
+                    | ForwardError::Upload(UploadFault::Fallen(Fallen::Frozen))
+            )
+        )
     }
 
     /// Whether the call may have taken effect.
@@ -232,7 +249,7 @@ impl DepartError {
             Self::Lend(error) => error.failure(),
             Self::Forward(error) => match error {
                 ForwardError::Unreachable(_) | ForwardError::NotSent(_) => Failure::Unreachable,
-                ForwardError::Fallen(_) => Failure::SessionOver,
+                ForwardError::Fallen(fallen) => fallen.failure(),
                 ForwardError::Unwritable(_) => Failure::NotWritten,
                 ForwardError::Upload(fault) => of_upload(fault),
                 ForwardError::Broken(_)
@@ -268,7 +285,7 @@ fn of_upload(fault: &UploadFault) -> Failure {
         UploadFault::Client(error) => payload::failure_of(error),
         UploadFault::Payload(_) => Failure::BodyMismatch,
         UploadFault::Framing(_) => Failure::NotWritten,
-        UploadFault::Fallen(_) => Failure::SessionOver,
+        UploadFault::Fallen(fallen) => fallen.failure(),
         UploadFault::Upstream | UploadFault::Stalled(_) => Failure::Unreachable,
     }
 }

@@ -59,7 +59,7 @@ impl LendError {
     pub(super) fn failure(&self) -> Failure {
         match self {
             Self::TooMany => Failure::TooManySessions,
-            Self::Fallen(_) => Failure::SessionOver,
+            Self::Fallen(fallen) => fallen.failure(),
             // The store refuses the child of a session that was stopped in the meantime.
             Self::Store(StoreError::Unknown { .. }) => Failure::SessionOver,
             Self::Randomness(_) | Self::Descent(_) | Self::Store(_) | Self::NotServed => {

@@ -149,6 +149,10 @@ async fn an_upload_is_cut_by_a_freeze_that_speaks_of_it_and_by_no_other() {
         let (_, stream) = uploading(&stage, frozen(scope)).await;
         let answer = read_answer(stream).await;
         assert_eq!(answer.status, 403, "{scope}");
+        let text = answer.text();
+        for said in ["CordonFrozen", "The posture is freeze for", "Sale until"] {
+            assert!(text.contains(said), "{scope}: {text}");
+        }
         let result = stage.closed(answer.header("x-cordon-ref").unwrap()).await;
         let CallResult::NotSent { why } = &result else {
             panic!("{result:?}");

@@ -13,11 +13,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
 const SIZE: usize = 300_000;
+const OVER: &str = "CordonSessionOver";
 
 /// What ends a session, or what it needs one for.
 type Ending = fn(&Stage);
 
-async fn check_upload_is_cut(stage: &Stage, end: Ending, said: &str) {
+async fn check_upload_is_cut(stage: &Stage, end: Ending, [code, said]: [&str; 2]) {
     let content = vec![b'x'; SIZE];
     let wire = stage
         .agent
@@ -29,11 +30,7 @@ async fn check_upload_is_cut(stage: &Stage, end: Ending, said: &str) {
     end(stage);
     let answer = read_answer(stream).await;
     assert_eq!(answer.status, 403, "{}", answer.text());
-    assert!(
-        answer.text().contains("CordonSessionOver"),
-        "{}",
-        answer.text()
-    );
+    assert!(answer.text().contains(code), "{}", answer.text());
     stage.upstream.has_seen(before + 1).await;
     assert!(stage.upstream.whole().is_empty(), "AWS has a whole request");
     let result = stage.closed(answer.header("x-cordon-ref").unwrap()).await;
@@ -47,14 +44,40 @@ async fn check_upload_is_cut(stage: &Stage, end: Ending, said: &str) {
 async fn an_upload_of_a_session_that_is_stopped_is_cut() {
     let stage = Stage::new().await;
     let stop: Ending = |stage| stage.session_is(SessionState::Stopped);
-    check_upload_is_cut(&stage, stop, "the session was stopped").await;
+    check_upload_is_cut(&stage, stop, [OVER, "the session was stopped"]).await;
+}
+
+#[tokio::test]
+async fn a_large_call_that_was_read_whole_is_cut_while_it_is_written() {
+    let stage = Stage::new().await;
+    let (switch, on) = watch::channel(false);
+    stage.upstream.behave(Manner {
+        reads: Reads::Heads(on),
+        acts: vec![Act::Say(answer(200, "", "{}"))],
+    });
+    // More than the buffers of two sockets take, with an upstream that reads nothing of it yet.
+    let change = stage.agent.put_item(&"x".repeat(15 << 20));
+    let ending = async {
+        stage.upstream.has_begun(1).await;
+        stage.session_is(SessionState::Stopped);
+    };
+    let (refused, ()) = tokio::join!(stage.agent.send(&change), ending);
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    switch.send_replace(true);
+    stage.upstream.has_seen(1).await;
+    assert!(stage.upstream.whole().is_empty(), "AWS has a whole request");
+    let result = stage.closed(refused.header("x-cordon-ref").unwrap()).await;
+    let CallResult::NotSent { why } = &result else {
+        panic!("{result:?}");
+    };
+    assert!(why.contains("the session was stopped"), "{why}");
 }
 
 #[tokio::test]
 async fn an_upload_of_a_session_that_is_paused_is_cut() {
     let stage = Stage::new().await;
     let pause: Ending = |stage| stage.session_is(SessionState::Paused);
-    check_upload_is_cut(&stage, pause, "the session was paused").await;
+    check_upload_is_cut(&stage, pause, [OVER, "the session was paused"]).await;
     stage.session_is(SessionState::Live);
     stage.next_good_call_works().await;
 }
@@ -63,7 +86,7 @@ async fn an_upload_of_a_session_that_is_paused_is_cut() {
 async fn an_upload_is_cut_when_changes_are_frozen() {
     let stage = Stage::new().await;
     let freeze: Ending = |stage| stage.live.set_posture(Posture::Freeze);
-    check_upload_is_cut(&stage, freeze, "changes were frozen").await;
+    check_upload_is_cut(&stage, freeze, ["CordonFrozen", "changes were frozen"]).await;
 }
 
 #[tokio::test]
@@ -73,7 +96,12 @@ async fn an_upload_of_a_task_that_ends_is_cut() {
         ..Set::default()
     })
     .await;
-    check_upload_is_cut(&stage, |_| {}, "the task, or the session of a role, ended").await;
+    check_upload_is_cut(
+        &stage,
+        |_| {},
+        [OVER, "the task, or the session of a role, ended"],
+    )
+    .await;
 }
 
 /// A download of which the half has come down when its session ends.

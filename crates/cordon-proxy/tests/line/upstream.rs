@@ -25,9 +25,11 @@ pub(crate) enum Act {
 }
 
 /// How much of a request is read before anything is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Reads {
     Everything,
+    /// Heads at once, and no more of a body than came with one until this is on.
+    Heads(watch::Receiver<bool>),
     /// Nothing: the connection is taken and left alone.
     Nothing,
 }
@@ -170,11 +172,15 @@ async fn serve(
 ) {
     let mut held = Vec::new();
     loop {
-        let reads = manner.lock().unwrap().reads;
+        let reads = manner.lock().unwrap().reads.clone();
+        let until = match &reads {
+            Reads::Heads(switch) => Some(switch.clone()),
+            Reads::Everything | Reads::Nothing => None,
+        };
         match reads {
             Reads::Nothing => {}
-            Reads::Everything => {
-                let Some(request) = read(&mut stream, &mut held, &begun).await else {
+            Reads::Everything | Reads::Heads(_) => {
+                let Some(request) = read(&mut stream, &mut held, &begun, until).await else {
                     return;
                 };
                 if request.asks_for_tags() {
@@ -214,7 +220,7 @@ async fn serve(
                 }
             }
         }
-        if reads == Reads::Nothing {
+        if matches!(reads, Reads::Nothing) {
             return;
         }
     }
@@ -237,10 +243,14 @@ async fn read(
     stream: &mut TcpStream,
     held: &mut Vec<u8>,
     begun: &watch::Sender<usize>,
+    until: Option<watch::Receiver<bool>>,
 ) -> Option<Seen> {
     let head = read_head(stream, held).await?;
     if !asks_for_tags(&head) {
         begun.send_modify(|begun| *begun += 1);
+        if let Some(mut switch) = until {
+            switch.wait_for(|on| *on).await.unwrap();
+        }
     }
     let length: usize = head
         .lines()
