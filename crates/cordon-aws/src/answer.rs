@@ -6,6 +6,8 @@
 
 use crate::call::Protocol;
 use jiter::JsonValue;
+use minicbor::Decoder;
+use minicbor::data::Type;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
@@ -35,13 +37,23 @@ impl Answer {
                 let result = name.strip_suffix("Response")?;
                 response.get(&format!("{result}Result")).cloned()
             }
-            Protocol::Ec2 | Protocol::RestXml => xml(body).map(|(_, answer)| answer),
+            Protocol::Ec2 | Protocol::RestXml => {
+                let (name, answer) = xml(body)?;
+                // A page of something on the way, or an error that S3 told too late for its status.
+                let is_none = ["Error", "ErrorResponse", "html"].contains(&&*name);
+                (!is_none).then_some(answer)
+            }
             Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => {
                 JsonValue::parse(body, false).ok().map(|value| json(&value))
             }
-            // Cordon asks in the protocol of the call, and reads nothing of those that speak it.
-            Protocol::RpcV2Cbor => None,
+            Protocol::RpcV2Cbor => cbor(body),
         }
+    }
+
+    /// Reads the XML of an error.
+    #[must_use]
+    pub fn read_fault(body: &[u8]) -> Option<Self> {
+        xml(body).map(|(_, answer)| answer)
     }
 
     /// The first member of this name.
@@ -125,6 +137,64 @@ fn json(value: &JsonValue<'_>) -> Answer {
                 .map(|(name, value)| (name.to_string(), json(value)))
                 .collect(),
         ),
+    }
+}
+
+/// A whole body of CBOR; nothing where something follows it.
+fn cbor(body: &[u8]) -> Option<Answer> {
+    let mut decoder = Decoder::new(body);
+    let answer = item(&mut decoder, DEEPEST)?;
+    (decoder.position() == body.len()).then_some(answer)
+}
+
+/// The next item, which may hold others so deep.
+fn item(decoder: &mut Decoder<'_>, deep: usize) -> Option<Answer> {
+    let text = |text: String| Some(Answer::Text(text));
+    match decoder.datatype().ok()? {
+        Type::Null | Type::Undefined => {
+            decoder.skip().ok()?;
+            text(String::new())
+        }
+        Type::Bool => text(decoder.bool().ok()?.to_string()),
+        Type::String => text(decoder.str().ok()?.to_owned()),
+        Type::F16 => text(decoder.f16().ok()?.to_string()),
+        Type::F32 => text(decoder.f32().ok()?.to_string()),
+        Type::F64 => text(decoder.f64().ok()?.to_string()),
+        Type::Tag => {
+            decoder.tag().ok()?;
+            item(decoder, deep.checked_sub(1)?)
+        }
+        Type::Array | Type::ArrayIndef => {
+            let length = decoder.array().ok()?;
+            let mut items = Vec::new();
+            while follows(decoder, length, items.len())? {
+                items.push(item(decoder, deep.checked_sub(1)?)?);
+            }
+            Some(Answer::List(items))
+        }
+        Type::Map | Type::MapIndef => {
+            let length = decoder.map().ok()?;
+            let mut members = Vec::new();
+            while follows(decoder, length, members.len())? {
+                let name = decoder.str().ok()?.to_owned();
+                members.push((name, item(decoder, deep.checked_sub(1)?)?));
+            }
+            Some(Answer::Members(members))
+        }
+        // Bytes, and texts in pieces, are in no answer that Cordon asks for.
+        _ => text(i128::from(decoder.int().ok()?).to_string()),
+    }
+}
+
+/// Whether a container of `length`, or of none that is told, has another item after `read`.
+fn follows(decoder: &mut Decoder<'_>, length: Option<u64>, read: usize) -> Option<bool> {
+    match length {
+        Some(length) => Some(u64::try_from(read).ok()? < length),
+        None if decoder.datatype().ok()? == Type::Break => {
+            decoder.skip().ok()?;
+            Some(false)
+        }
+        None => Some(true),
     }
 }
 
@@ -222,6 +292,28 @@ mod tests {
     }
 
     #[test]
+    fn cbor_is_read_by_name() {
+        // {"items": [_ {"n": 3}, {"n": true}], "at": 1(1.5), "next": null}
+        let body = b"\xa3\x65items\x9f\xa1\x61n\x03\xa1\x61n\xf5\xff\x62at\xc1\xfb\x3f\xf8\0\0\0\0\0\0\x64next\xf6";
+        let answer = Answer::read(Protocol::RpcV2Cbor, body).unwrap();
+        let texts: Vec<_> = answer.items("items").map(|it| it.text("n")).collect();
+        assert_eq!(texts, [Some("3"), Some("true")]);
+        assert_eq!(
+            (answer.text("at"), answer.text("next")),
+            (Some("1.5"), None)
+        );
+        let deep = [&[0x81; 100_000][..], &[0x01]].concat();
+        for body in [
+            &body[..body.len() - 1],
+            &[&body[..], &[0]].concat(),
+            &deep,
+            b"\x9f",
+        ] {
+            assert_eq!(Answer::read(Protocol::RpcV2Cbor, body), None);
+        }
+    }
+
+    #[test]
     fn what_is_cut_or_foreign_is_not_read() {
         let deep = "<a>".repeat(100_000);
         for body in [
@@ -242,6 +334,12 @@ mod tests {
             );
         }
         assert_eq!(Answer::read(Protocol::Json10, b"{\"a\":"), None);
+        for body in [
+            "<html><body/></html>",
+            "<Error><Code>InternalError</Code></Error>",
+        ] {
+            assert_eq!(Answer::read(Protocol::RestXml, body.as_bytes()), None);
+        }
     }
 
     proptest! {

@@ -65,13 +65,13 @@ fn answer(protocol: Protocol, body: &[u8]) -> Option<Answer> {
 }
 
 fn is_absence(protocol: Protocol, error_type: Option<&str>, body: &[u8]) -> bool {
-    let form = match protocol {
-        Protocol::Query | Protocol::Ec2 | Protocol::RestXml => Protocol::RestXml,
-        Protocol::Json10 | Protocol::Json11 | Protocol::RestJson | Protocol::RpcV2Cbor => {
-            Protocol::Json10
+    let told = match protocol {
+        Protocol::Query | Protocol::Ec2 | Protocol::RestXml => Answer::read_fault(body),
+        Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => {
+            Answer::read(Protocol::Json10, body)
         }
+        Protocol::RpcV2Cbor => Answer::read(protocol, body),
     };
-    let told = Answer::read(form, body);
     let text = |paths: [&'static str; 3]| {
         let told = told.as_ref()?;
         let found = paths.into_iter().flat_map(|path| told.all(path)).next();
