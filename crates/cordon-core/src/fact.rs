@@ -49,7 +49,7 @@ facts! {
     Unverified = "unverified";
     /// Same type and name as something that this task destroyed.
     RecreatesDeleted = "recreates-deleted";
-    /// An update known to be carried out as delete and create.
+    /// An update known to be carried out as delete and create, or that frees a name for another to take.
     ReplacesResource = "replaces-resource";
     /// A deletion without a last snapshot.
     SkipsFinalSnapshot = "skips-final-snapshot";
