@@ -9,6 +9,7 @@ WIDER = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*",
 TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 OTHER_TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+SCHEDULED = {"Arn": "arn:aws:sqs:eu-central-1:111122223333:q", "RoleArn": "arn:aws:iam::111122223333:role/scheduler", "Input": "{}"}
 EMPTY_ZIP = b"PK\x05\x06" + b"\0" * 18
 TEMPLATE = '{"Parameters":{"Level":{"Type":"String","Default":"a"}},"Resources":{"Q":{"Type":"AWS::SQS::Queue"}}}'
 
@@ -169,6 +170,18 @@ PERMISSION = [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": 
 EGRESS = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 PUBLIC = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": False}
 RECORD = {"Name": "www.{n}.example.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}
+
+def lifecycle(name, days):
+    return {"ID": name, "Status": "Enabled", "Filter": {"Prefix": name}, "Transitions": [{"Days": days, "StorageClass": "GLACIER"}]}
+
+
+def cors(method, origin):
+    return {"AllowedMethods": [method], "AllowedOrigins": [origin]}
+
+
+def notifies(name):
+    return {"QueueConfigurations": [{"Id": name, "QueueArn": "arn:aws:sqs:eu-central-1:{account}:{n}", "Events": ["s3:ObjectCreated:*"]}]}
+
 
 ROWS = [
     # Auto Scaling
@@ -379,6 +392,23 @@ ROWS = [
         ("s3", "PutBucketTagging", {"Bucket": "{n}", "Tagging": {"TagSet": [{"Key": "team", "Value": "billing"}]}}, {}),
         ("s3", "DeleteBucketTagging", {"Bucket": "{n}"}),
     ),
+    bucket(
+        ("s3", "PutBucketLifecycleConfiguration", {"Bucket": "{n}", "LifecycleConfiguration": {"Rules": [lifecycle("old", 30), lifecycle("cold", 60)]}}, {}),
+        ("s3", "PutBucketLifecycleConfiguration", {"Bucket": "{n}", "LifecycleConfiguration": {"Rules": [lifecycle("cold", 90), lifecycle("new", 9)]}}),
+    ),
+    bucket(
+        ("s3", "PutBucketCors", {"Bucket": "{n}", "CORSConfiguration": {"CORSRules": [cors("GET", "https://a.example"), cors("GET", "https://b.example")]}}, {}),
+        ("s3", "PutBucketCors", {"Bucket": "{n}", "CORSConfiguration": {"CORSRules": [cors("PUT", "https://a.example")]}}),
+    ),
+    bucket(
+        ("sqs", "CreateQueue", {"QueueName": "{n}"}, {}),
+        ("s3", "PutBucketNotificationConfiguration", {"Bucket": "{n}", "NotificationConfiguration": notifies("one")}, {}),
+        ("s3", "PutBucketNotificationConfiguration", {"Bucket": "{n}", "NotificationConfiguration": notifies("two")}),
+    ),
+    bucket(
+        ("s3", "PutObject", {"Bucket": "{n}", "Key": "a", "Body": b"one", "Tagging": "team=billing&tier=two"}, {}),
+        ("s3", "PutObjectTagging", {"Bucket": "{n}", "Key": "a", "Tagging": {"TagSet": [{"Key": "team", "Value": "orders"}]}}),
+    ),
     bucket(("s3", "PutObject", {"Bucket": "{n}", "Key": "a", "Body": b"one"}, {}), ("s3", "PutObject", {"Bucket": "{n}", "Key": "a", "Body": b"other"})),
     bucket(("s3", "PutObject", {"Bucket": "{n}", "Key": "a", "Body": b"one"}, {}), ("s3", "DeleteObject", {"Bucket": "{n}", "Key": "a"})),
     bucket(("s3", "DeleteBucket", {"Bucket": "{n}"})),
@@ -410,4 +440,42 @@ ROWS = [
     parameter(("ssm", "AddTagsToResource", {"ResourceType": "Parameter", "ResourceId": "{n}", "Tags": [{"Key": "team", "Value": "billing"}]})),
     parameter(("ssm", "DeleteParameter", {"Name": "{n}"})),
     parameter(("ssm", "DeleteParameters", {"Names": ["{n}"]})),
+    # Wholes of other services.
+    row(
+        ("events", "PutRule", {"Name": "{n}", "ScheduleExpression": "rate(1 day)", "Description": "old", "State": "DISABLED"}, {}),
+        ("events", "PutRule", {"Name": "{n}", "ScheduleExpression": "rate(2 days)", "State": "ENABLED"}),
+    ),
+    row(
+        ("ecr", "CreateRepository", {"repositoryName": "{n}"}, {}),
+        ("ecr", "SetRepositoryPolicy", {"repositoryName": "{n}", "policyText": TRUST}, {}),
+        ("ecr", "SetRepositoryPolicy", {"repositoryName": "{n}", "policyText": OTHER_TRUST}),
+    ),
+    row(
+        ("wafv2", "CreateIPSet", {"Name": "{n}", "Scope": "REGIONAL", "IPAddressVersion": "IPV4", "Addresses": ["192.0.2.0/32", "192.0.2.1/32"]}, {"set": "Summary.Id", "lock": "Summary.LockToken"}),
+        ("wafv2", "UpdateIPSet", {"Name": "{n}", "Scope": "REGIONAL", "Id": "{set}", "LockToken": "{lock}", "Addresses": ["192.0.2.1/32", "192.0.2.2/32"]}),
+    ),
+    row(
+        ("cognito-idp", "CreateUserPool", {"PoolName": "{n}", "AutoVerifiedAttributes": ["email"], "UserPoolTags": {"team": "billing"}}, {"pool": "UserPool.Id"}),
+        ("cognito-idp", "UpdateUserPool", {"UserPoolId": "{pool}", "AutoVerifiedAttributes": ["email", "phone_number"], "UserPoolTags": {"tier": "two"}}),
+    ),
+    row(
+        ("glue", "CreateDatabase", {"DatabaseInput": {"Name": "{n}"}}, {}),
+        ("glue", "CreateTable", {"DatabaseName": "{n}", "TableInput": {"Name": "t", "StorageDescriptor": {"Columns": [{"Name": "a", "Type": "int"}, {"Name": "b", "Type": "int"}]}}}, {}),
+        ("glue", "UpdateTable", {"DatabaseName": "{n}", "TableInput": {"Name": "t", "StorageDescriptor": {"Columns": [{"Name": "a", "Type": "string"}]}}}),
+    ),
+    row(
+        ("secretsmanager", "CreateSecret", {"Name": "{n}", "SecretString": "hunter2"}, {}),
+        ("secretsmanager", "PutResourcePolicy", {"SecretId": "{n}", "ResourcePolicy": TRUST}, {}),
+        ("secretsmanager", "PutResourcePolicy", {"SecretId": "{n}", "ResourcePolicy": OTHER_TRUST}),
+    ),
+    group(
+        ("ec2", "CreateSubnet", {"VpcId": "{vpc}", "CidrBlock": "10.1.1.0/24"}, {"subnet": "Subnet.SubnetId"}),
+        ("ec2", "CreateSecurityGroup", {"GroupName": "{n}-b", "Description": "d", "VpcId": "{vpc}"}, {"other": "GroupId"}),
+        ("ec2", "CreateNetworkInterface", {"SubnetId": "{subnet}", "Groups": ["{group}"]}, {"card": "NetworkInterface.NetworkInterfaceId"}),
+        ("ec2", "ModifyNetworkInterfaceAttribute", {"NetworkInterfaceId": "{card}", "Groups": ["{other}"]}),
+    ),
+    row(
+        ("scheduler", "CreateSchedule", {"Name": "{n}", "ScheduleExpression": "rate(1 day)", "Description": "old", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": SCHEDULED}, {}),
+        ("scheduler", "UpdateSchedule", {"Name": "{n}", "ScheduleExpression": "rate(2 days)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": SCHEDULED}),
+    ),
 ]

@@ -167,6 +167,7 @@ fn knowledge() -> Knowledge<'static> {
         last_minute: 0,
         unverified: BTreeSet::new(),
         tags: cordon_core::tags::Tags::Unasked,
+        omission: cordon_core::predict::Omission::Unasked,
         seen: None,
     }
 }

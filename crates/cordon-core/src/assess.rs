@@ -12,6 +12,7 @@ use crate::ledger::{Changes, Ledger, Rest, Used};
 use crate::loan::{Loan, LoanError};
 use crate::look::Seen;
 use crate::names::{Environment, Reference};
+use crate::predict::Omission;
 use crate::session::Session;
 use crate::tags::Tags;
 use cordon_aws::arn::{AccountId, Arn, Region};
@@ -38,6 +39,8 @@ pub struct Knowledge<'a> {
     pub seen: Option<&'a Seen>,
     /// The tags of what it changes, where a policy rests on them.
     pub tags: Tags,
+    /// What it leaves out of what is there, where a policy rests on it.
+    pub omission: Omission,
 }
 
 /// A call with all that policy weighs. Only [`assess`] makes one.
@@ -53,6 +56,7 @@ pub struct Assessed {
     pub(crate) last_minute: u32,
     /// What must still be there when it goes.
     pub(crate) rests: Vec<Rest>,
+    pub(crate) omission: Omission,
     /// For what Cordon answers itself: what it lends, or why it lends nothing.
     pub(crate) loan: Option<Result<Loan, LoanError>>,
 }
@@ -249,6 +253,7 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         used: knowledge.ledger.used,
         last_minute: knowledge.last_minute,
         rests: seen.map_or_else(Vec::new, |seen| seen.rests().to_vec()),
+        omission: knowledge.omission.clone(),
         loan,
         identified,
     }

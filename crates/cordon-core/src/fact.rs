@@ -77,6 +77,10 @@ facts! {
     IacUnknown = "iac-unknown";
     /// Carries a parameter, or a value, that the task's `only_params` or `limits` leave out.
     OutsideParameters = "outside-parameters";
+    /// Puts a whole in the place of another and leaves out settings that are there now.
+    DropsSettings = "drops-settings";
+    /// Puts a whole in the place of another, and what it leaves out could not be read.
+    DropsUnknown = "drops-unknown";
     /// Keeps data, backups or logs for a shorter time.
     ShortensRetention = "shortens-retention";
     /// Deletes later, without a further call.

@@ -10,6 +10,7 @@ mod delay;
 mod export;
 mod force;
 pub mod managed;
+pub mod omission;
 mod parameters;
 mod partition;
 mod protection;
@@ -85,6 +86,7 @@ pub const GUARDS: &[Guard] = &[
     export::GUARD,
     force::GUARD,
     managed::GUARD,
+    omission::GUARD,
     parameters::GUARD,
     partition::GUARD,
     protection::GUARD,

@@ -45,7 +45,7 @@ pub const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 pub const GLASS: usize = 2;
 
 /// SHA-256 over what a held call was judged on beside itself: each access with its resource's
-/// environment and provenance, every fact, and the tags of its targets.
+/// environment and provenance, every fact, what it leaves out, and the tags of its targets.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StateDigest(Box<str>);
 
@@ -77,6 +77,7 @@ impl StateDigest {
             text.push('\n');
         }
         tags.write(&mut text);
+        assessed.omission.write(&mut text);
         Self(format!("sha256:{}", hex::encode(Sha256::digest(text))).into())
     }
 

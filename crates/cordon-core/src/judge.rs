@@ -15,6 +15,7 @@ use crate::ledger::Ledger;
 use crate::look::{Look, Read, Seen};
 use crate::names::{ApproverGroup, Reference};
 use crate::policy::Policies;
+use crate::predict::{Asking, Omission, Reading};
 use crate::record::CallRecord;
 use crate::refusal::Refusal;
 use crate::session::{Session, Sessions};
@@ -55,6 +56,7 @@ pub struct Judge<'p> {
 /// What a look brought.
 struct Looked {
     seen: Option<Seen>,
+    omission: Omission,
     /// Whether every read was answered.
     whole: bool,
 }
@@ -162,10 +164,12 @@ impl<'p> Judge<'p> {
     /// # Errors
     /// [`JudgeError`] for what never reaches policy.
     pub fn judge(&mut self, received: Received, now: Timestamp) -> Result<Judgement, JudgeError> {
-        self.judge_seeing(received, now, &mut |_| None)
+        let identified = self.identify(received, now)?;
+        let looked = self.look(identified.call(), &mut |_| None);
+        Ok(self.settle(identified, looked, now))
     }
 
-    /// Judges it with what `cloud` answers to the reads of a look.
+    /// Judges it with what `cloud` answers to Cordon's own reads.
     ///
     /// # Errors
     /// [`JudgeError`] for what never reaches policy.
@@ -175,7 +179,17 @@ impl<'p> Judge<'p> {
         now: Timestamp,
         cloud: &mut dyn FnMut(&Read) -> Option<Answer>,
     ) -> Result<Judgement, JudgeError> {
-        let identified = match self.signatures {
+        let identified = self.identify(received, now)?;
+        let call = identified.call();
+        let looked = Looked {
+            omission: self.omission(call, now, cloud),
+            ..self.look(call, cloud)
+        };
+        Ok(self.settle(identified, looked, now))
+    }
+
+    fn identify(&self, received: Received, now: Timestamp) -> Result<Identified, JudgeError> {
+        Ok(match self.signatures {
             Signatures::Assumed => self.assume(received)?,
             Signatures::Checked => {
                 let sessions = Sessions::new([Arc::clone(&self.session)]);
@@ -183,9 +197,7 @@ impl<'p> Judge<'p> {
                     authenticate(received, &sessions, now).map_err(|(_, error)| error)?;
                 identify(authenticated, self.catalog).map_err(|unidentified| unidentified.error)?
             }
-        };
-        let looked = self.look(identified.call(), cloud);
-        Ok(self.settle(identified, looked, now))
+        })
     }
 
     /// Judges a call that nobody sent, as if it were made at `now`; `seen` is what another tool has
@@ -209,6 +221,7 @@ impl<'p> Judge<'p> {
         let looked = match seen {
             Some(seen) => Looked {
                 seen: Some(seen.clone()),
+                omission: Omission::Unasked,
                 whole: true,
             },
             None => self.look(identified.call(), &mut |_| None),
@@ -259,6 +272,7 @@ impl<'p> Judge<'p> {
         let Some(mut look) = Look::of(call) else {
             return Looked {
                 seen: None,
+                omission: Omission::Unasked,
                 whole: true,
             };
         };
@@ -268,14 +282,35 @@ impl<'p> Judge<'p> {
             if learned.is_none() {
                 return Looked {
                     seen: look.give_up(),
+                    omission: Omission::Unasked,
                     whole: false,
                 };
             }
         }
         Looked {
             seen: Some(look.finish()),
+            omission: Omission::Unasked,
             whole: true,
         }
+    }
+
+    /// What the call leaves out of what is there, as far as that is told.
+    fn omission(
+        &self,
+        call: &Call,
+        now: Timestamp,
+        cloud: &mut dyn FnMut(&Read) -> Option<Answer>,
+    ) -> Omission {
+        let Some(mut asking) = Asking::of_omission(call, &self.ledger) else {
+            return Omission::Unasked;
+        };
+        while let Some(read) = asking.next(call) {
+            asking.learn(match cloud(&read) {
+                Some(answer) => Reading::Answered(answer, now),
+                None => Reading::Failed,
+            });
+        }
+        asking.omission(call)
     }
 
     fn assess(&mut self, identified: Identified, looked: &Looked, now: Timestamp) -> Assessed {
@@ -299,6 +334,7 @@ impl<'p> Judge<'p> {
             },
             seen: looked.seen.as_ref(),
             tags: Tags::Unasked,
+            omission: looked.omission.clone(),
         };
         assess(identified, &knowledge)
     }

@@ -8,17 +8,21 @@
 //! ```
 //! What an operation changes is data: `data/predict.txt`, whose head says how it is written. Pure: the
 //! reads are sent by others, each of them a read of configuration like the agent's own. A read that
-//! failed leaves its properties unknown; nothing is guessed. What is said of a call is text of others
+//! failed leaves its properties unknown; nothing is guessed. What a call leaves out of a whole that it puts
+//! ([`Omission`]) is asked for before it is decided; the rest is for who reads of it. What is said of a call is text of others
 //! (tags, names, values): whoever shows it makes it inert.
 
 mod absence;
 mod effect;
+mod omission;
 mod rule;
 mod special;
 mod tree;
 mod undo;
+mod whole;
 
 pub use absence::Reading;
+pub use omission::Omission;
 
 use crate::look::Read;
 use crate::plan::Property;
@@ -75,6 +79,8 @@ pub enum Undo {
 pub struct Asking {
     rule: &'static Rule,
     readings: Vec<Reading>,
+    /// How many sections of the rule are asked for.
+    until: usize,
 }
 
 /// Whether there is a rule for an operation.
@@ -96,12 +102,16 @@ impl Asking {
         Some(Self {
             rule,
             readings: Vec::new(),
+            until: rule.sections.len(),
         })
     }
 
     /// The next read; nothing when all was asked that can be.
     pub fn next(&mut self, call: &Call) -> Option<Read> {
         while let Some(section) = self.rule.sections.get(self.readings.len()) {
+            if self.readings.len() >= self.until {
+                return None;
+            }
             if !section.concerns(call) {
                 self.readings.push(Reading::Needless);
                 continue;

@@ -11,6 +11,7 @@ use cordon_core::fact::Fact;
 use cordon_core::identify::Identified;
 use cordon_core::ledger::Ledger;
 use cordon_core::look::Seen;
+use cordon_core::predict::{Omission, Reading};
 use cordon_core::tags::Tags;
 use cordon_store::StoreError;
 use jiff::Timestamp;
@@ -26,6 +27,9 @@ pub(crate) struct Gathered {
     pub(crate) seen: Option<Seen>,
     /// The tags of what it changes, where a policy rests on them.
     pub(crate) tags: Tags,
+    /// What it leaves out of what is there, where a policy rests on it; and what was read to tell.
+    pub(crate) omission: Omission,
+    pub(crate) readings: Vec<Reading>,
     pub(crate) circumstances: Circumstances,
 }
 
@@ -43,6 +47,7 @@ impl Gathered {
             unverified: self.unverified.clone(),
             seen: self.seen.as_ref(),
             tags: self.tags.clone(),
+            omission: self.omission.clone(),
         }
     }
 }
@@ -85,6 +90,8 @@ pub(crate) async fn gather(
         unverified,
         seen: None,
         tags: Tags::Unasked,
+        omission: Omission::Unasked,
+        readings: Vec::new(),
         circumstances: Circumstances {
             approvals: BTreeSet::new(),
             checks: BTreeSet::new(),

@@ -16,6 +16,7 @@ mod depart;
 mod hold;
 mod lend;
 mod look;
+mod omission;
 mod outcome;
 mod patience;
 mod pause;

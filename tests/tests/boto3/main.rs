@@ -7,6 +7,7 @@
     reason = "a story stops at once"
 )]
 
+mod omissions;
 mod predictions;
 
 use cordon_tests::agent::Agent;

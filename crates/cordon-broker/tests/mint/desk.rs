@@ -159,6 +159,7 @@ impl Desk {
             last_minute: 0,
             unverified: BTreeSet::new(),
             tags: cordon_core::tags::Tags::Unasked,
+            omission: cordon_core::predict::Omission::Unasked,
             seen: None,
         };
         let circumstances = Circumstances {

@@ -1,6 +1,8 @@
 //! What the lines of a rule say of one call, and of what was read for it.
 
-use super::rule::{Line, Section, listed};
+use super::omission::last;
+use super::rule::{Line, Section, gives, listed, says};
+use super::whole::{Depth, compare, even, said, there};
 use super::{MOST_PROPERTIES, Prediction, Reading, read_at, special, tree};
 use crate::plan::{Evidence, Property, property};
 use cordon_aws::call::Call;
@@ -66,10 +68,10 @@ pub(super) struct Set {
 }
 
 /// What a call is about, as it was read.
-struct Subject {
+pub(super) struct Subject {
     /// Which of several.
     label: String,
-    tree: Side,
+    pub(super) tree: Side,
     at: Option<Timestamp>,
 }
 
@@ -184,7 +186,7 @@ impl<'c> Effects<'c> {
         }
     }
 
-    fn subjects(&mut self, section: &Section, reading: &Reading) -> Vec<Subject> {
+    pub(super) fn subjects(&mut self, section: &Section, reading: &Reading) -> Vec<Subject> {
         let at = read_at(reading);
         let whole = |tree| Subject {
             label: String::new(),
@@ -304,6 +306,23 @@ impl<'c> Effects<'c> {
                 }
             }
             Line::Whole(parameter, path) => self.whole(parameter, path, subject),
+            Line::All(parameter, path, key, depth) => {
+                self.all((parameter, path), *key, *depth, subject);
+            }
+            Line::Default(parameter, path, to) => {
+                let before = subject.tree.at(path);
+                // What is not there does not fall back.
+                if gives(self.call, parameter) || before.is_absent() {
+                    return;
+                }
+                let after = match to {
+                    // What nobody says exactly.
+                    Json::Object(_) => After::unknown(),
+                    Json::Null => After::rule(None),
+                    to => After::rule(Some(to.clone())),
+                };
+                self.push(parameter, before, after, subject);
+            }
             Line::Allow(parameter, path) | Line::Revoke(parameter, path) => {
                 let is_allowed = matches!(line, Line::Allow(..));
                 self.rules(parameter, path, is_allowed, subject);
@@ -377,23 +396,77 @@ impl<'c> Effects<'c> {
         let Some(known) = &before.entries else {
             return;
         };
-        if tree::at(&self.raw, parameter).is_empty() {
+        if !says(self.call, parameter) {
             return;
         }
-        let named = entries(&self.raw, parameter).into_iter();
-        let named: BTreeSet<String> = named.map(|(key, _)| key).collect();
+        let named = self.keys(parameter);
         let left: Vec<String> = known
             .keys()
             .filter(|key| !named.contains(*key))
             .cloned()
             .collect();
-        let is_secret = tree::one(&self.masked, parameter).is_some_and(|it| tree::is_masked(&it));
+        let is_secret = self.is_secret(parameter);
         for key in self.few(left.into_iter()) {
             let after = After {
                 shown: is_secret.then(|| property::SENSITIVE.into()),
                 ..After::rule(None)
             };
             self.entry(parameter, &key, after, &before, subject);
+        }
+    }
+
+    /// The parameters as one tree.
+    pub(super) fn raw(&self) -> &Json {
+        &self.raw
+    }
+
+    /// The keys of a map that the call puts.
+    pub(super) fn keys(&self, parameter: &str) -> BTreeSet<String> {
+        let entries = entries(&self.raw, parameter).into_iter();
+        entries.map(|(key, _)| key).collect()
+    }
+
+    /// Whether a part of a parameter is nobody's to see.
+    pub(super) fn is_secret(&self, parameter: &str) -> bool {
+        tree::one(&self.masked, parameter).is_some_and(|it| tree::is_masked(&it))
+    }
+
+    /// A whole in the place of another: each part that goes, comes, or is another.
+    fn all(
+        &mut self,
+        (parameter, path): (&'static str, &str),
+        key: Option<&str>,
+        depth: Depth,
+        subject: &Subject,
+    ) {
+        if !says(self.call, parameter) {
+            return;
+        }
+        let Side::Known(there) = &subject.tree else {
+            return self.push(last(path), Side::Unknown, After::unknown(), subject);
+        };
+        let there = there.as_ref();
+        let there = there.and_then(|tree| self::there(self.call, parameter, tree, path));
+        let put = said(self.call, parameter);
+        let difference = compare(last(path), there.as_ref(), put.as_ref(), key, depth);
+        let gone = difference.left_out.into_iter();
+        let gone = gone.map(|part| (part.name, Some(part.value), None));
+        let other = difference.other.into_iter();
+        let other = other.map(|(name, before, after)| (name, Some(before), Some(after)));
+        let new = difference.new.into_iter();
+        let new = new.map(|part| (part.name, None, Some(part.value)));
+        let changes: Vec<_> = gone.chain(other).chain(new).collect();
+        if changes.is_empty() {
+            self.prediction.unchanged += 1;
+        }
+        let is_secret = self.is_secret(parameter);
+        for (name, before, after) in self.few(changes.into_iter()) {
+            let plain = |value: Option<Json>| value.map(|value| tree::plain(&even(&value)));
+            let after = After {
+                shown: is_secret.then(|| property::SENSITIVE.into()),
+                ..After::rule(plain(after))
+            };
+            self.push(&name, Side::Known(plain(before)), after, subject);
         }
     }
 
@@ -564,7 +637,7 @@ fn known(side: &Side) -> Option<Json> {
 }
 
 /// Whether an answer says that there is more.
-fn is_cut(tree: &Json) -> bool {
+pub(super) fn is_cut(tree: &Json) -> bool {
     let more = |name: &str| {
         let text = tree.get(name).and_then(tree::text);
         text.is_some_and(|text| text != "false")

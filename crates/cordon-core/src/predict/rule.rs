@@ -1,6 +1,7 @@
 //! The rules of `data/predict.txt`, whose head says how they are written. Read once; a test holds each
 //! of them to the catalog.
 
+use super::whole::Depth;
 use super::{Reading, tree};
 use crate::look::Read;
 use crate::plan::converted;
@@ -23,6 +24,8 @@ pub(super) struct Rule {
     pub(super) sections: Vec<Section>,
     pub(super) undo: Option<UndoRule>,
     pub(super) note: Option<&'static str>,
+    /// Why it is a whole that is put in the place of another.
+    pub(super) why: Option<&'static str>,
 }
 
 /// One read, and what its answer tells.
@@ -35,6 +38,8 @@ pub(super) struct Section {
     /// The name of the key of an item and the parameter that has its values.
     pub(super) key: Option<(&'static str, &'static str)>,
     pub(super) lines: Vec<Line>,
+    /// What every answer has: one without tells nothing.
+    pub(super) has: Vec<&'static str>,
 }
 
 /// What is said of one property. Two texts are a parameter and a path of the answer.
@@ -49,6 +54,10 @@ pub(super) enum Line {
     Drop(&'static str, &'static str),
     /// Keys of the map that the call does not name are gone.
     Whole(&'static str, &'static str),
+    /// What the call does not say of it is gone; the key by which items of it are the same.
+    All(&'static str, &'static str, Option<&'static str>, Depth),
+    /// Where the call leaves the parameter out, this is what it falls back to.
+    Default(&'static str, &'static str, Json),
     Allow(&'static str, &'static str),
     Revoke(&'static str, &'static str),
     Records(&'static str, &'static str),
@@ -111,6 +120,7 @@ fn read(text: &'static str) -> Result<Vec<Rule>, String> {
                     sections: Vec::new(),
                     undo: None,
                     note: None,
+                    why: None,
                 });
                 Some(())
             }
@@ -135,10 +145,16 @@ impl Rule {
                     subject: "",
                     key: None,
                     lines: Vec::new(),
+                    has: Vec::new(),
                 });
             }
             "undo" => self.undo = Some(undo(rest)),
             "note" => self.note = Some(rest),
+            "why" => self.why = Some(rest),
+            "has" => {
+                let paths = rest.split(' ').filter(|word| !word.is_empty());
+                self.sections.last_mut()?.has.extend(paths);
+            }
             "in" => {
                 let section = self.sections.last_mut()?;
                 let (path, key) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -195,6 +211,27 @@ fn lines(head: &str, rest: &'static str) -> Option<Vec<Line>> {
         "each" => pairs(Line::Each),
         "drop" => pairs(Line::Drop),
         "whole" => pairs(Line::Whole),
+        "reset" => pairs(|parameter, path| Line::Default(parameter, path, Json::Null)),
+        "default" => {
+            let (of, value) = rest.split_once(' ')?;
+            let (parameter, path) = pair(of);
+            vec![Line::Default(
+                parameter,
+                path,
+                serde_json::from_str(value).ok()?,
+            )]
+        }
+        "all" | "names" => match words().collect::<Vec<_>>().as_slice() {
+            [of, key @ ..] if key.len() <= 1 => {
+                let (parameter, path) = pair(of);
+                let depth = match head {
+                    "names" => Depth::Names,
+                    _ => Depth::Whole,
+                };
+                vec![Line::All(parameter, path, key.first().copied(), depth)]
+            }
+            _ => return None,
+        },
         "allow" => pairs(Line::Allow),
         "revoke" => pairs(Line::Revoke),
         "records" => pairs(Line::Records),
@@ -239,8 +276,23 @@ impl Section {
             | Line::Drop(parameter, _)
             | Line::Records(parameter, _)
             | Line::Switch(parameter, _, _) => has(parameter),
-            Line::Whole(..) => false,
+            Line::Whole(parameter, _) | Line::All(parameter, _, _, _) => says(call, parameter),
             _ => true,
+        })
+    }
+
+    /// Whether the call may leave something out of what this tells of.
+    pub(super) fn may_omit(&self, call: &Call) -> bool {
+        self.lines.iter().any(|line| match line {
+            Line::Whole(parameter, _) | Line::All(parameter, _, _, _) => says(call, parameter),
+            Line::Default(parameter, _, _) => !gives(call, parameter),
+            Line::Put(..) => true,
+            Line::Records(parameter, _) => {
+                let actions = call.parameters().at(&format!("{parameter}[].Action"));
+                let mut actions = actions.into_iter().filter_map(Value::as_str);
+                actions.any(|action| action == "UPSERT")
+            }
+            _ => false,
         })
     }
 
@@ -264,6 +316,20 @@ impl Section {
             parameters,
         })
     }
+}
+
+/// Whether a call says what there is of a parameter: what it leaves out of a document that it puts is
+/// not there either.
+pub(super) fn says(call: &Call, parameter: &str) -> bool {
+    let (document, _) = parameter.split_once('.').unwrap_or((parameter, ""));
+    let mut said = call.parameters().at(document).into_iter();
+    said.any(|value| *value != Value::Null)
+}
+
+/// Whether a call has a parameter itself.
+pub(super) fn gives(call: &Call, parameter: &str) -> bool {
+    let mut given = call.parameters().at(parameter).into_iter();
+    given.any(|value| *value != Value::Null)
 }
 
 /// A path of the table with `[]` where the operation has a list.
@@ -383,6 +449,23 @@ pub(super) mod tests {
         }
     }
 
+    /// What tells what is left out is a read of configuration, has a reason, and says how a whole answer
+    /// is known.
+    fn check_omissions(rule: &Rule, named: &str) {
+        let puts = |line: &&Line| {
+            let puts = matches!(line, Line::Whole(..) | Line::All(..) | Line::Default(..));
+            puts || matches!(line, Line::Put(..) | Line::Records(..))
+        };
+        let sections = rule.sections.iter();
+        let mut put = sections.filter(|section| section.lines.iter().any(|line| puts(&line)));
+        assert_eq!(
+            put.clone().next().is_some(),
+            rule.why.is_some(),
+            "{named}: why"
+        );
+        assert!(put.all(|section| !section.has.is_empty()), "{named}: has");
+    }
+
     #[test]
     fn every_line_is_read_and_names_what_the_catalog_has() {
         let rules = read(TEXT).unwrap();
@@ -412,7 +495,18 @@ pub(super) mod tests {
                         | Line::Allow(parameter, _)
                         | Line::Revoke(parameter, _)
                         | Line::Records(parameter, _)
+                        | Line::Whole(parameter, _)
+                        | Line::Default(parameter, _, _)
                         | Line::Switch(parameter, _, _) => has(parameter),
+                        // What follows the text of a document is in no model.
+                        Line::All(parameter, _, _, _) => {
+                            let (document, inside) =
+                                parameter.split_once('.').unwrap_or((parameter, ""));
+                            let shape = shape_at(operation, document).expect(&named);
+                            if !inside.is_empty() && shape.kind() != ShapeKind::String {
+                                has(parameter);
+                            }
+                        }
                         Line::Named(name, value, _) => {
                             [name, value].into_iter().for_each(|it| has(it))
                         }
@@ -420,6 +514,7 @@ pub(super) mod tests {
                     }
                 }
             }
+            check_omissions(rule, &named);
             if let Some(UndoRule::By(by, given)) = &rule.undo {
                 let undone = service.operation(by);
                 let undone = undone.unwrap_or_else(|| panic!("{named}: {by}"));

@@ -73,11 +73,65 @@ pub(super) fn changes(parts: &[&Json]) -> Vec<(String, Option<Json>)> {
         .collect()
 }
 
+/// What a batch of changes leaves out of the records that others rest on: the apex of the zone, name
+/// servers, mail, wildcards. Nothing where one of them may be beyond what was read.
+pub(super) fn upserted(
+    changes: &[&Json],
+    there: &[&Json],
+    is_cut: bool,
+) -> Option<Vec<(String, Json)>> {
+    let known = there.iter().flat_map(|part| tree::flat(part));
+    let known = known.filter_map(|part| Some((record_name(part)?, part)));
+    let known: BTreeMap<String, &Json> = known.collect();
+    let mut left_out = Vec::new();
+    for change in changes.iter().flat_map(|part| tree::flat(part)) {
+        let set = change.get("ResourceRecordSet");
+        let (Some("UPSERT"), Some(set)) = (change.get("Action").and_then(Json::as_str), set) else {
+            continue;
+        };
+        let Some(name) = record_name(set) else {
+            continue;
+        };
+        let (host, kind) = name.split_once(' ').unwrap_or((&name, ""));
+        let kind = kind.split(' ').next().unwrap_or_default();
+        let is_shared = matches!(kind, "NS" | "SOA" | "MX")
+            || host.starts_with('*')
+            || known.contains_key(&format!("{host} SOA"));
+        if !is_shared {
+            continue;
+        }
+        match known.get(&name) {
+            Some(now) => {
+                let after = values(set);
+                let gone = values(now)
+                    .into_iter()
+                    .filter(|value| !after.contains(value));
+                left_out.extend(gone.map(|value| (name.clone(), value.into())));
+            }
+            None if is_cut => return None,
+            None => {}
+        }
+    }
+    Some(left_out)
+}
+
+/// The values of a record, or what it is an alias of.
+fn values(set: &Json) -> BTreeSet<String> {
+    let mut values = tree::texts(set, "ResourceRecords.Value");
+    values.extend(tree::texts(set, "ResourceRecords.ResourceRecord.Value"));
+    values.extend(tree::texts(set, "AliasTarget.DNSName"));
+    values
+        .into_iter()
+        .map(|it| it.to_ascii_lowercase())
+        .collect()
+}
+
 /// `www.example.com A`, and the identifier where several share a name.
 fn record_name(set: &Json) -> Option<String> {
     let name = set.get("Name")?.as_str()?.trim_end_matches('.');
     let kind = set.get("Type")?.as_str()?;
-    let name = name.to_ascii_lowercase();
+    // Answers write a star as it is in a file of a zone.
+    let name = name.to_ascii_lowercase().replace("\\052", "*");
     Some(match set.get("SetIdentifier").and_then(tree::text) {
         Some(identifier) => format!("{name} {kind} {identifier}"),
         None => format!("{name} {kind}"),

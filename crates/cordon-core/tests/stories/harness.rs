@@ -269,6 +269,7 @@ pub(crate) fn permit(authenticated: Authenticated) -> Permit {
         last_minute: 0,
         unverified: BTreeSet::new(),
         tags: cordon_core::tags::Tags::Unasked,
+        omission: cordon_core::predict::Omission::Unasked,
         seen: None,
     };
     let circumstances = Circumstances {

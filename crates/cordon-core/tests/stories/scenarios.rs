@@ -1,14 +1,18 @@
 //! The scenarios of `tests/scenarios`: what agents were seen to do, or could, each with what must
 //! become of it, and beside each group the same work done properly, which must not be in anyone's
-//! way. They are judged by the code of `cordon decide`; `lines.jsonl` is its input as it is.
+//! way. They are judged by the code of `cordon decide`; `lines.jsonl` is its input as it is. A scenario
+//! with a `cloud` says what that answers to Cordon's own reads; one without has none to ask.
 //!
 //! `CORDON_BLESS=1 cargo test -p cordon-core --test stories scenarios` writes what was decided to
 //! `tests/golden/scenarios.txt`; the outcomes that must hold are in the scenarios themselves.
 
 use crate::golden::{every_service, policies, received};
 use crate::harness::{judge_with, launch, now, read, root, session_of};
+use cordon_aws::answer::Answer;
+use cordon_aws::call::Protocol;
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::judge::{Judge, Judgement};
+use cordon_core::look::Read;
 use cordon_core::policy::Policies;
 use cordon_core::session::Session;
 use cordon_core::task::{Task, Written};
@@ -103,7 +107,12 @@ fn session(
 }
 
 /// What is decided on one call of a scenario, and that it is the call that the scenario speaks of.
-fn judged(judge: &mut Judge<'_>, line: &str, call: &Table) -> Result<Judgement, String> {
+fn judged(
+    judge: &mut Judge<'_>,
+    line: &str,
+    call: &Table,
+    cloud: Option<&Table>,
+) -> Result<Judgement, String> {
     let written: Json = serde_json::from_str(line).unwrap();
     let written = &written["id"];
     let parameters = call
@@ -118,13 +127,26 @@ fn judged(judge: &mut Judge<'_>, line: &str, call: &Table) -> Result<Judgement, 
         ),
         "lines.jsonl is older than the scenario: run tests/scenarios/lines.py"
     );
-    let judgement = judge
-        .judge(received(&serde_json::from_str(line).unwrap()), now())
-        .map_err(|error| error.code().to_owned())?;
+    let request = received(&serde_json::from_str(line).unwrap());
+    let judgement = match cloud {
+        None => judge.judge(request, now()),
+        Some(cloud) => judge.judge_seeing(request, now(), &mut |read| answer(cloud, read)),
+    };
+    let judgement = judgement.map_err(|error| error.code().to_owned())?;
     let operation = judgement.call.operation();
     let named = format!("{}:{}", operation.service().name(), operation.name());
     assert_eq!(Some(&*named), text(call, "do"));
     Ok(judgement)
+}
+
+/// What a cloud answers to a read, in JSON or in XML; nothing where it does not say.
+fn answer(cloud: &Table, read: &Read) -> Option<Answer> {
+    let body = text(cloud, read.operation)?;
+    let protocol = match body.starts_with('{') {
+        true => Protocol::Json11,
+        false => Protocol::RestXml,
+    };
+    Some(Answer::read(protocol, body.as_bytes()).unwrap_or_else(|| panic!("{body} is no answer")))
 }
 
 /// `deny by-this,and-that [facts]`. Several permits of one allow have no order of their own.
@@ -199,7 +221,8 @@ fn every_scenario_ends_as_it_must_and_its_twin_is_not_in_the_way() {
                 let id = text(scenario, "id").unwrap();
                 for (number, call) in entries(scenario, "call").enumerate() {
                     let line = &lines[&format!("{id}/{}", number + 1)];
-                    let judgement = judged(&mut judge, line, call);
+                    let cloud = scenario.get("cloud").and_then(Value::as_table);
+                    let judgement = judged(&mut judge, line, call, cloud);
                     let said = judgement
                         .as_ref()
                         .map_or_else(|code| format!("reject {code}"), told);

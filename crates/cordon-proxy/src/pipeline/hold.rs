@@ -13,7 +13,8 @@
 //!   └── something was said ◄── held: open or join, park
 //! ```
 
-use super::look;
+use super::look::{self, Allowance};
+use super::omission;
 use super::patience::Patience;
 use super::pause::pause;
 use super::predict::predict;
@@ -139,8 +140,11 @@ impl Passage<'_> {
         loop {
             let now = line.clock.now();
             let mut gathered = gather(line, &identified, &snapshot, now).await;
-            look::look(line, self.client, &identified, &snapshot, &mut gathered).await;
-            tags::look(line, self.client, &identified, &snapshot, &mut gathered).await;
+            let time = Allowance::begin(line.bounds.deadlines.look);
+            let client = &mut *self.client;
+            look::look(line, client, &identified, &snapshot, &mut gathered, &time).await;
+            tags::look(line, client, &identified, &snapshot, &mut gathered, &time).await;
+            omission::look(line, client, &identified, &snapshot, &mut gathered, &time).await;
             let assessed = assess(identified, &gathered.knowledge(&snapshot));
             let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
             let Decision::Hold(refused) = decision else {

@@ -47,7 +47,7 @@ pub(super) enum Unseen {
     Tags(#[from] TagsError),
 }
 
-/// The time that the reads for one call have together.
+/// The time that all the reads have together on which the decision of one call rests.
 #[derive(Debug)]
 pub(super) struct Allowance {
     whole: Duration,
@@ -85,6 +85,7 @@ pub(super) async fn look(
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &mut Gathered,
+    time: &Allowance,
 ) {
     let Some(mut look) = Look::of(identified.call()) else {
         return;
@@ -92,7 +93,10 @@ pub(super) async fn look(
     if is_out_of_scope(identified) {
         return;
     }
-    match see(line, client, identified, snapshot, gathered, &mut look).await {
+    let seen = see(
+        line, client, identified, snapshot, gathered, &mut look, time,
+    );
+    match seen.await {
         Ok(()) => gathered.seen = Some(look.finish()),
         Err(error) => {
             tracing::warn!(
@@ -114,8 +118,8 @@ async fn see(
     snapshot: &Snapshot,
     gathered: &Gathered,
     look: &mut Look,
+    time: &Allowance,
 ) -> Result<(), Unseen> {
-    let time = Allowance::begin(line.bounds.deadlines.look);
     while let Some(read) = look.next() {
         let left = time.left()?;
         let now = line.clock.now();

@@ -2,7 +2,7 @@
 //!
 //! Only for what waits for people and for what is previewed: an allowed call is not slowed down, and a
 //! denied one makes Cordon ask nothing. The reads go down the line as a look's do. What they do not
-//! tell is unknown; the decision never rests on it.
+//! tell is unknown. What was read already for the decision ([`super::omission`]) is not asked for again.
 
 use super::look::{Allowance, send};
 use crate::gather::Gathered;
@@ -29,7 +29,8 @@ pub(super) async fn predict(
 ) -> Option<Box<Prediction>> {
     let identified = refused.assessed().identified();
     let call = identified.call();
-    let mut asking = Asking::of(call)?;
+    // What the decision rests on is what people see.
+    let mut asking = Asking::knowing(call, gathered.readings.clone())?;
     let time = Allowance::begin(PATIENCE);
     while let Some(read) = asking.next(call) {
         let reading = match time.left() {
@@ -41,7 +42,8 @@ pub(super) async fn predict(
     Some(Box::new(asking.finish(call)))
 }
 
-async fn reading(
+/// What became of one read.
+pub(super) async fn reading(
     line: &Line,
     client: &mut Connection,
     identified: &Identified,

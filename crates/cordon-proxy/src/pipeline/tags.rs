@@ -22,6 +22,7 @@ pub(super) async fn look(
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &mut Gathered,
+    time: &Allowance,
 ) {
     if !snapshot.policies.speaks_of(&managed::FACTS) {
         return;
@@ -36,7 +37,7 @@ pub(super) async fn look(
     let (place, now) = (place(identified), line.clock.now());
     let known = line.tagged.of(&place, asking.wanted(), now);
     let asking = asking.knowing(known.clone());
-    gathered.tags = read(line, client, identified, snapshot, gathered, asking).await;
+    gathered.tags = read(line, client, identified, snapshot, gathered, asking, time).await;
     if let Tags::Known(told) = &gathered.tags {
         // What was kept before grows no younger by being used.
         let mut told = told.clone();
@@ -60,8 +61,9 @@ pub(super) async fn now(
     snapshot: &Snapshot,
     gathered: &Gathered,
 ) -> Tags {
+    let time = Allowance::begin(line.bounds.deadlines.look);
     match Asking::of(identified.call(), None) {
-        Some(asking) => read(line, client, identified, snapshot, gathered, asking).await,
+        Some(asking) => read(line, client, identified, snapshot, gathered, asking, &time).await,
         None => Tags::Unasked,
     }
 }
@@ -73,11 +75,12 @@ async fn read(
     snapshot: &Snapshot,
     gathered: &Gathered,
     asking: Asking,
+    time: &Allowance,
 ) -> Tags {
     if !identified.session().task.speaks_of(ACTION) {
         return Tags::Unknown;
     }
-    match told(line, client, identified, snapshot, gathered, asking).await {
+    match told(line, client, identified, snapshot, gathered, asking, time).await {
         Ok(tags) => Tags::Known(tags),
         Err(error) => {
             tracing::warn!(
@@ -97,8 +100,8 @@ async fn told(
     snapshot: &Snapshot,
     gathered: &Gathered,
     mut asking: Asking,
+    time: &Allowance,
 ) -> Result<BTreeMap<Box<str>, TagSet>, Unseen> {
-    let time = Allowance::begin(line.bounds.deadlines.look);
     while let Some(read) = asking.next() {
         let left = time.left()?;
         let now = line.clock.now();
