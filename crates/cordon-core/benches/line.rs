@@ -84,6 +84,84 @@ fn credentials(key_id: &str, token: Option<String>) -> SigningCredentials {
     SigningCredentials::new(key_id.parse().unwrap(), secret, token.map(SecretKey::new))
 }
 
+/// Calls whose class and facts come from their parameters, and need no read.
+#[derive(Debug, Clone, Copy)]
+enum Weighed {
+    /// A write of items, each with its own way.
+    BatchWriteItem,
+    /// A document of XML with a list of changes.
+    ChangeResourceRecordSets,
+    /// A statement in another language.
+    ExecuteStatement,
+    /// A form with many rules that look at it.
+    ModifyDBInstance,
+    /// A policy in a text.
+    SetQueueAttributes,
+}
+
+const WEIGHED: [Weighed; 5] = [
+    Weighed::BatchWriteItem,
+    Weighed::ChangeResourceRecordSets,
+    Weighed::ExecuteStatement,
+    Weighed::ModifyDBInstance,
+    Weighed::SetQueueAttributes,
+];
+
+/// Its request as an SDK makes it.
+fn weighed(weighed: Weighed) -> Authenticated {
+    const JSON: &str = "application/x-amz-json-1.0";
+    const TABLE: &str = r#"{"RequestItems":{"orders":[{"PutRequest":{"Item":{"id":{"S":"a"}}}},{"DeleteRequest":{"Key":{"id":{"S":"b"}}}}]}}"#;
+    const RECORDS: &str = "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch><Changes><Change><Action>DELETE</Action><ResourceRecordSet><Name>a.example</Name><Type>A</Type><TTL>60</TTL><ResourceRecords><ResourceRecord><Value>192.0.2.1</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>";
+    const STATEMENT: &str = r#"{"Statement":"DELETE FROM \"orders\" WHERE id = 'a'"}"#;
+    const DATABASE: &str = "Version=2014-10-31&Action=ModifyDBInstance&DBInstanceIdentifier=orders&BackupRetentionPeriod=0&DeletionProtection=false&ApplyImmediately=true";
+    const QUEUE: &str = r#"{"QueueUrl":"https://sqs.cn-north-1.amazonaws.com.cn/111122223333/jobs","Attributes":{"Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"sqs:SendMessage\",\"Resource\":\"*\"}]}"}}"#;
+    let (service, path, kind, target, body) = match weighed {
+        Weighed::BatchWriteItem => (
+            "dynamodb",
+            "/",
+            JSON,
+            "DynamoDB_20120810.BatchWriteItem",
+            TABLE,
+        ),
+        Weighed::ChangeResourceRecordSets => (
+            "route53",
+            "/2013-04-01/hostedzone/Z0ORDERS/rrset/",
+            "application/xml",
+            "",
+            RECORDS,
+        ),
+        Weighed::ExecuteStatement => (
+            "dynamodb",
+            "/",
+            JSON,
+            "DynamoDB_20120810.ExecuteStatement",
+            STATEMENT,
+        ),
+        Weighed::ModifyDBInstance => (
+            "rds",
+            "/",
+            "application/x-www-form-urlencoded",
+            "",
+            DATABASE,
+        ),
+        Weighed::SetQueueAttributes => ("sqs", "/", JSON, "AmazonSQS.SetQueueAttributes", QUEUE),
+    };
+    let host = match service {
+        "route53" => "route53.amazonaws.com.cn".to_owned(),
+        service => format!("{service}.cn-north-1.amazonaws.com.cn"),
+    };
+    let region = match service {
+        "route53" => "cn-northwest-1",
+        _ => "cn-north-1",
+    };
+    let mut headers = vec![("content-type", kind)];
+    if !target.is_empty() {
+        headers.push(("x-amz-target", target));
+    }
+    let received = signed_by_agent(&host, service, region, path, &headers, body.to_owned());
+    authenticate(received, &SESSIONS, now()).unwrap()
+}
+
 /// About 300 bytes of JSON, signed by the agent as its SDK does.
 fn received(kind: Kind) -> Received {
     let host = "dynamodb.cn-north-1.amazonaws.com.cn";
@@ -112,8 +190,19 @@ fn received(kind: Kind) -> Received {
         ),
         ("amz-sdk-request", "attempt=1; max=3"),
     ];
+    signed_by_agent(host, "dynamodb", "cn-north-1", "/", &headers, body)
+}
+
+fn signed_by_agent(
+    host: &str,
+    service: &str,
+    region: &str,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    body: String,
+) -> Received {
     let headers: HeaderMap = headers
-        .into_iter()
+        .iter()
         .map(|(name, value)| {
             let value = HeaderValue::from_str(value).unwrap();
             (HeaderName::from_static(name), value)
@@ -122,7 +211,7 @@ fn received(kind: Kind) -> Received {
     let body = Bytes::from(body);
     let mut emission = Emission {
         method: Method::POST,
-        path: "/".into(),
+        path: path.to_owned(),
         query: None,
         headers,
         host: String::new(),
@@ -130,8 +219,8 @@ fn received(kind: Kind) -> Received {
     };
     let target = SigningTarget {
         authority: host,
-        service: "dynamodb",
-        region: &"cn-north-1".parse().unwrap(),
+        service,
+        region: &region.parse().unwrap(),
         transport: Transport::Tls,
     };
     let agent = credentials(KEY_ID, None);
@@ -223,6 +312,26 @@ fn identifying(bencher: Bencher<'_, '_>, kind: Kind) {
     bencher
         .with_inputs(|| authenticated(kind))
         .bench_values(|authenticated| identify(authenticated, Catalog::embedded()));
+}
+
+/// Class and facts of calls that tell both by their parameters: all that is parsed, the class, the guards,
+/// the digest. At most 10 us.
+#[divan::bench(args = WEIGHED)]
+fn classes_and_facts(bencher: Bencher<'_, '_>, kind: Weighed) {
+    let knowledge = knowledge();
+    let told = assess(
+        identify(weighed(kind), Catalog::embedded()).unwrap(),
+        &knowledge,
+    );
+    assert!(told.call().mutates(), "{:?}", told.facts());
+    bencher
+        .with_inputs(|| weighed(kind))
+        .bench_values(|authenticated| {
+            assess(
+                identify(authenticated, Catalog::embedded()).unwrap(),
+                &knowledge,
+            )
+        });
 }
 
 /// The guards and the digest.

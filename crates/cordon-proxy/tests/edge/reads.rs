@@ -1,0 +1,204 @@
+//! What Cordon's own reads cost a change, by the wire and back: `cargo bench -p cordon-proxy`.
+//!
+//! A kept connection, one call after the other, before the lab in the same process. What is changed is not
+//! there, so that the lab answers at once and the task's budget stays whole; what is compared is the rows:
+//!
+//! | row | reads of Cordon's own |
+//! | --- | --- |
+//! | `without_reads` | none: work within a table |
+//! | `tags_known` | none: the tags were told less than ten seconds ago |
+//! | `tags_read` | one: whether a stack has the queue |
+//! | `whole_read` | one: what the variables of the function are now; its tags are known |
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a benchmark stands on the world of the stories and stops at once"
+)]
+
+mod harness;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use cordon_aws::emit::{Emission, EmittedBody};
+use cordon_aws::sigv4::{SecretKey, SigningCredentials, SigningTarget, Transport, sign};
+use divan::Bencher;
+use harness::talk::Talk;
+use harness::{REGION, Setup, World, keys};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
+use shared::ACCOUNT;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Runtime;
+
+fn main() {
+    divan::main();
+}
+
+/// A request that is signed when it is sent.
+struct Change {
+    method: Method,
+    service: &'static str,
+    path: String,
+    target: Option<&'static str>,
+    body: String,
+}
+
+fn put_item() -> Change {
+    Change {
+        method: Method::POST,
+        service: "dynamodb",
+        path: "/".to_owned(),
+        target: Some("DynamoDB_20120810.PutItem"),
+        body: r#"{"TableName":"none","Item":{"id":{"S":"a"}}}"#.to_owned(),
+    }
+}
+
+fn set_attributes(queue: &str) -> Change {
+    Change {
+        method: Method::POST,
+        service: "sqs",
+        path: "/".to_owned(),
+        target: Some("AmazonSQS.SetQueueAttributes"),
+        body: format!(
+            r#"{{"QueueUrl":"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue}","Attributes":{{"DelaySeconds":"5"}}}}"#
+        ),
+    }
+}
+
+fn set_variables() -> Change {
+    Change {
+        method: Method::PUT,
+        service: "lambda",
+        path: "/2015-03-31/functions/none/configuration".to_owned(),
+        target: None,
+        body: r#"{"Environment":{"Variables":{"LEVEL":"info"}}}"#.to_owned(),
+    }
+}
+
+fn task() -> String {
+    format!(
+        r#"
+schema = "cordon.task/v1"
+title  = "Measure what reads cost"
+team   = "edge"
+mode   = "live"
+ttl    = "1h"
+
+[where]
+accounts     = ["{ACCOUNT}"]
+regions      = ["{REGION}"]
+environments = ["dev"]
+
+[[allow]]
+do = ["observe"]
+
+[[allow]]
+do = ["dynamodb:PutItem", "sqs:SetQueueAttributes", "lambda:UpdateFunctionConfiguration"]
+on = [
+  "arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*",
+  "arn:aws:sqs:{REGION}:{ACCOUNT}:*",
+  "arn:aws:lambda:{REGION}:{ACCOUNT}:function:*",
+]
+
+[budget]
+mutations  = 1000
+creates    = 10
+per_minute = 1000000
+"#
+    )
+}
+
+impl Change {
+    /// Its bytes for `host`, signed now.
+    fn to(&self, host: &str) -> Vec<u8> {
+        let mut headers = HeaderMap::new();
+        let mut header = |name: &'static str, value: &str| {
+            let value = HeaderValue::from_str(value).unwrap();
+            headers.insert(HeaderName::from_static(name), value);
+        };
+        header("content-type", "application/x-amz-json-1.0");
+        if let Some(target) = self.target {
+            header("x-amz-target", target);
+        }
+        let mut emission = Emission {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            query: None,
+            headers,
+            host: host.to_owned(),
+            body: EmittedBody::Whole(self.body.clone().into()),
+        };
+        let secret = SecretKey::new(keys().secret.to_owned());
+        let credentials = SigningCredentials::new(keys().id.parse().unwrap(), secret, None);
+        let target = SigningTarget {
+            authority: host,
+            service: self.service,
+            region: &REGION.parse().unwrap(),
+            transport: Transport::Plain,
+        };
+        sign(&mut emission, &target, &credentials, None, Timestamp::now()).unwrap();
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", self.method, self.path);
+        for (name, value) in emission.headers.iter().filter(|(name, _)| *name != "host") {
+            let _ = write!(head, "{name}: {}\r\n", value.to_str().unwrap());
+        }
+        let _ = write!(head, "content-length: {}\r\n\r\n", self.body.len());
+        [head.into_bytes(), self.body.clone().into_bytes()].concat()
+    }
+}
+
+/// Sends what `change` gives for each number, one after the other, and holds the cloud's log to what the
+/// row is about.
+fn row(bencher: Bencher<'_, '_>, reads: usize, change: impl Fn(u64) -> Change) {
+    let runtime = Runtime::new().unwrap();
+    let setup = || Setup {
+        task: task(),
+        ..Setup::default()
+    };
+    let world = runtime.block_on(World::with(setup()));
+    let host = world.own();
+    let mut talk: Talk = runtime.block_on(world.connect());
+    let next = AtomicU64::new(0);
+    let mut send = |number: u64| {
+        let bytes = change(number).to(&host);
+        runtime.block_on(async {
+            talk.send(bytes).await;
+            talk.answer().await
+        })
+    };
+    // Sessions are minted, and what can be known is.
+    let answer = send(next.fetch_add(1, Ordering::Relaxed));
+    assert_eq!(answer.header("x-cordon-verdict"), None, "{answer:?}");
+    let before = world.sent();
+    let answer = send(next.fetch_add(1, Ordering::Relaxed));
+    assert_eq!(answer.header("x-cordon-verdict"), None, "{answer:?}");
+    assert_eq!(world.sent() - before, reads + 1, "the call and its reads");
+    bencher.bench_local(|| send(next.fetch_add(1, Ordering::Relaxed)));
+}
+
+#[divan::bench]
+fn without_reads(bencher: Bencher<'_, '_>) {
+    row(bencher, 0, |_| put_item());
+}
+
+#[divan::bench]
+fn tags_known(bencher: Bencher<'_, '_>) {
+    row(bencher, 0, |_| set_attributes("none"));
+}
+
+#[divan::bench]
+fn tags_read(bencher: Bencher<'_, '_>) {
+    row(bencher, 1, |number| {
+        set_attributes(&format!("none-{number}"))
+    });
+}
+
+#[divan::bench]
+fn whole_read(bencher: Bencher<'_, '_>) {
+    row(bencher, 1, |_| set_variables());
+}
