@@ -31,10 +31,11 @@ use cordon_store::{Purpose, SqliteOptions, Store, open_sqlite};
 use gate::Gate;
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use talk::Talk;
 use tempfile::TempDir;
@@ -265,8 +266,16 @@ async fn open_store(state: &Path) -> Arc<dyn Store> {
     Arc::new(open_sqlite(state, options).await.unwrap())
 }
 
+/// The baseline in an environment, which the worlds of one story share.
+fn baseline(environment: &'static str) -> Arc<Policies> {
+    static KNOWN: Mutex<BTreeMap<&str, Arc<Policies>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap();
+    let policies = known.entry(environment);
+    Arc::clone(policies.or_insert_with(|| Arc::new(baseline_in(environment))))
+}
+
 async fn parts(setup: &Setup, lab: &Lab, store: Arc<dyn Store>, clock: Clock) -> Parts {
-    let policies = Arc::new(baseline_in(setup.environment));
+    let policies = baseline(setup.environment);
     let session = Arc::new(session(&policies, &setup.task));
     let broker = broker(lab.endpoint(), BASE_ACCESS_KEY_ID, BASE_SECRET_ACCESS_KEY).await;
     Parts {

@@ -124,40 +124,44 @@ async fn world(environment: &'static str) -> World {
     .await
 }
 
-/// None of the calls of the scenarios reaches the cloud, and each is recorded with what decided.
+/// None of the calls of the scenarios reaches the cloud, and each is recorded with what decided. Each has a
+/// world of its own: after three of them a task is paused, and anything would be stopped.
 async fn check_stopped(environment: &'static str, ids: &[&str]) {
-    let world = world(environment).await;
     let lines = lines();
     let calls = of(&lines, ids);
     assert!(calls.len() >= ids.len());
     for line in calls {
-        let (host, bytes) = signed(line);
-        let mut talk = world.connect_to(&host).await;
-        talk.send(&bytes).await;
-        let answer = talk.answer().await;
-        let what = format!("{} {}", line["id"]["call"], line["id"]["do"]);
-        assert!(matches!(answer.status, 400 | 403), "{what} got {answer:?}");
-        let reference = answer
-            .header("x-cordon-ref")
-            .unwrap_or_else(|| panic!("{what} {answer:?}"));
-        let recorded = world.store.call(&reference.parse().unwrap()).await.unwrap();
-        let record = recorded
-            .unwrap_or_else(|| panic!("{what} is not recorded"))
-            .record;
-        let operation = line["id"]["do"]
-            .as_str()
-            .unwrap()
-            .split(':')
-            .nth(1)
-            .unwrap();
-        assert_eq!(&*record.operation, operation, "{what}");
-        assert!(!record.outcome.allowed(), "{what}");
-        assert_eq!(
-            answer.header("x-cordon-verdict"),
-            Some(record.outcome.as_str()),
-            "{what}"
-        );
+        check_one_stopped(&world(environment).await, line).await;
     }
+}
+
+async fn check_one_stopped(world: &World, line: &Value) {
+    let (host, bytes) = signed(line);
+    let mut talk = world.connect_to(&host).await;
+    talk.send(&bytes).await;
+    let answer = talk.answer().await;
+    let what = format!("{} {}", line["id"]["call"], line["id"]["do"]);
+    assert!(matches!(answer.status, 400 | 403), "{what} got {answer:?}");
+    let reference = answer
+        .header("x-cordon-ref")
+        .unwrap_or_else(|| panic!("{what} {answer:?}"));
+    let recorded = world.store.call(&reference.parse().unwrap()).await.unwrap();
+    let record = recorded
+        .unwrap_or_else(|| panic!("{what} is not recorded"))
+        .record;
+    let operation = line["id"]["do"]
+        .as_str()
+        .unwrap()
+        .split(':')
+        .nth(1)
+        .unwrap();
+    assert_eq!(&*record.operation, operation, "{what}");
+    assert!(!record.outcome.allowed(), "{what}");
+    assert_eq!(
+        answer.header("x-cordon-verdict"),
+        Some(record.outcome.as_str()),
+        "{what}"
+    );
     // All that it heard are the reads by which Cordon looked into some of them.
     let let_go = CallFilter {
         verdict: Some(RecordedOutcome::Decided(Outcome::Allow)),
@@ -170,7 +174,7 @@ async fn check_stopped(environment: &'static str, ids: &[&str]) {
             .all(|look| look.record.ingress == "own" && !look.record.mutates),
         "{looks:?}"
     );
-    assert_eq!(world.sent(), looks.len(), "the cloud heard of them");
+    assert_eq!(world.sent(), looks.len(), "the cloud heard of {what}");
 }
 
 #[tokio::test]
@@ -179,8 +183,18 @@ async fn nothing_that_destroys_or_disarms_reaches_the_cloud() {
 }
 
 #[tokio::test]
-async fn production_is_not_scaled_to_zero() {
-    check_stopped("prod", &["S26", "S30b"]).await;
+async fn nothing_that_replaces_reaches_the_cloud() {
+    check_stopped("dev", &["S13f", "S14", "S15", "S19", "S22"]).await;
+}
+
+#[tokio::test]
+async fn nothing_that_deletes_by_its_parameters_or_later_reaches_the_cloud() {
+    check_stopped("dev", &["S08", "S25", "S27", "S28", "S31", "S33", "S37"]).await;
+}
+
+#[tokio::test]
+async fn production_is_not_scaled_to_zero_nor_refreshed_at_once() {
+    check_stopped("prod", &["S21", "S23", "S26", "S30b", "S34"]).await;
 }
 
 #[tokio::test]
