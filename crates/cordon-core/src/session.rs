@@ -16,7 +16,7 @@ use crate::task::Task;
 use cordon_aws::arn::AccountId;
 use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// One agent's run. The placeholder secret signs nothing anywhere but here.
@@ -98,6 +98,13 @@ impl Sessions {
             kept.map(|session| (session.key_id.clone(), Arc::clone(session)))
                 .collect(),
         )
+    }
+
+    /// These without some, and without those that descend from them.
+    #[must_use]
+    pub fn without(&self, gone: &HashSet<SessionId>) -> Self {
+        let left = self.iter().filter(|session| !gone.contains(&session.id));
+        Self::new(left.map(Arc::clone))
     }
 
     /// The session whose agent holds `key_id`, if it is not stopped.

@@ -47,6 +47,7 @@ use cordon_core::task::Mode;
 use jiff::Timestamp;
 use job::{Change, HoldChange, Job, Reply};
 use queue::Jobs;
+use read::Tasks;
 use sqlx::SqlitePool;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -86,6 +87,8 @@ pub struct Sqlite {
     purpose: Purpose,
     jobs: Jobs,
     reads: SqlitePool,
+    /// For what ends calls and holds them up: it waits for nobody who reads something long.
+    steers: SqlitePool,
     shared: Shared,
     /// Kept so that somebody always listens, which is how the watch over others knows that the
     /// store is there.
@@ -193,11 +196,18 @@ impl Store for Sqlite {
     }
 
     fn task<'a>(&'a self, id: &'a TaskId) -> Answer<'a, Option<StoredTask>> {
-        Box::pin(async move { Ok(read::tasks(self, Some(id)).await?.into_iter().next()) })
+        Box::pin(async move {
+            let found = read::tasks(self, Tasks::One(id)).await?;
+            Ok(found.into_iter().next())
+        })
     }
 
     fn tasks(&self) -> Answer<'_, Vec<StoredTask>> {
-        Box::pin(read::tasks(self, None))
+        Box::pin(read::tasks(self, Tasks::All))
+    }
+
+    fn tasks_under_way(&self) -> Answer<'_, Vec<StoredTask>> {
+        Box::pin(read::tasks(self, Tasks::UnderWay))
     }
 
     fn set_task_mode<'a>(&'a self, id: &'a TaskId, mode: Mode) -> Answer<'a, ()> {
@@ -258,6 +268,10 @@ impl Store for Sqlite {
         Box::pin(read::sessions(self, None))
     }
 
+    fn standing(&self) -> Answer<'_, Vec<SessionId>> {
+        Box::pin(read::standing(self))
+    }
+
     fn set_session_state<'a>(&'a self, id: &'a SessionId, state: SessionState) -> Answer<'a, ()> {
         self.change(Change::SessionState(id.clone(), state))
     }
@@ -296,6 +310,20 @@ impl Store for Sqlite {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.clone()
+    }
+
+    fn heed(&self, number: u64) -> Answer<'_, ()> {
+        self.change(Change::Heed(number))
+    }
+
+    fn heeded(&self) -> Answer<'_, Option<u64>> {
+        Box::pin(async move {
+            let serves = self.purpose == Purpose::Serve || open::is_served(&self.path)?;
+            match serves {
+                true => read::heeded(self).await.map(Some),
+                false => Ok(None),
+            }
+        })
     }
 
     fn record(&self, record: CallRecord, budget: Budget) -> Answer<'_, Recorded, RecordError> {
@@ -468,6 +496,7 @@ impl Store for Sqlite {
         Box::pin(async move {
             let done = self.ask(|reply| Job::ShutDown { reply }).await;
             self.reads.close().await;
+            self.steers.close().await;
             match done {
                 // A second time there is nothing left to do.
                 Err(StoreError::ShutDown) => Ok(()),

@@ -50,6 +50,9 @@ pub trait Store: Debug + Send + Sync {
     /// All tasks, newest first.
     fn tasks(&self) -> Answer<'_, Vec<StoredTask>>;
 
+    /// The tasks that are not stopped, newest first.
+    fn tasks_under_way(&self) -> Answer<'_, Vec<StoredTask>>;
+
     /// Changes what happens to the calls of a task.
     ///
     /// # Errors
@@ -119,6 +122,9 @@ pub trait Store: Debug + Send + Sync {
     /// The sessions that are not stopped, oldest first.
     fn live_sessions(&self) -> Answer<'_, Vec<StoredSession>>;
 
+    /// Which sessions are not stopped, in no order: what [`Store::live_sessions`] gives, in less time.
+    fn standing(&self) -> Answer<'_, Vec<SessionId>>;
+
     /// Changes whether the calls of a session are taken. Stopping one stops all that descend from
     /// it, in one step.
     ///
@@ -172,6 +178,14 @@ pub trait Store: Debug + Send + Sync {
     /// process made it. A change by this process shows before its method answers, one by another
     /// within a fraction of a second. Who waits on it reads again what it needs.
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Says that this process serves by all changes up to this number of [`Store::changes`]. Not one of them
+    /// itself.
+    fn heed(&self, number: u64) -> Answer<'_, ()>;
+
+    /// Up to which number of [`Store::changes`] the process that serves from here goes by them; nothing where
+    /// none serves.
+    fn heeded(&self) -> Answer<'_, Option<u64>>;
 
     /// Keeps a decided call, and charges its task when the call is an allowed change: budget
     /// units and the ledger are written together with the record, and concurrent calls cannot

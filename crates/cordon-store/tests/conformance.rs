@@ -140,6 +140,9 @@ async fn a_stop_of_everything_ends_each_task_that_was_under_way(store: Arc<dyn S
     store.extend_task(&over, at(50)).await.unwrap();
     let _ = recorded(&*store, change("C1", "T-1")).await;
 
+    let under_way = store.tasks_under_way().await.unwrap();
+    let under_way: Vec<&str> = under_way.iter().map(|task| task.id.as_str()).collect();
+    assert_eq!(under_way, ["T-1", "T-2", "T-4", "T-5"]);
     let stopped = store.stop_tasks(at(50)).await.unwrap();
     let stopped: Vec<&str> = stopped.iter().map(TaskId::as_str).collect();
     assert_eq!(stopped, ["T-1", "T-2", "T-5"]);
@@ -150,6 +153,7 @@ async fn a_stop_of_everything_ends_each_task_that_was_under_way(store: Arc<dyn S
         assert!(matches!(late.await, Err(RecordError::TaskOver)), "{id}");
     }
     assert_eq!(live(&*store).await, [""; 0]);
+    assert_eq!(store.tasks_under_way().await.unwrap(), []);
     // What begins afterwards is not concerned, and a second stop ends that alone.
     store.put_task(task("T-6")).await.unwrap();
     store.put_session(session("S-6", "T-6")).await.unwrap();

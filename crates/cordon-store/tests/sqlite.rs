@@ -91,6 +91,34 @@ async fn a_visitor_steers_tasks_and_records_no_calls() {
 }
 
 #[tokio::test]
+async fn who_stops_from_beside_it_learns_what_the_server_goes_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let visitor = visit(folder.path()).await;
+    visitor.put_task(task("T-1")).await.unwrap();
+    assert_eq!(visitor.heeded().await.unwrap(), None, "none serves");
+
+    let server = serve(folder.path()).await;
+    let id = "T-1".parse().unwrap();
+    let stop = visitor.set_task_state(&id, cordon_store::TaskState::Stopped);
+    stop.await.unwrap();
+    let change = *visitor.changes().borrow();
+    let heeded = visitor.heeded().await.unwrap().unwrap();
+    assert!(heeded < change, "it did not say so: {heeded}, {change}");
+    let mut changes = server.changes();
+    changes.wait_for(|number| *number >= change).await.unwrap();
+    changes.mark_unchanged();
+    server.heed(change).await.unwrap();
+    assert_eq!(visitor.heeded().await.unwrap(), Some(change));
+    // To heed is no change, and nothing that was heeded is taken back.
+    server.heed(change - 1).await.unwrap();
+    assert_eq!(visitor.heeded().await.unwrap(), Some(change));
+    assert!(!changes.has_changed().unwrap());
+
+    server.shut_down().await.unwrap();
+    assert_eq!(visitor.heeded().await.unwrap(), None, "it is gone");
+}
+
+#[tokio::test]
 async fn everything_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let store = serve(folder.path()).await;

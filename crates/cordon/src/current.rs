@@ -7,10 +7,11 @@
 //! tasks are always those compiled against the policies in force. A bundle that does not validate
 //! is reported and the last good one stays in force.
 
+mod served;
+
 use crate::bundle::Bundle;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::launch::{begun, descended, recompile};
 use crate::people;
 use crate::wiring::store_failed;
 use cordon_broker::Broker;
@@ -18,14 +19,14 @@ use cordon_core::names::{SessionId, TaskId};
 use cordon_core::people::People;
 use cordon_core::policy::Policies;
 use cordon_core::posture::Postures;
-use cordon_core::session::{Session, SessionState, Sessions, Terms};
-use cordon_core::task::{Task, same_scope};
+use cordon_core::session::Sessions;
 use cordon_proxy::{Live, Snapshot};
-use cordon_store::{Store, StoredSession, StoredTask, TaskState};
+use cordon_store::Store;
 use jiff::Timestamp;
-use std::collections::{HashMap, HashSet};
+use served::{Compiled, ended, sessions};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::Interval;
@@ -43,7 +44,10 @@ pub(crate) struct Current {
     /// Loses the credentials of tasks that are no longer served.
     broker: Arc<Broker>,
     /// Held from the first read of the store to the setting of what it gave.
-    reading: Mutex<()>,
+    reading: Mutex<Compiled>,
+    /// Sessions that ended while a reading may have been under way that still saw them: it is set
+    /// without them. Locked wherever sessions are set.
+    gone: std::sync::Mutex<HashSet<SessionId>>,
 }
 
 impl Current {
@@ -57,8 +61,10 @@ impl Current {
         people: Arc<People>,
         broker: Arc<Broker>,
     ) -> Result<Self, Failure> {
+        let mut compiled = Compiled::default();
+        let none = Sessions::default();
         let live = Arc::new(Live::new(Snapshot {
-            sessions: Arc::new(sessions(&*store, &policies, &Sessions::default()).await?),
+            sessions: Arc::new(sessions(&*store, &policies, &none, &mut compiled).await?),
             policies,
             posture: Postures::new(store.postures().await.map_err(store_failed)?),
             people: Arc::clone(&people),
@@ -68,7 +74,8 @@ impl Current {
             live,
             people: Mutex::new(people),
             broker,
-            reading: Mutex::new(()),
+            reading: Mutex::new(compiled),
+            gone: std::sync::Mutex::default(),
         };
         current.take_people(None).await?;
         Ok(current)
@@ -89,13 +96,61 @@ impl Current {
     /// # Errors
     /// When the store fails; the sessions stay as they were.
     pub(crate) async fn refresh(&self) -> Result<(), Failure> {
-        let _reading = self.reading.lock().await;
+        let mut compiled = self.reading.lock().await;
+        let gone = self.gone().clone();
         let before = self.live.snapshot();
-        let sessions = sessions(&*self.store, &before.policies, &before.sessions).await?;
+        let read = sessions(
+            &*self.store,
+            &before.policies,
+            &before.sessions,
+            &mut compiled,
+        );
+        let sessions = read.await?;
         let ended = ended(&before.sessions, &sessions);
-        self.live.set_sessions(Arc::new(sessions));
+        self.serve(sessions, &gone, |sessions| self.live.set_sessions(sessions));
         self.forget(ended).await;
         Ok(())
+    }
+
+    /// Ends what the store says is stopped, before and beside any reading of the rest, which takes longer.
+    async fn end_what_is_stopped(&self) -> Result<(), Failure> {
+        // First, so that a session that begins meanwhile is none of them.
+        let before = self.live.snapshot();
+        let standing = self.store.standing().await.map_err(store_failed)?;
+        let standing: HashSet<SessionId> = standing.into_iter().collect();
+        let stopped = before.sessions.iter().map(|session| &session.id);
+        let stopped: Vec<&SessionId> = stopped.filter(|id| !standing.contains(*id)).collect();
+        if stopped.is_empty() {
+            return Ok(());
+        }
+        let after = {
+            let mut gone = self.gone();
+            gone.extend(stopped.into_iter().cloned());
+            let after = Arc::new(self.live.snapshot().sessions.without(&gone));
+            self.live.set_sessions(Arc::clone(&after));
+            after
+        };
+        self.forget(ended(&before.sessions, &after)).await;
+        Ok(())
+    }
+
+    /// Sets what a reading gave, without what ended since; `gone_before` is what had ended before it began.
+    fn serve(
+        &self,
+        sessions: Sessions,
+        gone_before: &HashSet<SessionId>,
+        set: impl FnOnce(Arc<Sessions>),
+    ) {
+        let mut gone = self.gone();
+        gone.retain(|id| !gone_before.contains(id));
+        set(Arc::new(match gone.is_empty() {
+            true => sessions,
+            false => sessions.without(&gone),
+        }));
+    }
+
+    fn gone(&self) -> MutexGuard<'_, HashSet<SessionId>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops the credentials of tasks that are no longer served. Only after their sessions are out
@@ -108,11 +163,16 @@ impl Current {
 
     /// Puts other policies in force, and the tasks as they compile against them.
     async fn replace(&self, policies: Arc<Policies>) -> Result<(), Failure> {
-        let _reading = self.reading.lock().await;
+        let mut compiled = self.reading.lock().await;
+        let gone = self.gone().clone();
         let before = self.live.snapshot();
-        let sessions = sessions(&*self.store, &policies, &Sessions::default()).await?;
+        let (none, mut anew) = (Sessions::default(), Compiled::default());
+        let sessions = sessions(&*self.store, &policies, &none, &mut anew).await?;
+        *compiled = anew;
         let ended = ended(&before.sessions, &sessions);
-        self.live.set_policies(policies, Arc::new(sessions));
+        self.serve(sessions, &gone, |sessions| {
+            self.live.set_policies(policies, sessions);
+        });
         self.forget(ended).await;
         Ok(())
     }
@@ -121,6 +181,8 @@ impl Current {
     pub(crate) async fn follow_store(self: Arc<Self>) {
         let mut changes = self.store.changes();
         let mut claimed = self.claims_end().await;
+        // What was read when it started may be older than the store is by now.
+        changes.mark_changed();
         loop {
             tokio::select! {
                 changed = changes.changed() => {
@@ -130,7 +192,14 @@ impl Current {
                 }
                 () = over(claimed) => {}
             }
-            if let Err(failure) = self.put_in_force().await {
+            // Before it is read what changed, which may then be newer than this number, and never older.
+            let number = *changes.borrow_and_update();
+            let in_force = self.put_in_force().await;
+            let heeded = match in_force {
+                Ok(()) => self.store.heed(number).await.map_err(store_failed),
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = heeded {
                 tracing::error!("{failure}");
             }
             claimed = self.claims_end().await;
@@ -143,10 +212,11 @@ impl Current {
     /// # Errors
     /// When the store fails: what could not be read stays as it was.
     pub(crate) async fn put_in_force(&self) -> Result<(), Failure> {
+        let ended = self.end_what_is_stopped().await;
         let postures = self.take_postures().await;
         let refreshed = self.refresh().await;
         self.live.settled().await;
-        refreshed.and(postures)
+        ended.and(refreshed).and(postures)
     }
 
     /// Puts what providers tell of people in force; gives when the next of it ends.
@@ -299,134 +369,6 @@ impl<F: Fn() -> Vec<PathBuf>> Changes<F> {
     }
 }
 
-/// The sessions whose calls are taken: live ones of tasks that are under way and still mean what
-/// they meant when they were launched. What did not change since `before`, which were read under
-/// the same policies, is taken from there: compiling a task takes long, and a session's keys
-/// remember what was derived from them.
-async fn sessions(
-    store: &dyn Store,
-    policies: &Policies,
-    before: &Sessions,
-) -> Result<Sessions, Failure> {
-    let tasks = store.tasks().await.map_err(store_failed)?;
-    let tasks: HashMap<TaskId, StoredTask> = tasks
-        .into_iter()
-        .map(|task| (task.id.clone(), task))
-        .collect();
-    let known: HashMap<&SessionId, &Arc<Session>> = before
-        .iter()
-        .map(|session| (&session.id, session))
-        .collect();
-    let mut compiled: HashMap<TaskId, Option<Arc<Task>>> = before
-        .iter()
-        .map(|session| &session.task)
-        .filter(|task| tasks.get(task.id()).is_some_and(|now| unchanged(task, now)))
-        .map(|task| (task.id().clone(), Some(Arc::clone(task))))
-        .collect();
-    let mut live: Vec<Arc<Session>> = Vec::new();
-    let mut children = Vec::new();
-    for session in store.live_sessions().await.map_err(store_failed)? {
-        if let Some(terms) = session.child.clone() {
-            children.push((session, terms));
-            continue;
-        }
-        let Some(stored) = tasks
-            .get(&session.task)
-            .filter(|task| task.state != TaskState::Stopped)
-        else {
-            continue;
-        };
-        let task = compiled
-            .entry(session.task.clone())
-            .or_insert_with(|| compiled_task(stored, policies));
-        let Some(task) = task.clone() else { continue };
-        let state = match stored.state {
-            TaskState::Paused => SessionState::Paused,
-            _ => session.state,
-        };
-        let session = match known.get(&session.id) {
-            Some(known) if known.state == state && Arc::ptr_eq(&known.task, &task) => {
-                Arc::clone(known)
-            }
-            _ => Arc::new(begun(StoredSession { state, ..session }, task)),
-        };
-        live.push(session);
-    }
-    let now = Timestamp::now();
-    children.retain(|(_, terms)| terms.ends > now);
-    descend(&mut live, children, &known);
-    Ok(Sessions::new(live))
-}
-
-/// Adds to `live` the sessions that descend from those in it, generation by generation. What its
-/// parent does not have any more no child has, so one whose parent is not served is not either.
-fn descend(
-    live: &mut Vec<Arc<Session>>,
-    mut children: Vec<(StoredSession, Terms)>,
-    known: &HashMap<&SessionId, &Arc<Session>>,
-) {
-    let mut begins = 0;
-    while begins < live.len() {
-        let ends = live.len();
-        for place in begins..ends {
-            let Some(parent) = live.get(place).map(Arc::clone) else {
-                continue;
-            };
-            for (stored, terms) in children.extract_if(.., |(_, terms)| terms.parent == parent.id) {
-                let state = stored.state.max(parent.state);
-                let unchanged = known
-                    .get(&stored.id)
-                    .filter(|known| known.state == state && Arc::ptr_eq(&known.task, &parent.task));
-                match unchanged {
-                    Some(unchanged) => live.push(Arc::clone(unchanged)),
-                    None => live.extend(child(stored, terms, &parent)),
-                }
-            }
-        }
-        begins = ends;
-    }
-}
-
-/// A child that no longer is one of its parent is not served; its calls are refused.
-fn child(stored: StoredSession, terms: Terms, parent: &Session) -> Option<Arc<Session>> {
-    let id = stored.id.clone();
-    match descended(stored, terms, parent) {
-        Ok(child) => Some(Arc::new(child)),
-        Err(error) => {
-            tracing::error!(session = %id, %error, "a session of a role is not served");
-            None
-        }
-    }
-}
-
-/// The tasks that had a session before and have none now: stopped, or no longer what was launched.
-fn ended(before: &Sessions, now: &Sessions) -> HashSet<TaskId> {
-    let tasks = |sessions: &Sessions| -> HashSet<TaskId> {
-        let tasks = sessions.iter().map(|session| session.task.id().clone());
-        tasks.collect()
-    };
-    &tasks(before) - &tasks(now)
-}
-
-/// Whether a compiled task is what its stored form compiles to: mode and end change by themselves, the
-/// rest by an amendment.
-fn unchanged(task: &Task, stored: &StoredTask) -> bool {
-    task.mode() == stored.mode
-        && task.expires_at() == stored.expires
-        && same_scope(&task.lock(), &stored.lock)
-}
-
-/// A task that no longer compiles to what was launched is not served; its calls are refused.
-fn compiled_task(stored: &StoredTask, policies: &Policies) -> Option<Arc<Task>> {
-    match recompile(stored, policies) {
-        Ok(task) => Some(Arc::new(task)),
-        Err(failure) => {
-            tracing::error!(task = %stored.id, "{failure}");
-            None
-        }
-    }
-}
-
 fn stamp(files: Vec<PathBuf>) -> Stamp {
     let stamps = files.into_iter().map(|file| {
         let details = [file.symlink_metadata(), file.metadata()].map(|details| {
@@ -450,14 +392,18 @@ fn files_of(folder: &Path) -> Vec<PathBuf> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::launch::{LaunchOptions, launch};
+    use crate::launch::{LaunchOptions, begun, launch};
     use cordon_broker::BrokerConfig;
     use cordon_core::decide::Posture;
     use cordon_core::people::Claim;
     use cordon_core::posture::{Declared, Scope, When};
-    use cordon_core::session::{AssumedRole, Placeholder, PlaceholderKind};
+    use cordon_core::session::{
+        AssumedRole, Placeholder, PlaceholderKind, Session, SessionState, Terms,
+    };
     use cordon_core::task::Mode;
-    use cordon_store::{Pass, PassKind, SecretHash, SqliteOptions, open_sqlite};
+    use cordon_store::{
+        Pass, PassKind, SecretHash, SqliteOptions, StoredSession, TaskState, open_sqlite,
+    };
     use std::collections::BTreeSet;
 
     /// A store with one session on the example's task, and what is in force over it.
@@ -626,6 +572,35 @@ mod tests {
             .unwrap();
         again.current.refresh().await.unwrap();
         assert_eq!(again.states(&all), [None; 4]);
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_began_before_a_stop_brings_nobody_back() {
+        let stage = stage().await;
+        let current = &stage.current;
+        // As it is read before the stop, and set after it.
+        let read = Sessions::clone(&current.live.snapshot().sessions);
+        let gone = current.gone().clone();
+        let stopped = current.store.stop_tasks(Timestamp::now()).await;
+        assert_eq!(stopped.unwrap(), std::slice::from_ref(&stage.task));
+        current.end_what_is_stopped().await.unwrap();
+        assert!(stage.session().is_none());
+        current.serve(read, &gone, |sessions| current.live.set_sessions(sessions));
+        assert!(stage.session().is_none());
+        current.put_in_force().await.unwrap();
+        assert!(current.gone().is_empty(), "no reading is left that saw it");
+    }
+
+    #[tokio::test]
+    async fn a_session_that_begins_while_it_is_looked_what_stopped_is_none_of_that() {
+        let stage = stage().await;
+        let later = Timestamp::now() + jiff::SignedDuration::from_mins(30);
+        let child = stage.begin(1, &stage.session, later).await;
+        // It is in the store and not yet served.
+        stage.current.end_what_is_stopped().await.unwrap();
+        assert!(stage.current.gone().is_empty());
+        stage.refreshed().await.unwrap();
+        assert_eq!(stage.states(&[&child]), [Some(SessionState::Live)]);
     }
 
     #[tokio::test]

@@ -183,6 +183,10 @@ impl Store for Faulty {
         self.inner.set_task_state(id, state)
     }
 
+    fn tasks_under_way(&self) -> Answer<'_, Vec<StoredTask>> {
+        self.inner.tasks_under_way()
+    }
+
     fn extend_task<'a>(&'a self, id: &'a TaskId, expires: Timestamp) -> Answer<'a, ()> {
         self.inner.extend_task(id, expires)
     }
@@ -199,12 +203,24 @@ impl Store for Faulty {
         self.inner.live_sessions()
     }
 
+    fn standing(&self) -> Answer<'_, Vec<SessionId>> {
+        self.inner.standing()
+    }
+
     fn set_session_state<'a>(&'a self, id: &'a SessionId, state: SessionState) -> Answer<'a, ()> {
         self.inner.set_session_state(id, state)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes()
+    }
+
+    fn heed(&self, number: u64) -> Answer<'_, ()> {
+        self.inner.heed(number)
+    }
+
+    fn heeded(&self) -> Answer<'_, Option<u64>> {
+        self.inner.heeded()
     }
 
     fn interrupted(&self) -> &[StoredCall] {

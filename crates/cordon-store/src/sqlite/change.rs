@@ -161,6 +161,7 @@ fn subject(change: &Change) -> (&'static str, &str) {
         Change::RevokePasskey(id, _) => ("passkey", id),
         Change::Delivery(delivery) => ("delivery", delivery.hold.as_str()),
         Change::Deed(deed) => ("deed", &deed.what),
+        Change::Heed(_) => ("version", ""),
     }
 }
 
@@ -239,5 +240,9 @@ fn statement(change: &Change) -> Statement<'_> {
         Change::RevokePasskey(id, at) => passkey::revoke(id, *at),
         Change::Delivery(delivery) => hold::deliver(delivery),
         Change::Deed(deed) => pass::put_deed(deed),
+        Change::Heed(number) => {
+            sqlx::query("UPDATE version SET heeded = max(heeded, ?) WHERE one = 1")
+                .bind(i64::try_from(*number).unwrap_or(i64::MAX))
+        }
     }
 }

@@ -98,6 +98,7 @@ pub(super) enum Change {
     RevokePasskey(Box<str>, Timestamp),
     Delivery(Delivery),
     Deed(Deed),
+    Heed(u64),
 }
 
 /// Where it is put which tasks were stopped. Whole once the change is committed.
@@ -116,10 +117,10 @@ pub(super) enum HoldChange {
 }
 
 impl Change {
-    /// Whether others are told that something changed: nobody decides by what a channel was told, and by
-    /// what was done before.
+    /// Whether others are told that something changed: nobody decides by what a channel was told, by what was
+    /// done before and by what is heeded.
     pub(super) fn is_told(&self) -> bool {
-        !matches!(self, Self::Delivery(_) | Self::Deed(_))
+        !matches!(self, Self::Delivery(_) | Self::Deed(_) | Self::Heed(_))
     }
 }
 

@@ -22,8 +22,14 @@ const BUSY: Duration = Duration::from_secs(1);
 /// How often changes by other processes are looked for.
 const BEAT: Duration = Duration::from_millis(20);
 
+/// How often the lock is tried again, and when: who looks whether it is taken has it meanwhile.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(5);
+
 /// Connections that read.
 const READERS: u32 = 4;
+/// Connections that read what is in force. Two: one looks for changes, one reads what changed.
+const STEERERS: u32 = 2;
 
 /// Opens the store in `folder`, which is made if it is missing.
 ///
@@ -33,7 +39,7 @@ const READERS: u32 = 4;
 pub async fn open_sqlite(folder: &Path, options: SqliteOptions) -> Result<Sqlite, StoreError> {
     make_folder(folder)?;
     let lock = match options.purpose {
-        Purpose::Serve => Some(take_lock(folder)?),
+        Purpose::Serve => Some(take_lock(folder).await?),
         Purpose::Visit => None,
     };
     let path = folder.join("cordon.db");
@@ -51,17 +57,20 @@ pub async fn open_sqlite(folder: &Path, options: SqliteOptions) -> Result<Sqlite
     let failed = |error| StoreError::of(&path, error);
     let mut connection = connect.connect().await.map_err(failed)?;
     migrate(&path, &mut connection).await?;
-    let reads = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .connect_with(connect.clone().pragma("query_only", "ON"))
-        .await
-        .map_err(failed)?;
+    let pool = |most| {
+        let reading = connect.clone().pragma("query_only", "ON");
+        SqlitePoolOptions::new()
+            .max_connections(most)
+            .connect_with(reading)
+    };
+    let reads = pool(READERS).await.map_err(failed)?;
+    let steers = pool(STEERERS).await.map_err(failed)?;
     let interrupted = match options.purpose {
         Purpose::Serve => read::close_interrupted(&path, &mut connection, &reads).await?,
         Purpose::Visit => Vec::new(),
     };
     connection.close().await.map_err(failed)?;
-    let (changed, changes) = watch::channel(read::version(&path, &reads).await?);
+    let (changed, changes) = watch::channel(read::version(&path, &steers).await?);
     let shared = Shared {
         ledgers: Ledgers::default(),
         changed: changed.clone(),
@@ -69,12 +78,13 @@ pub async fn open_sqlite(folder: &Path, options: SqliteOptions) -> Result<Sqlite
     };
     let (jobs, queue) = queue::queue();
     tokio::spawn(Writer::new(path.clone(), connect, shared.clone(), lock).run(queue));
-    tokio::spawn(watch_others(path.clone(), reads.clone(), changed));
+    tokio::spawn(watch_others(path.clone(), steers.clone(), changed));
     Ok(Sqlite {
         path,
         purpose: options.purpose,
         jobs,
         reads,
+        steers,
         shared,
         changes,
         interrupted,
@@ -82,13 +92,13 @@ pub async fn open_sqlite(folder: &Path, options: SqliteOptions) -> Result<Sqlite
 }
 
 /// Tells of changes that other processes make, until nobody listens any more.
-async fn watch_others(path: PathBuf, reads: SqlitePool, changed: watch::Sender<u64>) {
+async fn watch_others(path: PathBuf, steers: SqlitePool, changed: watch::Sender<u64>) {
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while !changed.is_closed() && !reads.is_closed() {
+    while !changed.is_closed() && !steers.is_closed() {
         beat.tick().await;
         // A version that cannot be read now is read at the next beat.
-        if let Ok(number) = read::version(&path, &reads).await {
+        if let Ok(number) = read::version(&path, &steers).await {
             tell(&changed, number);
         }
     }
@@ -161,13 +171,38 @@ fn private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+const LOCK: &str = "cordon.lock";
+
+/// Whether some process serves by the database at `path`. It looks by sharing the lock for a moment.
+///
+/// # Errors
+/// When the lock cannot be looked at.
+pub(super) fn is_served(path: &Path) -> Result<bool, StoreError> {
+    let lock = path.with_file_name(LOCK);
+    let failed = |error| StoreError::folder(&lock, error);
+    match private(&lock).map_err(failed)?.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 /// The lock of the one process that serves from the folder. The system frees it when the process
 /// ends, however it ends.
-fn take_lock(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join("cordon.lock");
+async fn take_lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(LOCK);
     let failed = |error| StoreError::folder(&path, error);
     let mut file = private(&path).map_err(failed)?;
-    match file.try_lock() {
+    // Who only looks has it for a moment.
+    let mut taken = file.try_lock();
+    for _ in 0..LOOKS {
+        if !matches!(taken, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+        taken = file.try_lock();
+    }
+    match taken {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();

@@ -2,7 +2,7 @@
 
 use super::Sqlite;
 use super::change::Statement;
-use super::read::{microseconds, rows};
+use super::read::{microseconds, rows_by};
 use crate::error::StoreError;
 use cordon_core::decide::Posture;
 use cordon_core::posture::{Declared, Weekly, When};
@@ -16,7 +16,7 @@ pub(super) async fn all(store: &Sqlite) -> Result<Vec<Declared>, StoreError> {
         "SELECT id, scope, posture, message, by, since, begins, until, weekly, zone \
          FROM declared_posture ORDER BY id",
     );
-    rows(store, query, "posture", declared).await
+    rows_by(store, &store.steers, query, "posture", declared).await
 }
 
 fn declared(row: &SqliteRow) -> Result<Option<Declared>, sqlx::Error> {

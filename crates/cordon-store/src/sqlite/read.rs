@@ -38,16 +38,23 @@ pub(super) fn names<T: Ord + FromStr>(text: &str) -> Option<BTreeSet<T>> {
     names.map(|name| name.parse().ok()).collect()
 }
 
-pub(super) async fn tasks(
-    store: &Sqlite,
-    id: Option<&TaskId>,
-) -> Result<Vec<StoredTask>, StoreError> {
+/// Which tasks are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tasks<'t> {
+    One(&'t TaskId),
+    All,
+    UnderWay,
+}
+
+pub(super) async fn tasks(store: &Sqlite, which: Tasks<'_>) -> Result<Vec<StoredTask>, StoreError> {
     let mut query = QueryBuilder::<Database>::new(
         "SELECT id, text, lock, sponsor, mode, state, created, expires FROM task",
     );
-    if let Some(id) = id {
-        query.push(" WHERE id = ").push_bind(id.as_str());
-    }
+    match which {
+        Tasks::One(id) => query.push(" WHERE id = ").push_bind(id.as_str()),
+        Tasks::All => &mut query,
+        Tasks::UnderWay => query.push(" WHERE state <> 'stopped'"),
+    };
     query.push(" ORDER BY created DESC, id");
     rows(store, query, "task", task).await
 }
@@ -55,12 +62,23 @@ pub(super) async fn tasks(
 /// What `query` finds, each row as `read` makes it. What `read` makes nothing of is named by its `id`.
 pub(super) async fn rows<T>(
     store: &Sqlite,
+    query: QueryBuilder<Database>,
+    what: &'static str,
+    read: impl Fn(&SqliteRow) -> Result<Option<T>, sqlx::Error>,
+) -> Result<Vec<T>, StoreError> {
+    rows_by(store, &store.reads, query, what, read).await
+}
+
+/// [`rows`], by the connections of `pool`.
+pub(super) async fn rows_by<T>(
+    store: &Sqlite,
+    pool: &SqlitePool,
     mut query: QueryBuilder<Database>,
     what: &'static str,
     read: impl Fn(&SqliteRow) -> Result<Option<T>, sqlx::Error>,
 ) -> Result<Vec<T>, StoreError> {
     let failed = |error| StoreError::of(&store.path, error);
-    let found = query.build().fetch_all(&store.reads).await;
+    let found = query.build().fetch_all(pool).await;
     let found = found.map_err(failed)?;
     found
         .iter()
@@ -106,6 +124,22 @@ pub(super) async fn sessions(
     };
     query.push(" ORDER BY started, id");
     rows(store, query, "session", session).await
+}
+
+pub(super) async fn standing(store: &Sqlite) -> Result<Vec<SessionId>, StoreError> {
+    let failed = |error| StoreError::of(&store.path, error);
+    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM session WHERE state <> 'stopped'")
+        .fetch_all(&store.steers)
+        .await
+        .map_err(failed)?;
+    let named = |id: String| match id.parse() {
+        Ok(named) => Ok(named),
+        Err(_) => Err(StoreError::Unreadable {
+            what: "session",
+            id,
+        }),
+    };
+    ids.into_iter().map(named).collect()
 }
 
 fn session(row: &SqliteRow) -> Result<Option<StoredSession>, sqlx::Error> {
@@ -328,6 +362,14 @@ pub(super) async fn version(path: &Path, reads: &SqlitePool) -> Result<u64, Stor
         .fetch_one(reads)
         .await
         .map_err(|error| StoreError::of(path, error))?;
+    Ok(u64::try_from(number).unwrap_or_default())
+}
+
+pub(super) async fn heeded(store: &Sqlite) -> Result<u64, StoreError> {
+    let number: i64 = sqlx::query_scalar("SELECT heeded FROM version WHERE one = 1")
+        .fetch_one(&store.steers)
+        .await
+        .map_err(|error| StoreError::of(&store.path, error))?;
     Ok(u64::try_from(number).unwrap_or_default())
 }
 

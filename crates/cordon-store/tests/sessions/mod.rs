@@ -39,6 +39,10 @@ pub(crate) async fn live(store: &dyn Store) -> Vec<String> {
     let live = store.live_sessions().await.unwrap();
     let mut ids: Vec<String> = live.iter().map(|session| session.id.to_string()).collect();
     ids.sort();
+    let standing = store.standing().await.unwrap();
+    let mut standing: Vec<String> = standing.iter().map(ToString::to_string).collect();
+    standing.sort();
+    assert_eq!(standing, ids, "told in short");
     ids
 }
 

@@ -25,6 +25,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A commented start.
 const START: &str = include_str!("../../../../examples/start.toml");
@@ -372,8 +373,37 @@ async fn set(store: &Arc<dyn Store>, id: &TaskId, state: TaskState) -> Result<()
         .set_task_state(id, state)
         .await
         .map_err(store_failed)?;
+    heeded(store, id, state).await?;
     output::line(format_args!("{id} is {}", state.as_str()));
     Ok(())
+}
+
+/// How long a Cordon that serves has to go by what was changed beside it. Under load it takes a tenth of this.
+const HEED: Duration = Duration::from_secs(5);
+/// How often it is asked.
+const BEAT: Duration = Duration::from_millis(5);
+
+/// Waits until the Cordon that serves from here goes by the change that was just made; not where none serves.
+async fn heeded(store: &Arc<dyn Store>, id: &TaskId, state: TaskState) -> Result<(), Failure> {
+    let change = *store.changes().borrow();
+    let waiting = async {
+        loop {
+            match store.heeded().await.map_err(store_failed)? {
+                Some(number) if number < change => tokio::time::sleep(BEAT).await,
+                _ => return Ok(()),
+            }
+        }
+    };
+    match tokio::time::timeout(HEED, waiting).await {
+        Ok(heeded) => heeded,
+        Err(_) => Err(Failure::new(format!(
+            "{id} is written down as {}, but the Cordon that serves did not go by it within {} s: calls of the \
+             task may still leave",
+            state.as_str(),
+            HEED.as_secs(),
+        ))
+        .help("look at its log; to be sure that nothing leaves, end that process")),
+    }
 }
 
 fn over(task: &StoredTask) -> Failure {
