@@ -417,6 +417,71 @@ fn a_command_is_previewed_or_rehearsed_and_the_account_gets_no_change() {
     cordon.stop();
 }
 
+/// EC2 is asked by a dry run whether it would make what is only previewed; and that alone reaches it.
+#[test]
+fn ec2_is_asked_about_a_previewed_call_and_does_not_make_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cloud = Cloud::start(Kind::Lab);
+    let cordon = Cordon::start(&cloud);
+    let task = previewing(folder.path(), "environments");
+    let agent = Agent::on(&cordon, Path::new(&task));
+    let run = "Version=2016-11-15&Action=RunInstances&ImageId=ami-0abc&MinCount=2&MaxCount=2\
+        &InstanceType=t3.micro&DryRun=false";
+    let told = agent.call(&Call::query("ec2", run)).text();
+    assert!(told.contains("CordonPreview"), "{told}");
+
+    let asked = cloud.agent_calls();
+    let asked: Vec<&Message> = asked
+        .iter()
+        .filter(|call| call.names("RunInstances"))
+        .collect();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let form = asked[0].text();
+    let dry: Vec<&str> = form
+        .split('&')
+        .filter(|pair| pair.contains("DryRun"))
+        .collect();
+    assert_eq!(dry, ["DryRun=true"], "{form}");
+    let all = "Version=2016-11-15&Action=DescribeInstances";
+    let admin = cloud.keys_of(cordon_tests::lab::ADMIN_ROLE);
+    let there = Call::query("ec2", all).send(cloud.address(), &admin).text();
+    assert!(
+        there.contains("reservationSet") && !there.contains("<instanceId>"),
+        "{there}"
+    );
+
+    let calls = cordon.calls(&["operation:RunInstances"]);
+    let verdicts: Vec<&str> = calls
+        .iter()
+        .map(|call| call["verdict"].as_str().expect("a verdict"))
+        .collect();
+    assert_eq!(verdicts, ["preview", "allow"], "{calls:#?}");
+    assert_eq!(
+        (&calls[1]["ingress"], &calls[1]["class"]),
+        (&json!("dry-run"), &json!("observe"))
+    );
+    let witness = &calls[0]["prediction"]["prediction"]["witness"];
+    assert_eq!(witness["says"], "would succeed", "{calls:#?}");
+    assert_eq!(witness["evidence"], "native dry run");
+    let id = calls[0]["task"].as_str().expect("a task");
+    let shown = cordon.run(&["preview", id]);
+    assert!(
+        shown.out.contains("native dry run  would succeed"),
+        "{}",
+        shown.text()
+    );
+    assert!(shown.out.contains("1 to create"), "{}", shown.out);
+    // A draft of a task is not made of what was only asked.
+    let draft = cordon
+        .run(&["task", "learn", id, "--team", "costs"])
+        .succeeded("a draft");
+    assert!(
+        draft.contains("\"ec2:RunInstances\"") && draft.contains("seen 1"),
+        "{draft}"
+    );
+    cordon.stop();
+}
+
 /// moto knows no change of an environment, the lab does: what is predicted is what it shows afterwards.
 #[test]
 fn what_is_predicted_of_an_environment_is_what_the_lab_shows_once_it_was_done() {

@@ -277,7 +277,8 @@ impl Broker {
             Err(error) => return Err(error),
         };
         let assessed = ask.permit.assessed();
-        let life = match assessed.call().mutates() && step.next.is_none() {
+        let could_change = assessed.call().mutates() || assessed.is_question();
+        let life = match could_change && step.next.is_none() {
             true => CHANGE_LIFE,
             false => SignedDuration::from_secs(LIFE.into()) - MARGIN,
         };

@@ -134,6 +134,9 @@ impl Assessed {
     /// What the call would do to the ledger.
     #[must_use]
     pub fn changes(&self) -> Changes {
+        if self.is_question() {
+            return Changes::default();
+        }
         let mut changes = Changes::of(&self.accesses);
         // One access makes as many as the call asks for.
         let more = asked_for(self.call()).saturating_sub(1);
@@ -199,6 +202,10 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
         // what is decided later, call by call.
         identified.call = identified.call.seen(Some(Class::Data), []);
     }
+    if identified.is_question() {
+        // EC2 says whether it would, and does nothing; what a look told of it is in the question, too.
+        identified.call = identified.call.seen(Some(Class::Observe), []);
+    }
     let call = &identified.call;
     let session = &identified.session;
     let made_by_own = |number: usize| {
@@ -240,7 +247,7 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
     };
     let mode = match &identified.origin {
         Origin::Signed(verified) => Some(verified.payload_mode()),
-        Origin::Own | Origin::Judged => None,
+        Origin::Own | Origin::Witness | Origin::Judged => None,
     };
     let content = Content::of(call, mode);
     let digest = Digest::of(call, content, session.task.id(), knowledge.policy_version);

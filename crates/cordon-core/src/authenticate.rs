@@ -36,19 +36,22 @@ pub enum Ingress {
     Offline,
     /// Cordon itself, to see what a call would do.
     Own,
+    /// Cordon itself, to ask EC2 whether it would make a call.
+    DryRun,
 }
 
 impl Ingress {
     /// Every way in.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Connect,
         Self::Forward,
         Self::Endpoint,
         Self::Offline,
         Self::Own,
+        Self::DryRun,
     ];
 
-    /// `connect`, `forward`, `endpoint`, `offline`, `own`.
+    /// `connect`, `forward`, `endpoint`, `offline`, `own`, `dry-run`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -57,6 +60,7 @@ impl Ingress {
             Self::Endpoint => "endpoint",
             Self::Offline => "offline",
             Self::Own => "own",
+            Self::DryRun => "dry-run",
         }
     }
 }

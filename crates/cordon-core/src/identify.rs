@@ -33,6 +33,8 @@ pub(crate) enum Origin {
     Signed(Box<Verified>),
     /// Cordon itself: a read, to see what a call of the session would do.
     Own,
+    /// Cordon itself: a question to EC2, which must leave as a dry run or not at all.
+    Witness,
     /// Nobody: it is judged only, and never leaves.
     Judged,
 }

@@ -43,6 +43,7 @@ pub mod session_policy;
 pub mod sign;
 pub mod tags;
 pub mod task;
+pub mod witness;
 
 #[cfg(test)]
 mod testing;

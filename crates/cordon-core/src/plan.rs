@@ -103,6 +103,8 @@ pub enum Evidence {
     PredictedByRule,
     /// It was read, and stays as it is.
     Observed,
+    /// EC2 was asked by a dry run.
+    NativeDryRun,
     /// It may be so.
     Unknown,
 }
@@ -197,10 +199,11 @@ impl Reversible {
 
 impl Evidence {
     /// Every kind of evidence.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::FromPlan,
         Self::PredictedByRule,
         Self::Observed,
+        Self::NativeDryRun,
         Self::Unknown,
     ];
 
@@ -210,13 +213,14 @@ impl Evidence {
         Self::ALL.into_iter().find(|it| it.as_str() == word)
     }
 
-    /// `from plan`, `predicted by rule`, `observed`, `unknown`.
+    /// `from plan`, `predicted by rule`, `observed`, `native dry run`, `unknown`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FromPlan => "from plan",
             Self::PredictedByRule => "predicted by rule",
             Self::Observed => "observed",
+            Self::NativeDryRun => "native dry run",
             Self::Unknown => "unknown",
         }
     }

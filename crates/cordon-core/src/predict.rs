@@ -26,6 +26,7 @@ pub use omission::Omission;
 
 use crate::look::Read;
 use crate::plan::Property;
+use crate::witness::Witness;
 use cordon_aws::call::Call;
 use effect::Effects;
 use jiff::Timestamp;
@@ -51,6 +52,8 @@ pub struct Prediction {
     pub dependents: Vec<Box<str>>,
     /// The tags of what is changed.
     pub tags: BTreeMap<Box<str>, Box<str>>,
+    /// What EC2 said when it was asked whether it would make the call.
+    pub witness: Option<Witness>,
     /// What a reader has to know beside that.
     pub notes: Vec<Box<str>>,
     /// How many properties, tags and dependents are left out.

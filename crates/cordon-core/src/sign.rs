@@ -4,6 +4,7 @@
 
 use crate::decide::Permit;
 use crate::identify::Origin;
+use crate::witness::is_dry;
 use cordon_aws::emit::{Emission, HostStyle, emit};
 use cordon_aws::sigv4::{
     Framing, PayloadReader, SigningCredentials, SigningTarget, StreamPayload, Transport, Verified,
@@ -82,6 +83,9 @@ pub enum SignError {
     /// The permit is for a call that Cordon answers itself.
     #[error("the call is answered with placeholder keys and never leaves")]
     Lent,
+    /// A question to EC2 that would not be written as one, and so could make the call.
+    #[error("the dry run would not leave as one")]
+    NotDry,
     /// A body streams, and its length is not known.
     #[error("the length of the body is not known; send `x-amz-decoded-content-length`")]
     Length,
@@ -107,10 +111,13 @@ pub fn sign(
     let call = &identified.call;
     let verified = match &identified.origin {
         Origin::Signed(verified) => Some(&**verified),
-        Origin::Own => None,
+        Origin::Own | Origin::Witness => None,
         Origin::Judged => return Err(SignError::Unsigned),
     };
     let mut emission = emit(call, upstream.style);
+    if identified.is_question() && !is_dry(&emission) {
+        return Err(SignError::NotDry);
+    }
     let authority = match upstream.style {
         HostStyle::Aws => emission.host.clone(),
         HostStyle::Fixed => upstream.authority.to_owned(),

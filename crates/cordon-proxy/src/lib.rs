@@ -37,6 +37,7 @@ mod stream;
 mod tagged;
 mod trace;
 mod tunnel;
+mod witnesses;
 mod worker;
 
 pub use ca::{Authority, AuthorityError};

@@ -13,6 +13,7 @@ use crate::scrub::Watch;
 use crate::stranger::Strangers;
 use crate::tagged::Tagged;
 use crate::tunnel::Tunnels;
+use crate::witnesses::Witnesses;
 use cordon_aws::catalog::Catalog;
 use cordon_broker::Broker;
 use cordon_core::names::Reference;
@@ -36,6 +37,7 @@ pub(crate) struct Line {
     pub(crate) watch: Arc<Watch>,
     pub(crate) replays: Replays,
     pub(crate) tagged: Tagged,
+    pub(crate) witnesses: Witnesses,
     pub(crate) strangers: Strangers,
     pub(crate) references: References,
     pub(crate) tunnels: Tunnels,

@@ -24,6 +24,7 @@ mod predict;
 mod record;
 mod stop;
 mod tags;
+mod witness;
 
 use crate::forward::Answered;
 use crate::http1::{Connection, Reply, ReplyBody};

@@ -18,6 +18,7 @@ use crate::stranger::Strangers;
 use crate::stream::Stream;
 use crate::tagged::Tagged;
 use crate::tunnel::Tunnels;
+use crate::witnesses::Witnesses;
 use crate::worker::Workers;
 use cordon_aws::catalog::Catalog;
 use cordon_broker::Broker;
@@ -196,6 +197,7 @@ fn line(
         watch,
         replays: Replays::new(limits.remembered_signatures, began),
         tagged: Tagged::default(),
+        witnesses: Witnesses::default(),
         strangers: Strangers::new(began),
         references: References::default(),
         tunnels: Tunnels::new(config.tunnel, &deadlines),

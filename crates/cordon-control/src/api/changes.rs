@@ -29,6 +29,8 @@ pub struct ChangesShown {
     pub dependents: Vec<String>,
     /// Who owns the target, as its tags say.
     pub owner: Option<String>,
+    /// What EC2 said to a dry run of the call; nothing where it was not asked.
+    pub witness: Option<WitnessShown>,
     /// Its tags, as `key=value`.
     pub tags: Vec<String>,
     /// What has to be known beside that.
@@ -37,6 +39,17 @@ pub struct ChangesShown {
     pub command: Option<String>,
     /// The session policy that its credentials would be minted under.
     pub session_policy: Option<String>,
+}
+
+/// What EC2 said to a dry run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct WitnessShown {
+    /// `would succeed`, `would be refused`, `unknown`.
+    pub says: String,
+    /// Why it would be refused, in EC2's words, or why nothing is known; empty where it would succeed.
+    pub why: String,
+    /// When.
+    pub at: String,
 }
 
 /// One property.
@@ -71,6 +84,11 @@ impl ChangesShown {
             },
             dependents: names(&prediction.dependents),
             owner: prediction.owner().map(|owner| inert(owner, NAME)),
+            witness: prediction.witness.as_ref().map(|witness| WitnessShown {
+                says: witness.says.as_str().to_owned(),
+                why: inert(&witness.why, LONGEST),
+                at: witness.at.to_string(),
+            }),
             tags: prediction
                 .tags
                 .iter()

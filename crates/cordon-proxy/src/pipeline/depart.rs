@@ -65,7 +65,11 @@ impl Departure {
             protocol: call.protocol(),
             service: call.service().name(),
             operation: call.operation().name(),
-            maker: Maker::of(call, line.clock.now()),
+            // What a question makes is not the task's own.
+            maker: match assessed.is_question() {
+                true => None,
+                false => Maker::of(call, line.clock.now()),
+            },
             decided,
             standing: Standing::of(
                 line,

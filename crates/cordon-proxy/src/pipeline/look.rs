@@ -164,6 +164,19 @@ pub(super) async fn send(
     gathered: &Gathered,
     patience: Duration,
 ) -> Result<Told, Unseen> {
+    let answered = answered(line, client, read, snapshot, gathered, patience).await?;
+    told(answered, patience).await
+}
+
+/// One read of Cordon's own, down the line, until its answer begins.
+pub(super) async fn answered(
+    line: &Line,
+    client: &mut Connection,
+    read: Identified,
+    snapshot: &Snapshot,
+    gathered: &Gathered,
+    patience: Duration,
+) -> Result<Answered, Unseen> {
     let protocol = read.call().protocol();
     let shape = ErrorShape {
         protocol,
@@ -189,9 +202,12 @@ pub(super) async fn send(
     let outcome = timeout(patience, departing)
         .await
         .unwrap_or_else(|_| Err(DepartError::Forward(ForwardError::TimedOut(patience))));
-    let answered = depart::close(line, recorded, departure, outcome)
-        .await
-        .map_err(refused)?;
+    let closed = depart::close(line, recorded, departure, outcome).await;
+    closed.map_err(refused)
+}
+
+/// The whole of an answer.
+pub(super) async fn told(answered: Answered, patience: Duration) -> Result<Told, Unseen> {
     let Answered {
         status,
         headers,

@@ -1,10 +1,12 @@
 //! Predicting: what a call that does not go would change, for the people who read of it.
 //!
 //! Only for what waits for people and for what is previewed: an allowed call is not slowed down, and a
-//! denied one makes Cordon ask nothing. The reads go down the line as a look's do. What they do not
-//! tell is unknown. What was read already for the decision ([`super::omission`]) is not asked for again.
+//! denied one makes Cordon ask nothing. The reads go down the line as a look's do, and EC2 is asked what it
+//! says of the call. What they do not tell is unknown. What was read already for the decision
+//! ([`super::omission`]) is not asked for again.
 
 use super::look::{Allowance, send};
+use super::witness;
 use crate::gather::Gathered;
 use crate::http1::Connection;
 use crate::line::Line;
@@ -19,7 +21,7 @@ use std::time::Duration;
 /// How long the reads for one call may take together: its client waits.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a refused call would change; nothing where no rule knows its operation.
+/// What a refused call would change; nothing where no rule knows its operation, and it has no dry run.
 pub(super) async fn predict(
     line: &Line,
     client: &mut Connection,
@@ -29,17 +31,25 @@ pub(super) async fn predict(
 ) -> Option<Box<Prediction>> {
     let identified = refused.assessed().identified();
     let call = identified.call();
-    // What the decision rests on is what people see.
-    let mut asking = Asking::knowing(call, gathered.readings.clone())?;
     let time = Allowance::begin(PATIENCE);
-    while let Some(read) = asking.next(call) {
-        let reading = match time.left() {
-            Err(_) => Reading::Failed,
-            Ok(left) => reading(line, client, identified, &read, snapshot, gathered, left).await,
-        };
-        asking.learn(reading);
+    let mut prediction = None;
+    // What the decision rests on is what people see.
+    if let Some(mut asking) = Asking::knowing(call, gathered.readings.clone()) {
+        while let Some(read) = asking.next(call) {
+            let reading = match time.left() {
+                Err(_) => Reading::Failed,
+                Ok(left) => {
+                    reading(line, client, identified, &read, snapshot, gathered, left).await
+                }
+            };
+            asking.learn(reading);
+        }
+        prediction = Some(asking.finish(call));
     }
-    Some(Box::new(asking.finish(call)))
+    if let Some(witness) = witness::hear(line, client, refused, snapshot, gathered, &time).await {
+        prediction.get_or_insert_default().witness = Some(witness);
+    }
+    prediction.map(Box::new)
 }
 
 /// What became of one read.

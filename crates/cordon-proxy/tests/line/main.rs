@@ -28,6 +28,7 @@ mod tls;
 mod told;
 mod uploads;
 mod upstream;
+mod witness;
 
 #[path = "../shared/mod.rs"]
 mod shared;

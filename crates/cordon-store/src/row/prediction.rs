@@ -2,6 +2,7 @@
 
 use cordon_core::plan::{Evidence, Property};
 use cordon_core::predict::{Prediction, Undo};
+use cordon_core::witness::{Says, Witness};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -18,7 +19,12 @@ pub(super) struct PredictionRow<'a> {
     tags: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     notes: Vec<Cow<'a, str>>,
     left_out: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    witness: Option<WitnessRow<'a>>,
 }
+
+/// What it says, why, and when (microseconds).
+type WitnessRow<'a> = (Cow<'a, str>, Cow<'a, str>, i64);
 
 /// Name, before, after, whether it forces replacement, when it was read (microseconds), evidence.
 type PropertyRow<'a> = (
@@ -52,6 +58,10 @@ impl<'a> PredictionRow<'a> {
                 .collect(),
             notes: texts(&prediction.notes),
             left_out: prediction.left_out,
+            witness: prediction.witness.as_ref().map(|it| {
+                let says = it.says.as_str().into();
+                (says, (&*it.why).into(), it.at.as_microsecond())
+            }),
         }
     }
 
@@ -81,6 +91,14 @@ impl<'a> PredictionRow<'a> {
                 .collect(),
             notes: texts(self.notes),
             left_out: self.left_out,
+            witness: match self.witness {
+                None => None,
+                Some((says, why, at)) => Some(Witness {
+                    says: Says::named(&says)?,
+                    why: text(why),
+                    at: Timestamp::from_microsecond(at).ok()?,
+                }),
+            },
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::output::{self, Format, STRONG};
 use crate::view::{self, Watched};
 use crate::wiring;
 use clap::{Args, Subcommand};
+use cordon_core::authenticate::Ingress;
 use cordon_core::decide::Outcome;
 use cordon_core::record::{CallResult, RecordedOutcome};
 use cordon_store::{CallFilter, Store, StoredCall};
@@ -195,6 +196,10 @@ pub(crate) fn line(call: &StoredCall) -> String {
     let (style, verdict) = verdict(record.outcome);
     let operation = match record.operation.is_empty() {
         true => "(not identified)".to_owned(),
+        // Nothing was made.
+        false if record.ingress == Ingress::DryRun.as_str() => {
+            format!("{} {} (dry run)", record.service, record.operation)
+        }
         false => format!("{} {}", record.service, record.operation),
     };
     let target = record

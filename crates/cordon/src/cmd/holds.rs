@@ -485,6 +485,16 @@ fn changes(changes: &ChangesShown) {
         row("used by", &changes.dependents.join(", "));
     }
     changes.owner.iter().for_each(|owner| row("owner", owner));
+    if let Some(witness) = &changes.witness {
+        let why = if witness.why.is_empty() { "" } else { ": " };
+        row(
+            "dry run",
+            &format!(
+                "{}{why}{}, asked at {}",
+                witness.says, witness.why, witness.at
+            ),
+        );
+    }
     match (&changes.undo, &changes.no_undo) {
         (Some(undo), _) => row("undo", &format!("$ {undo}")),
         (None, Some(why)) => row("no undo", why),

@@ -16,6 +16,7 @@ use clap::Args;
 use cordon_aws::arn::Region;
 use cordon_aws::call::Call;
 use cordon_aws::catalog::Catalog;
+use cordon_core::authenticate::Ingress;
 use cordon_core::judge::{Judge, Pace, Signatures};
 use cordon_core::names::{Reference, SessionId, TaskId};
 use cordon_core::plan::change_set::{Document, Kind};
@@ -488,7 +489,7 @@ pub(super) fn each_record(
     Ok(())
 }
 
-/// The recorded calls of a task, or of one session.
+/// The recorded calls of a task, or of one session; without what EC2 was only asked about.
 ///
 /// # Errors
 /// When the store fails.
@@ -509,7 +510,8 @@ pub(super) async fn recorded(
         };
         after = last.sequence;
         let own = calls.into_iter().map(|call| call.record).filter(|record| {
-            task.is_none_or(|task| *record.task == *task.as_str())
+            record.ingress != Ingress::DryRun.as_str()
+                && task.is_none_or(|task| *record.task == *task.as_str())
                 && session.is_none_or(|session| *record.session == *session.as_str())
         });
         records.extend(own);

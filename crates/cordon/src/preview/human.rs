@@ -6,6 +6,7 @@ use crate::output::{self, ERROR, FAINT, GOOD, STRONG, WAIT, inert};
 use anstyle::Style;
 use cordon_core::plan::{Conclusion, Effect, Evidence, Line, PlannedCall, Property, Reversible};
 use cordon_core::predict::{Prediction, Undo};
+use cordon_core::witness::{Says, Witness};
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
@@ -219,6 +220,7 @@ fn predicted(prediction: &Prediction) -> Vec<String> {
             .collect();
         lines.push(format!("{FAINT}tags {}{FAINT:#}", tags.join(" ")));
     }
+    lines.extend(prediction.witness.as_ref().map(heard));
     if let Undo::Never(why) = &prediction.undo {
         lines.push(format!(
             "{ERROR}cannot be undone{ERROR:#}: {}",
@@ -226,6 +228,25 @@ fn predicted(prediction: &Prediction) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What EC2 said to a dry run.
+fn heard(witness: &Witness) -> String {
+    let evidence = Evidence::NativeDryRun.as_str();
+    let style = match witness.says {
+        Says::WouldSucceed => GOOD,
+        Says::WouldBeRefused => ERROR,
+        Says::Unknown => WAIT,
+    };
+    let why = match witness.why.is_empty() {
+        true => String::new(),
+        false => format!(": {}", inert(&witness.why, 300)),
+    };
+    let says = witness.says.as_str();
+    format!(
+        "{evidence}  {style}{says}{style:#}{why}{}",
+        age(Some(witness.at))
+    )
 }
 
 /// The same call and its undo as commands, and what its credentials could do.

@@ -2,7 +2,7 @@
 
 use super::{Preview, counts, verdict};
 use cordon_core::decide::Outcome;
-use cordon_core::plan::{Line, PlannedCall, Property};
+use cordon_core::plan::{Evidence, Line, PlannedCall, Property};
 use cordon_core::predict::{Prediction, Undo};
 use cordon_core::record::RecordedOutcome;
 use serde_json::{Map, Value, json};
@@ -96,6 +96,12 @@ fn prediction(prediction: &Prediction) -> Value {
         "dependents": prediction.dependents,
         "owner": prediction.owner(),
         "tags": prediction.tags,
+        "witness": prediction.witness.as_ref().map(|witness| json!({
+            "evidence": Evidence::NativeDryRun.as_str(),
+            "says": witness.says.as_str(),
+            "why": text_or_null(&witness.why),
+            "at": witness.at.to_string(),
+        })),
     })
 }
 
