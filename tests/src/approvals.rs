@@ -427,6 +427,7 @@ pub fn an_approval_is_of_what_was_tagged_so(client: Client) {
     assert_eq!(ola.hold(&desk.cordon, &id)["state"], "changed");
     let next = desk.waiting(&ola);
     assert!(text(&next, "follows").contains("changed"), "{next:#}");
+    assert_eq!(next["changes"]["properties"][0]["after"], "30", "{next:#}");
 
     let _ = ola.approve(&desk.cordon, &next).succeeded("an approval");
     assert_eq!(ask(30), "", "{}", desk.cordon.log());

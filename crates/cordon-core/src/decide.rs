@@ -625,6 +625,7 @@ impl Finding {
             .forbids
             .iter()
             .filter_map(|id| policies.about(id))
+            .filter(|about| self.outcome.comes_of(about.verb))
             .collect();
         abouts.sort_by_key(|about| (about.verb, about.order));
         let mut determining: Vec<Determining> = abouts.into_iter().map(Determining::of).collect();
@@ -697,6 +698,12 @@ impl Outcome {
             Self::Preview => 2,
             Self::Deny => 3,
         }
+    }
+
+    /// Whether a forbid that leads to `verb` tells of it: that the mode of its task only previews
+    /// changes is nothing about a call that is denied in any mode.
+    fn comes_of(self, verb: Option<Verb>) -> bool {
+        self != Self::Deny || verb != Some(Verb::Preview)
     }
 }
 

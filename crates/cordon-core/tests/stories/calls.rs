@@ -343,6 +343,14 @@ fn preview_records_and_a_freeze_waits() {
     );
     assert_eq!(judgement.refusal.unwrap().code, Some("CordonPreview"));
     assert_eq!(judge.ledger().used.mutations, 0);
+    // That it would only have been previewed is nothing about a call that is denied.
+    let path = "/2015-03-31/functions/checkout-api";
+    let delete = rest(Method::DELETE, "lambda", CN, path, "");
+    let verdict = ask(&mut judge, delete).verdict;
+    assert_eq!(verdict.outcome, Outcome::Deny);
+    let ids: Vec<&str> = verdict.policies.iter().map(|it| it.id.as_str()).collect();
+    assert!(ids.contains(&"destroy-needs-named-target"), "{ids:?}");
+    assert!(!ids.contains(&"preview-first"), "{ids:?}");
 
     let mut judge = demo();
     judge.set_posture(Posture::Freeze);

@@ -33,9 +33,10 @@ use cordon_aws::error_shape::ErrorShape;
 use cordon_core::assess::assess;
 use cordon_core::decide::{Circumstances, Decision, Outcome, Permit, Refused, decide};
 use cordon_core::digest::Content;
-use cordon_core::hold::{Hold, Missing, Reason};
+use cordon_core::hold::{Hold, Missing, Reason, Serves};
 use cordon_core::identify::Identified;
 use cordon_core::names::{ApproverGroup, HoldId};
+use cordon_core::people::People;
 use cordon_core::predict::Prediction;
 use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
 use cordon_core::refusal::{HeldAnswer, Refusal};
@@ -251,7 +252,7 @@ impl Passage<'_> {
         let tags = tags::now(self.line, self.client, identified, now, gathered).await;
         let asked = Hold::open(&refused, &tags, under.now);
         // Before the hold is there to be seen, so that its record follows it at once.
-        if waited.is_none() && self.is_new(&asked).await {
+        if self.is_new(&asked, &now.people, under.now).await {
             *prediction = predict(self.line, self.client, &refused, now, gathered).await;
         }
         let store = &*self.line.store;
@@ -281,11 +282,14 @@ impl Passage<'_> {
         }
     }
 
-    /// Whether nobody is asked about this call yet.
-    async fn is_new(&self, asked: &Hold) -> bool {
+    /// Whether nobody is asked about this call yet, or only about another state of things.
+    async fn is_new(&self, asked: &Hold, people: &People, now: Timestamp) -> bool {
         let latest = self.line.store.latest_hold(&asked.task, &asked.digest);
         match latest.await {
-            Ok(latest) => latest.is_none_or(|hold| hold.ended.is_some()),
+            Ok(latest) => latest.is_none_or(|hold| {
+                let serves = hold.serves(asked, people, now);
+                matches!(serves, Serves::Over(_))
+            }),
             Err(_) => false,
         }
     }

@@ -229,8 +229,8 @@ pub(crate) fn line(call: &StoredCall) -> String {
 /// What became of a call that was let go, in a word; nothing where it went well.
 pub(crate) fn became(call: &StoredCall) -> String {
     let Some(closed) = &call.closed else {
-        let open = call.record.outcome.allowed().then_some("open");
-        return open.unwrap_or_default().to_owned();
+        let open = call.record.outcome.allowed();
+        return if open { "under way" } else { "" }.to_owned();
     };
     match &closed.result {
         CallResult::Answered { status, .. } if *status < 400 => String::new(),
