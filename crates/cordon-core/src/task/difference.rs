@@ -4,6 +4,7 @@
 //! class as a class, each deletion and replacement, budgets, place and mode. How a file is laid out,
 //! and when it was launched, make no difference.
 
+use super::explain::{count, limited};
 use super::lock::{names, reach};
 use super::{Head, Task};
 use cordon_aws::call::Class;
@@ -73,10 +74,11 @@ fn lines(task: &Task) -> BTreeSet<(u8, String)> {
     let mut whole = |rank, text: String| {
         lines.insert((rank, text));
     };
-    whole(4, format!("at most {} changes", budget.mutations));
-    whole(4, format!("at most {} creations", budget.creates));
-    whole(4, format!("at most {} deletions", budget.destroys));
-    whole(4, format!("at most {} changes a minute", budget.per_minute));
+    whole(4, format!("at most {}", count(budget.mutations, "change")));
+    whole(4, format!("at most {}", count(budget.creates, "creation")));
+    whole(4, format!("at most {}", count(budget.destroys, "deletion")));
+    let per_minute = count(budget.per_minute, "change");
+    whole(4, format!("at most {per_minute} a minute"));
     whole(1, format!("mode {}", task.mode.as_str()));
     whole(1, format!("team {}", task.team));
     task.accounts
@@ -126,7 +128,7 @@ fn bounds(allow: &super::Allow) -> String {
         text.push_str(&format!(" only with {}", names.join(", ")));
     }
     for (name, limit) in &allow.limits {
-        text.push_str(&format!(" where {name} is {limit:?}"));
+        text.push_str(&format!(" where {name} is {}", limited(limit)));
     }
     text
 }
@@ -195,7 +197,7 @@ on = ["{allow}"]
                     format!("allow lambda:UpdateFunctionCode on {FUNCTION}*")
                 ),
                 (false, "at most 0 deletions".to_owned()),
-                (true, "at most 1 deletions".to_owned()),
+                (true, "at most 1 deletion".to_owned()),
             ]
         );
     }

@@ -2,7 +2,7 @@
 //! People sign what it says.
 
 use super::lock::{names, reach};
-use super::{Allow, Head, Mode, Target, Task};
+use super::{Allow, Head, Limit, Mode, Target, Task};
 use cordon_aws::call::Class;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -97,17 +97,19 @@ fn explain_allow(text: &mut String, task: &Task, allow: &Allow) {
         let _ = writeln!(text, "           only with {}", names.join(", "));
     }
     for (name, limit) in &allow.limits {
-        let mut bounds = Vec::new();
-        bounds.extend(limit.min.map(|min| format!("at least {min}")));
-        bounds.extend(limit.max.map(|max| format!("at most {max}")));
-        bounds.extend(
-            limit
-                .one_of
-                .as_ref()
-                .map(|one| format!("one of {}", one.join(", "))),
-        );
-        let _ = writeln!(text, "           {name} {}", bounds.join(", "));
+        let _ = writeln!(text, "           {name} {}", limited(limit));
     }
+}
+
+/// What a limit asks of a value.
+pub(super) fn limited(limit: &Limit) -> String {
+    let one_of = limit.one_of.as_ref();
+    let bounds = [
+        limit.min.map(|min| format!("at least {min}")),
+        limit.max.map(|max| format!("at most {max}")),
+        one_of.map(|one| format!("one of {}", one.join(", "))),
+    ];
+    bounds.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The actions of an entry, by what people call them, least harm first.
@@ -210,7 +212,7 @@ fn verb(class: Class) -> &'static str {
     }
 }
 
-fn count(number: u32, what: &str) -> String {
+pub(super) fn count(number: u32, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),

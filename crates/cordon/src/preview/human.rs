@@ -3,6 +3,7 @@
 
 use super::{Preview, counts, decided_by, name, refused, verdict, waits_for};
 use crate::output::{self, ERROR, FAINT, GOOD, STRONG, WAIT, inert};
+use anstream::adapter::strip_str;
 use anstyle::Style;
 use cordon_core::plan::{Conclusion, Effect, Evidence, Line, PlannedCall, Property, Reversible};
 use cordon_core::predict::{Prediction, Undo};
@@ -13,11 +14,62 @@ use std::fmt::Write as _;
 /// How many targets and properties of a line are listed before the rest is counted.
 const LISTED: usize = 12;
 
-/// Prints it.
+/// Prints it, fitted to the terminal.
 pub(crate) fn print(preview: &Preview) {
-    text(preview)
+    fitted(&text(preview), output::width())
         .lines()
         .for_each(|line| output::line(format_args!("{line}")));
+}
+
+/// A text whose lines are no wider than `width`: broken between words, below the words of their row.
+/// What is there to be copied stays whole.
+pub(super) fn fitted(text: &str, width: Option<usize>) -> String {
+    let mut fitted = String::with_capacity(text.len());
+    for line in text.lines() {
+        let plain = strip_str(line).to_string();
+        let is_copied = COPIED
+            .iter()
+            .any(|word| plain.trim_start().starts_with(word));
+        match width.filter(|width| !is_copied && shown_width(line) > *width) {
+            Some(width) => folded(&mut fitted, line, &plain, width),
+            None => fitted.push_str(line),
+        }
+        fitted.push('\n');
+    }
+    fitted
+}
+
+/// How rows begin that people copy.
+const COPIED: [&str; 3] = ["$ ", "undo $ ", "credentials for "];
+
+fn folded(fitted: &mut String, line: &str, plain: &str, width: usize) {
+    let words = line.trim_start();
+    let indent = plain.len() - plain.trim_start().len();
+    // A terminal that is too narrow even for that gets no indent.
+    let below = if indent + 24 <= width {
+        indent.max(11)
+    } else {
+        0
+    };
+    fitted.push_str(&" ".repeat(indent));
+    let mut at = indent;
+    for (number, word) in words.split_inclusive(' ').enumerate() {
+        let wide = shown_width(word.trim_end());
+        if number > 0 && at + wide > width && wide > 0 {
+            let kept = fitted.trim_end_matches(' ').len();
+            fitted.truncate(kept);
+            fitted.push('\n');
+            fitted.push_str(&" ".repeat(below));
+            at = below;
+        }
+        fitted.push_str(word);
+        at += shown_width(word);
+    }
+}
+
+/// How wide a text is on a terminal, as far as a count of its characters tells.
+fn shown_width(text: &str) -> usize {
+    strip_str(text).to_string().chars().count()
 }
 
 /// The whole text, with colours: who prints takes them out where there is no terminal.

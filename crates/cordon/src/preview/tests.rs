@@ -1,3 +1,5 @@
+mod pictures;
+
 use super::*;
 use crate::bundle::Bundle;
 use crate::{launch, offline};
@@ -54,7 +56,8 @@ fn terraform() -> TerraformPlan {
     TerraformPlan::read(plan.to_string().as_bytes()).unwrap()
 }
 
-fn preview() -> Preview {
+/// What `planned` says of the first task of the documentation, as if that were live.
+fn judged(planned: impl FnOnce(&mut Judge<'_>, &Place) -> Plan, source: Source) -> Preview {
     let policies = Bundle::baseline().load().unwrap();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/start.toml");
     let task = launch::draft("T-preview", &file, &policies, Some(Mode::Live)).unwrap();
@@ -68,25 +71,33 @@ fn preview() -> Preview {
     let catalog = Catalog::embedded();
     let mut judge = Judge::new(catalog, &policies, Arc::new(session), Signatures::Assumed);
     judge.set_pace(Pace::Unknown);
-    let reference = "PLAN".parse().unwrap();
-    let now = jiff::Timestamp::now();
-    let terraform = terraform();
-    let mut plan = terraform.preview(&place, Some((&mut judge, &reference, now)), |_| {});
-    plan.push_fault(PlanFault {
-        at: "record 7".to_owned(),
-        code: "malformed-line".to_owned(),
-        message: "expected <value> & \"more\"".to_owned(),
-    });
     Preview {
-        plan,
-        source: Source {
-            kind: "terraform",
-            name: "plan.json".to_owned(),
-            tool: "terraform 1.11.4".to_owned(),
-            digest: terraform.digest().whole,
-        },
+        plan: planned(&mut judge, &place),
+        source,
         task: Some((String::new(), title)),
     }
+}
+
+fn preview() -> Preview {
+    let terraform = terraform();
+    let source = Source {
+        kind: "terraform",
+        name: "plan.json".to_owned(),
+        tool: "terraform 1.11.4".to_owned(),
+        digest: terraform.digest().whole,
+    };
+    let planned = |judge: &mut Judge<'_>, place: &Place| {
+        let reference = "PLAN".parse().unwrap();
+        let now = jiff::Timestamp::now();
+        let mut plan = terraform.preview(place, Some((judge, &reference, now)), |_| {});
+        plan.push_fault(PlanFault {
+            at: "record 7".to_owned(),
+            code: "malformed-line".to_owned(),
+            message: "expected <value> & \"more\"".to_owned(),
+        });
+        plan
+    };
+    judged(planned, source)
 }
 
 /// Holds a text to its golden file; `CORDON_BLESS=1` writes it.
@@ -107,39 +118,47 @@ fn plain(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
 }
 
-#[test]
-fn every_form_is_the_picture_that_was_reviewed() {
-    let preview = preview();
-    golden("preview.txt", &plain(&human::text(&preview)));
-    golden("preview.md", &markdown::text(&preview, "plan.json"));
-    golden("preview.xml", &junit::text(&preview));
-    let json = serde_json::to_string_pretty(&json::value(&preview)).unwrap();
-    golden("preview.json", &format!("{json}\n"));
-    let sarif = serde_json::to_string_pretty(&sarif::value(&preview)).unwrap();
-    golden("preview.sarif", &format!("{sarif}\n"));
+/// Holds each form of a preview to its golden file.
+fn pictures(name: &str, preview: &Preview) {
+    golden(&format!("{name}.txt"), &plain(&human::text(preview)));
+    let comment = markdown::text(preview, &preview.source.name);
+    golden(&format!("{name}.md"), &comment);
+    golden(&format!("{name}.xml"), &junit::text(preview));
+    let json = json::value(preview);
+    valid(&json).unwrap();
+    let json = serde_json::to_string_pretty(&json).unwrap();
+    golden(&format!("{name}.json"), &format!("{json}\n"));
+    let sarif = serde_json::to_string_pretty(&sarif::value(preview)).unwrap();
+    golden(&format!("{name}.sarif"), &format!("{sarif}\n"));
 }
 
-#[test]
-fn json_is_what_the_published_schema_says() {
+/// Whether a preview is what the published schema says.
+fn valid(value: &Json) -> Result<(), String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/preview.schema.json");
     let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
     let schema = compiler
         .compile(file.to_str().unwrap(), &mut schemas)
         .unwrap();
-    let check = |value: &Json| {
-        schemas
-            .validate(value, schema)
-            .map_err(|error| error.to_string())
-    };
+    let valid = schemas.validate(value, schema);
+    valid.map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_form_of_a_terraform_plan_is_the_picture_that_was_reviewed() {
+    pictures("preview", &preview());
+}
+
+#[test]
+fn json_is_what_the_published_schema_says() {
     let whole = json::value(&preview());
-    check(&whole).unwrap();
+    valid(&whole).unwrap();
     // The schema can tell.
     let mut odd = whole.clone();
     odd["lines"][0]["effect"] = json!("explode");
-    assert!(check(&odd).is_err());
+    assert!(valid(&odd).is_err());
     let mut more = whole;
     more["more"] = json!(1);
-    assert!(check(&more).is_err());
+    assert!(valid(&more).is_err());
     let nothing = Preview {
         plan: Plan::default(),
         task: None,
@@ -150,7 +169,7 @@ fn json_is_what_the_published_schema_says() {
             digest: String::new(),
         },
     };
-    check(&json::value(&nothing)).unwrap();
+    valid(&json::value(&nothing)).unwrap();
 }
 
 #[test]

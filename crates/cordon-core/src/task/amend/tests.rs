@@ -233,7 +233,7 @@ fn the_smallest_change_names_exactly_what_was_denied() {
         added(&addition),
         [
             format!("allow lambda:PublishVersion on {EXPORT}"),
-            "at most 1 creations".to_owned(),
+            "at most 1 creation".to_owned(),
         ]
     );
 }
