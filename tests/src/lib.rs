@@ -27,6 +27,7 @@ pub mod cloud;
 pub mod costs;
 pub mod demo;
 pub mod lab;
+pub mod outputs;
 pub mod process;
 pub mod profiles;
 pub mod program;

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::client::Environment;
 use crate::cloud::Cloud;
+use crate::outputs;
 use crate::process::{self, Background, Ran};
 use crate::signer::Keys;
 #[cfg(unix)]
@@ -114,17 +115,21 @@ impl Cordon {
     pub fn without_serving_in(environment: &[(&'static str, String)], arguments: &[&str]) -> Ran {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
-        process::run(
+        told(
             bare(folder.path(), environment)
                 .env("CORDON_STATE", state)
                 .args(arguments),
+            arguments,
         )
     }
 
     /// Runs a subcommand beside the serving process, on the same configuration.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        process::run(cordon(self.folder.path(), &self.base).args(arguments))
+        told(
+            cordon(self.folder.path(), &self.base).args(arguments),
+            arguments,
+        )
     }
 
     /// Runs a subcommand at the terminal of someone whose home is this folder: without the keys that
@@ -138,7 +143,10 @@ impl Cordon {
     #[must_use]
     pub fn run_at_in(&self, home: &Path, environment: &Environment, arguments: &[&str]) -> Ran {
         let mut command = cordon(self.folder.path(), &[]);
-        process::run(command.envs(environment).env("HOME", home).args(arguments))
+        told(
+            command.envs(environment).env("HOME", home).args(arguments),
+            arguments,
+        )
     }
 
     /// Runs a subcommand on a terminal of someone whose home is this folder, as `tester`.
@@ -258,6 +266,13 @@ impl Cordon {
     pub fn log(&self) -> String {
         self.serving.log()
     }
+}
+
+/// What a subcommand says. Where that is for programs, it is held to the schema that is published for it.
+fn told(command: &mut Command, arguments: &[&str]) -> Ran {
+    let ran = process::run(command);
+    outputs::check(arguments, &ran.out);
+    ran
 }
 
 /// Starts `cordon up` and waits until agents can connect.

@@ -667,6 +667,11 @@ fn tasks_are_compared_by_what_they_mean() {
     assert_eq!(differs.code, Some(2), "{}", differs.text());
     let added = format!("+ allow dynamodb:PutItem on arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*");
     assert!(differs.out.contains(&added), "{}", differs.out);
+    let told = Cordon::without_serving(&["task", "diff", &before, &after, "--format", "json"]);
+    assert_eq!(told.code, Some(2), "{}", told.text());
+    let first = told.out.lines().next().expect("a difference");
+    let first: Value = serde_json::from_str(first).expect("JSON");
+    assert_eq!(first["added"], true, "{first}");
     let same = Cordon::without_serving(&["task", "diff", &before, &before]);
     assert_eq!(same.code, Some(0), "{}", same.text());
 }

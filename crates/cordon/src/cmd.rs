@@ -120,3 +120,50 @@ pub(crate) fn run(command: Command, flags: Flags) -> Result<ExitCode, Failure> {
         Command::DemoAgent(agent) => agent.run(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use crate::Cli;
+    use clap::{Command, CommandFactory as _};
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// Every command below `command` that can write JSON, as it is typed.
+    fn writers(command: &Command, typed: &str, found: &mut BTreeSet<String>) {
+        let writes = command.get_arguments().any(|argument| {
+            let values = argument.get_possible_values();
+            argument.get_id() == "format" && values.iter().any(|value| value.get_name() == "json")
+        });
+        if writes {
+            found.insert(typed.to_owned());
+        }
+        for inner in command.get_subcommands() {
+            writers(inner, &format!("{typed} {}", inner.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_command_that_writes_json_has_a_published_schema() {
+        let mut writing = BTreeSet::from(["classify", "decide"].map(|it| format!("cordon {it}")));
+        writers(&Cli::command(), "cordon", &mut writing);
+        let text = include_str!("../../../docs/outputs.md");
+        let rows = text.lines().filter_map(|line| {
+            let (command, schema) = line.strip_prefix("| `")?.split_once("` | ")?;
+            Some((command.to_owned(), schema.trim_end_matches(['|', ' '])))
+        });
+        let mut documented = BTreeSet::new();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        for (command, schema) in rows {
+            let (file, part) = schema.split_once('#').unwrap_or((schema, ""));
+            let text = std::fs::read_to_string(folder.join(file)).unwrap();
+            let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert!(whole.pointer(part).is_some(), "{command}: {schema}");
+            assert!(
+                documented.insert(command.clone()),
+                "{command} is there twice"
+            );
+        }
+        assert_eq!(documented, writing);
+    }
+}

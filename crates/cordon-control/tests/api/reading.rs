@@ -254,3 +254,49 @@ async fn what_people_do_is_written_down_and_so_is_what_agents_try() {
         .body;
     assert_eq!(second["deeds"][0]["what"], "raise-posture");
 }
+
+/// The definitions of the API as a JSON Schema of their own: what commands that ask the API write. No
+/// member may be there that is not described, but where one definition is a part of another.
+fn definitions(described: &serde_json::Value) -> serde_json::Value {
+    fn moved(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(members) => {
+                if let Some(serde_json::Value::String(place)) = members.get_mut("$ref") {
+                    *place = place.replace("#/components/schemas/", "#/$defs/");
+                }
+                members.values_mut().for_each(moved);
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(moved),
+            _ => {}
+        }
+    }
+    let mut definitions = described["components"]["schemas"].clone();
+    moved(&mut definitions);
+    let text = definitions.to_string();
+    for (name, definition) in definitions.as_object_mut().unwrap() {
+        let part = format!("\"allOf\":[{{\"$ref\":\"#/$defs/{name}\"");
+        if !text.contains(&part) && definition["enum"].is_null() {
+            definition["unevaluatedProperties"] = false.into();
+        }
+    }
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What Cordon's control plane tells, and the commands that ask it",
+        "description": "Written by a test of cordon-control from the code of the API. Members are only ever added.",
+        "$defs": definitions,
+    })
+}
+
+#[tokio::test]
+async fn the_published_schema_is_what_the_api_describes() {
+    let stage = Stage::new().await;
+    let described = stage.send(&get("/openapi.json")).await.body;
+    let text = serde_json::to_string_pretty(&definitions(&described)).unwrap() + "\n";
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../cordon/schemas/control.schema.json");
+    if std::env::var_os("CORDON_BLESS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let published = std::fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(text, published, "CORDON_BLESS=1 writes it anew");
+}

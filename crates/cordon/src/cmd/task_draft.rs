@@ -6,7 +6,7 @@ use crate::bundle::Bundle;
 use crate::config::Config;
 use crate::failure::{Failure, USAGE};
 use crate::launch;
-use crate::output;
+use crate::output::{self, Format};
 use crate::wiring;
 use clap::Args;
 use cordon_aws::arn::Region;
@@ -15,6 +15,7 @@ use cordon_core::plan::terraform::{Place, TerraformPlan};
 use cordon_core::plan::{Draft, Head, PlannedCall};
 use cordon_core::policy::Policies;
 use cordon_core::task::Written;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -102,6 +103,9 @@ pub(crate) struct Diff {
     before: PathBuf,
     /// The later task file
     after: PathBuf,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 impl Diff {
@@ -110,6 +114,16 @@ impl Diff {
         let before = task_named(config, &policies, &self.before, "T-before", None)?;
         let after = launch::draft("T-after", &self.after, &policies, None)?;
         let differences = before.differences(&after);
+        let code = match differences.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(2),
+        };
+        if self.format == Format::Json {
+            for difference in &differences {
+                output::json(&json!({ "added": difference.added, "text": difference.text }));
+            }
+            return Ok(code);
+        }
         for difference in &differences {
             let (style, sign) = match difference.added {
                 true => (output::WAIT, "+"),
@@ -118,13 +132,10 @@ impl Diff {
             let text = output::inert(&difference.text, 400);
             output::line(format_args!("{style}{sign}{style:#} {text}"));
         }
-        match differences.is_empty() {
-            true => {
-                output::line(format_args!("both tasks mean the same"));
-                Ok(ExitCode::SUCCESS)
-            }
-            false => Ok(ExitCode::from(2)),
+        if differences.is_empty() {
+            output::line(format_args!("both tasks mean the same"));
         }
+        Ok(code)
     }
 }
 
@@ -262,7 +273,9 @@ fn counted(calls: Vec<PlannedCall>) -> Vec<(PlannedCall, u64)> {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let mut counted: Vec<(PlannedCall, u64)> = Vec::new();
     for call in calls {
-        let mut key = format!("{} {}", call.service, call.operation);
+        // A parameter may make the same operation another thing.
+        let class = call.class.as_str();
+        let mut key = format!("{} {} {class}", call.service, call.operation);
         call.accesses
             .iter()
             .for_each(|access| key.extend([" ", &access.resource]));
