@@ -118,6 +118,19 @@ def balancer(*more):
     return subnet(("elbv2", "CreateLoadBalancer", make, {"balancer": "LoadBalancers.0.LoadBalancerArn"}), *more)
 
 
+def listener(*more):
+    make = {
+        "LoadBalancerArn": "{balancer}", "Protocol": "TCP", "Port": 80,
+        "DefaultActions": [{"Type": "forward", "TargetGroupArn": "{targets}"}],
+    }
+    group = {"Name": "{n}", "Protocol": "TCP", "Port": 80, "VpcId": "{vpc}"}
+    return balancer(
+        ("elbv2", "CreateTargetGroup", group, {"targets": "TargetGroups.0.TargetGroupArn"}),
+        ("elbv2", "CreateListener", make, {"listener": "Listeners.0.ListenerArn"}),
+        *more,
+    )
+
+
 def alarm(*more):
     make = {
         "AlarmName": "{n}", "MetricName": "M", "Namespace": "N", "Statistic": "Sum", "Period": 60, "Threshold": 1,
@@ -169,6 +182,7 @@ def service(*more):
 PERMISSION = [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]
 EGRESS = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 PUBLIC = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": False}
+LIFECYCLE = {"Bucket": "{n}", "LifecycleConfiguration": {"Rules": [{"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 9}}]}}
 RECORD = {"Name": "www.{n}.example.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}
 
 def lifecycle(name, days):
@@ -282,6 +296,8 @@ ROWS = [
     ),
     # Elastic Load Balancing
     balancer(("elbv2", "ModifyLoadBalancerAttributes", {"LoadBalancerArn": "{balancer}", "Attributes": [{"Key": "deletion_protection.enabled", "Value": "true"}]})),
+    listener(("elbv2", "ModifyListener", {"ListenerArn": "{listener}", "Port": 81})),
+    listener(("elbv2", "DeleteListener", {"ListenerArn": "{listener}"})),
     balancer(("elbv2", "DeleteLoadBalancer", {"LoadBalancerArn": "{balancer}"})),
     targets(("elbv2", "ModifyTargetGroup", {"TargetGroupArn": "{targets}", "HealthCheckPath": "/new", "HealthCheckIntervalSeconds": 10})),
     targets(("elbv2", "DeleteTargetGroup", {"TargetGroupArn": "{targets}"})),
@@ -411,6 +427,11 @@ ROWS = [
     ),
     bucket(("s3", "PutObject", {"Bucket": "{n}", "Key": "a", "Body": b"one"}, {}), ("s3", "PutObject", {"Bucket": "{n}", "Key": "a", "Body": b"other"})),
     bucket(("s3", "PutObject", {"Bucket": "{n}", "Key": "a", "Body": b"one"}, {}), ("s3", "DeleteObject", {"Bucket": "{n}", "Key": "a"})),
+    bucket(("s3", "PutBucketLifecycleConfiguration", LIFECYCLE, {}), ("s3", "DeleteBucketLifecycle", {"Bucket": "{n}"})),
+    bucket(
+        ("s3", "PutBucketAcl", {"Bucket": "{n}", "ACL": "log-delivery-write"}, {}),
+        ("s3", "PutBucketLogging", {"Bucket": "{n}", "BucketLoggingStatus": {"LoggingEnabled": {"TargetBucket": "{n}", "TargetPrefix": "log/"}}}),
+    ),
     bucket(("s3", "DeleteBucket", {"Bucket": "{n}"})),
     # Secrets Manager
     secret(("secretsmanager", "UpdateSecret", {"SecretId": "{n}", "Description": "new"})),

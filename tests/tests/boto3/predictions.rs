@@ -14,6 +14,16 @@ use cordon_tests::program::{Cordon, task};
 use cordon_tests::{file, tool};
 use serde_json::Value;
 
+/// What is predicted, an operation a line.
+const RULES: &str = include_str!("../../../crates/cordon-core/data/predict.txt");
+
+/// Operations that moto does not know, or breaks at: `preview.rs` holds those of environments to the lab.
+const NOT_PLAYED: [&str; 3] = [
+    "cloudformation UpdateTerminationProtection",
+    "elasticbeanstalk TerminateEnvironment",
+    "elasticbeanstalk UpdateEnvironment",
+];
+
 /// The lines of a preview by service and operation.
 type Lines = BTreeMap<String, Value>;
 
@@ -124,6 +134,13 @@ fn what_is_predicted_is_what_moto_shows_once_the_call_was_made() {
         compared += count;
     }
     assert!(faults.is_empty(), "{faults:#?}");
+    let ruled = RULES
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+    let left_out: Vec<&str> = ruled
+        .filter(|rule| !before.contains_key(*rule) && !NOT_PLAYED.contains(rule))
+        .collect();
+    assert!(left_out.is_empty(), "no row plays {left_out:?}");
     assert!(operations >= 120, "{operations} operations");
     assert!(compared >= 190, "{compared} properties");
     // Secrets of the table stay out of what is shown.
