@@ -9,6 +9,7 @@
 
 mod omissions;
 mod predictions;
+mod sarif;
 
 use cordon_tests::agent::Agent;
 use cordon_tests::approvals::{

@@ -9,11 +9,11 @@ use super::system::{answer, apt_install, on_path, step};
 use super::tool::{Found, Missing};
 use super::{Require, stamp};
 
-const HOW: &str = "install Python 3.10 or newer with its `venv` module (apt-get install python3 \
+const HOW: &str = "install Python 3.11 or newer with its `venv` module (apt-get install python3 \
                    python3-venv), or name one by CORDON_PYTHON";
 
 /// What a Python must be able to do: its version is printed where it can.
-const PROBE: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10); \
+const PROBE: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 11); \
                      print('.'.join(map(str, sys.version_info[:3])))";
 
 /// Makes the environment of the tests unless it is there already.
