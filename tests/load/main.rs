@@ -18,6 +18,7 @@
 mod certificates;
 mod client;
 mod contender;
+mod preview;
 mod report;
 mod stop;
 mod upstream;
@@ -73,6 +74,9 @@ struct Arguments {
     /// Measures how long a stop takes instead, of Cordon alone
     #[arg(long)]
     stop: bool,
+    /// Measures what a preview costs instead
+    #[arg(long, conflicts_with = "stop")]
+    preview: bool,
     /// Write the tables into this file, between its markers
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -122,20 +126,25 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         },
     };
     let folder = tempfile::tempdir_in(&arguments.folder)?;
+    if arguments.preview {
+        let rounds = if arguments.quick { 1 } else { lengths.rounds };
+        let cordon = arguments.cordon.canonicalize()?;
+        let table = preview::measure(&cordon, folder.path(), rounds)?;
+        return told(&arguments, "preview", &table);
+    }
     let certificates = Certificates::make(folder.path())?;
     let upstream = Upstream::start(&certificates)?;
-    let (quick, stop) = (arguments.quick, arguments.stop);
     let scene = Scene {
         folder: folder.path().canonicalize()?,
         upstream: upstream.address,
         certificates,
         cordon: arguments.cordon.canonicalize()?,
-        nginx: arguments.nginx,
-        mitmproxy: arguments.mitmproxy,
+        nginx: arguments.nginx.clone(),
+        mitmproxy: arguments.mitmproxy.clone(),
     };
-    let (mark, tables) = match stop {
+    let (mark, tables) = match arguments.stop {
         true => {
-            let rounds = if quick { 1 } else { STOPS };
+            let rounds = if arguments.quick { 1 } else { STOPS };
             ("stop", runtime.block_on(stop::measure(scene, rounds))?)
         }
         false => {
@@ -143,9 +152,14 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             ("load", report::tables(&figures))
         }
     };
+    told(&arguments, mark, &tables)
+}
+
+/// Prints tables, and writes them down where they are asked for.
+fn told(arguments: &Arguments, mark: &str, tables: &str) -> Result<(), Box<dyn Error>> {
     println!("{tables}");
     if let Some(file) = &arguments.write {
-        report::write(file, mark, &tables)?;
+        report::write(file, mark, tables)?;
         println!("written to {}", file.display());
     }
     Ok(())

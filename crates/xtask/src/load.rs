@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// How long a stop takes, of Cordon alone: needs nothing beside it
     #[arg(long)]
     stop: bool,
+    /// What a preview of a long recording and of a large plan costs
+    #[arg(long, conflicts_with = "stop")]
+    preview: bool,
 }
 
 /// Builds, finds, measures.
@@ -26,9 +29,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     if !cfg!(target_os = "linux") {
         return Err("the load benchmark reads what processes use from Linux's /proc".into());
     }
-    let others = match options.stop {
-        true => vec!["--stop".into()],
-        false => others()?,
+    let others = match (options.stop, options.preview) {
+        (true, _) => vec!["--stop".into()],
+        (false, true) => vec!["--preview".into()],
+        (false, false) => others()?,
     };
     // Apart, so that the program has no more features than a user's build gives it.
     let cordon = build(&["--package", "cordon", "--bin", "cordon"])?;
