@@ -195,3 +195,129 @@ fn effects_are_told_by_parameters() {
         ["deletes", "wildcard-target"],
     );
 }
+
+/// What a stranger found that went as an update like others, and beside each what is one.
+#[test]
+fn brakes_and_backups_that_go_by_a_parameter_are_told() {
+    let windows = |days: u32| json!({"FileSystemId": "fs-1", "WindowsConfiguration": {"AutomaticBackupRetentionDays": days}});
+    let alarm = |enabled: bool| json!({"AlarmName": "a", "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "ActionsEnabled": enabled});
+    let refresh = |least: u32| json!({"AutoScalingGroupName": "g", "Preferences": {"MinHealthyPercentage": least}});
+    let regions = |rds: bool| json!({"ResourceTypeOptInPreference": {"EBS": true, "RDS": rds}});
+    let made = |kind: &str| json!({"TypeName": kind, "DesiredState": "{}"});
+    for (service, name, parameters, effect, expected) in [
+        (
+            "efs",
+            "PutBackupPolicy",
+            json!({"FileSystemId": "fs-1", "BackupPolicy": {"Status": "DISABLED"}}),
+            "disables-protection",
+            true,
+        ),
+        (
+            "efs",
+            "PutBackupPolicy",
+            json!({"FileSystemId": "fs-1", "BackupPolicy": {"Status": "ENABLED"}}),
+            "disables-protection",
+            false,
+        ),
+        ("fsx", "UpdateFileSystem", windows(0), "deletes", true),
+        ("fsx", "UpdateFileSystem", windows(7), "deletes", false),
+        (
+            "fsx",
+            "UpdateFileSystem",
+            windows(7),
+            "shortens-retention",
+            true,
+        ),
+        (
+            "backup",
+            "UpdateRegionSettings",
+            regions(false),
+            "disables-protection",
+            true,
+        ),
+        (
+            "backup",
+            "UpdateRegionSettings",
+            regions(true),
+            "disables-protection",
+            false,
+        ),
+        (
+            "redshift",
+            "ModifyClusterSnapshot",
+            json!({"SnapshotIdentifier": "s", "ManualSnapshotRetentionPeriod": 1}),
+            "shortens-retention",
+            true,
+        ),
+        (
+            "cloudwatch",
+            "PutMetricAlarm",
+            alarm(false),
+            "disables-protection",
+            true,
+        ),
+        (
+            "cloudwatch",
+            "PutMetricAlarm",
+            alarm(true),
+            "disables-protection",
+            false,
+        ),
+        (
+            "apigatewayv2",
+            "ReimportApi",
+            json!({"ApiId": "a", "Body": "{}"}),
+            "deletes",
+            true,
+        ),
+        (
+            "autoscaling",
+            "StartInstanceRefresh",
+            refresh(0),
+            "deletes",
+            true,
+        ),
+        (
+            "autoscaling",
+            "StartInstanceRefresh",
+            refresh(90),
+            "deletes",
+            false,
+        ),
+        (
+            "elasticache",
+            "ModifyReplicationGroupShardConfiguration",
+            json!({"ReplicationGroupId": "g", "NodeGroupCount": 1, "ApplyImmediately": true, "NodeGroupsToRemove": ["2"]}),
+            "deletes",
+            true,
+        ),
+        (
+            "cloudcontrol",
+            "CreateResource",
+            made("AWS::S3::BucketPolicy"),
+            "grants-privilege",
+            true,
+        ),
+        (
+            "cloudcontrol",
+            "CreateResource",
+            made("AWS::S3::Bucket"),
+            "grants-privilege",
+            false,
+        ),
+        (
+            "servicecatalog",
+            "UpdateProvisionedProduct",
+            json!({"ProvisionedProductName": "p", "UpdateToken": "t"}),
+            "runs-code",
+            true,
+        ),
+    ] {
+        let told = facts(service, name, parameters);
+        assert_eq!(
+            told.contains(&effect),
+            expected,
+            "{service} {name} {told:?}"
+        );
+    }
+}

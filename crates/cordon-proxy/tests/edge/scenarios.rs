@@ -184,7 +184,7 @@ async fn nothing_that_destroys_or_disarms_reaches_the_cloud() {
 
 #[tokio::test]
 async fn nothing_that_replaces_reaches_the_cloud() {
-    check_stopped("dev", &["S13f", "S14", "S15", "S19", "S22"]).await;
+    check_stopped("dev", &["S13f", "S14", "S15", "S19", "S22", "S23"]).await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn nothing_that_deletes_by_its_parameters_or_later_reaches_the_cloud() {
 
 #[tokio::test]
 async fn production_is_not_scaled_to_zero_nor_refreshed_at_once() {
-    check_stopped("prod", &["S21", "S23", "S26", "S30b", "S34"]).await;
+    check_stopped("prod", &["S21", "S23b", "S26", "S30b", "S34"]).await;
 }
 
 #[tokio::test]
