@@ -97,6 +97,49 @@ fn an_instance_that_the_task_started_is_its_own_after_a_restart_too() {
     cordon.stop();
 }
 
+/// moto answers a dry run of this operation as EC2 does.
+#[test]
+#[ignore = "drives moto: cargo xtask test --lane boto3"]
+fn moto_is_asked_by_a_dry_run_about_what_is_only_previewed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = std::fs::read_to_string(task("environments")).expect("the task");
+    let file = folder.path().join("task.toml");
+    let text = text.replace("mode   = \"live\"", "mode   = \"preview\"");
+    std::fs::write(&file, text).expect("the folder is ours");
+    let cloud = Cloud::start(Kind::Moto);
+    let cordon = Cordon::start(&cloud);
+    // moto is slow the first time that it is asked for anything of EC2, and a question is not patient.
+    let describe = "Version=2016-11-15&Action=DescribeInstances";
+    let describe = || {
+        let keys = cloud.keys_of(AGENT_ROLE);
+        Call::query("ec2", describe)
+            .send(cloud.address(), &keys)
+            .text()
+    };
+    let _ = describe();
+    let environment = cordon.env(&file, Way::Connect);
+    let step = Step {
+        service: "ec2",
+        operation: "RunInstances",
+        parameters: json!({ "ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro" }),
+    };
+    let outcome = Client::Boto3
+        .run(&[step], &environment, folder.path())
+        .remove(0);
+    assert!(outcome.text.contains("CordonPreview"), "{}", outcome.text);
+    let calls = cordon.calls(&["operation:RunInstances", "verdict:preview"]);
+    let witness = &calls[0]["prediction"]["prediction"]["witness"];
+    assert_eq!(witness["says"], "would succeed", "{calls:#?}");
+    let asked = cloud.agent_calls();
+    let asked = asked.iter().filter(|call| call.names("RunInstances"));
+    let forms: Vec<String> = asked.map(Message::text).collect();
+    assert_eq!(forms.len(), 1, "{forms:?}");
+    assert_eq!(forms[0].matches("DryRun=true").count(), 1, "{forms:?}");
+    let there = describe();
+    assert!(!there.contains("<instanceId>"), "{there}");
+    cordon.stop();
+}
+
 #[test]
 #[ignore = "drives boto3: cargo xtask test --lane boto3"]
 fn equal_changes_of_one_second_have_one_signature_and_each_is_made() {

@@ -24,6 +24,29 @@ const NOT_PLAYED: [&str; 3] = [
     "elasticbeanstalk UpdateEnvironment",
 ];
 
+/// What a rule says of what is so afterwards. Others are only about what a call leaves out.
+const PREDICTS: [&str; 15] = [
+    "set", "put", "is", "add", "cut", "each", "drop", "whole", "named", "switch", "records",
+    "allow", "revoke", "gone", "open",
+];
+
+/// Every operation whose rule predicts something.
+fn predicting() -> Vec<&'static str> {
+    let mut found: Vec<&str> = Vec::new();
+    let mut rule = "";
+    for line in RULES.lines() {
+        if line.starts_with(|c: char| c.is_ascii_lowercase()) {
+            rule = line;
+        }
+        let verb = line.trim_start().split(' ').next().unwrap_or_default();
+        let says = line.starts_with("  ") && PREDICTS.contains(&verb);
+        if says && found.last() != Some(&rule) {
+            found.push(rule);
+        }
+    }
+    found
+}
+
 /// The lines of a preview by service and operation.
 type Lines = BTreeMap<String, Value>;
 
@@ -134,10 +157,9 @@ fn what_is_predicted_is_what_moto_shows_once_the_call_was_made() {
         compared += count;
     }
     assert!(faults.is_empty(), "{faults:#?}");
-    let ruled = RULES
-        .lines()
-        .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+    let ruled = predicting();
     let left_out: Vec<&str> = ruled
+        .into_iter()
         .filter(|rule| !before.contains_key(*rule) && !NOT_PLAYED.contains(rule))
         .collect();
     assert!(left_out.is_empty(), "no row plays {left_out:?}");
