@@ -4,11 +4,14 @@ A row is a list of steps and, last, the call that is predicted. A step is servic
 and names for parts of its answer, which later parameters write in braces.
 """
 
+import json
+
 POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}'
 WIDER = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/*"}]}'
 TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 OTHER_TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+SEEN = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "m"}
 SCHEDULED = {"Arn": "arn:aws:sqs:eu-central-1:111122223333:q", "RoleArn": "arn:aws:iam::111122223333:role/scheduler", "Input": "{}"}
 EMPTY_ZIP = b"PK\x05\x06" + b"\0" * 18
 TEMPLATE = '{"Parameters":{"Level":{"Type":"String","Default":"a"}},"Resources":{"Q":{"Type":"AWS::SQS::Queue"}}}'
@@ -184,6 +187,20 @@ EGRESS = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 PUBLIC = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": False}
 LIFECYCLE = {"Bucket": "{n}", "LifecycleConfiguration": {"Rules": [{"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 9}}]}}
 RECORD = {"Name": "www.{n}.example.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}
+
+def replication(name):
+    rule = {"ID": name, "Status": "Enabled", "Priority": 1, "Filter": {"Prefix": name}, "DeleteMarkerReplication": {"Status": "Disabled"}, "Destination": {"Bucket": "arn:aws:s3:::{n}-b"}}
+    return {"Role": "arn:aws:iam::{account}:role/r", "Rules": [rule]}
+
+
+def images(priority, count):
+    rule = {"rulePriority": priority, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count}, "action": {"type": "expire"}}
+    return json.dumps({"rules": [rule]})
+
+
+def refuses(name):
+    return {"Name": name, "Priority": 1, "Statement": {"GeoMatchStatement": {"CountryCodes": ["AQ"]}}, "Action": {"Block": {}}, "VisibilityConfig": SEEN}
+
 
 def lifecycle(name, days):
     return {"ID": name, "Status": "Enabled", "Filter": {"Prefix": name}, "Transitions": [{"Days": days, "StorageClass": "GLACIER"}]}
@@ -498,5 +515,51 @@ ROWS = [
     row(
         ("scheduler", "CreateSchedule", {"Name": "{n}", "ScheduleExpression": "rate(1 day)", "Description": "old", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": SCHEDULED}, {}),
         ("scheduler", "UpdateSchedule", {"Name": "{n}", "ScheduleExpression": "rate(2 days)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": SCHEDULED}),
+    ),
+    bucket(
+        ("s3", "PutBucketVersioning", {"Bucket": "{n}", "VersioningConfiguration": {"Status": "Enabled"}}, {}),
+        ("s3", "CreateBucket", {"Bucket": "{n}-b", "CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}}, {}),
+        ("s3", "PutBucketVersioning", {"Bucket": "{n}-b", "VersioningConfiguration": {"Status": "Enabled"}}, {}),
+        ("s3", "PutBucketReplication", {"Bucket": "{n}", "ReplicationConfiguration": replication("one")}, {}),
+        ("s3", "PutBucketReplication", {"Bucket": "{n}", "ReplicationConfiguration": replication("two")}),
+    ),
+    row(
+        ("ecr", "CreateRepository", {"repositoryName": "{n}"}, {}),
+        ("ecr", "PutLifecyclePolicy", {"repositoryName": "{n}", "lifecyclePolicyText": images(1, 9)}, {}),
+        ("ecr", "PutLifecyclePolicy", {"repositoryName": "{n}", "lifecyclePolicyText": images(2, 9)}),
+    ),
+    row(
+        ("ecs", "CreateCluster", {"clusterName": "{n}", "capacityProviders": ["FARGATE"]}, {}),
+        ("ecs", "PutClusterCapacityProviders", {"cluster": "{n}", "capacityProviders": ["FARGATE_SPOT"], "defaultCapacityProviderStrategy": []}),
+    ),
+    group(
+        ("elb", "CreateLoadBalancer", {"LoadBalancerName": "{n}", "Listeners": [{"Protocol": "http", "LoadBalancerPort": 80, "InstancePort": 80}], "AvailabilityZones": ["eu-central-1a"]}, {}),
+        ("elb", "ApplySecurityGroupsToLoadBalancer", {"LoadBalancerName": "{n}", "SecurityGroups": ["{group}"]}),
+    ),
+    group(
+        ("ec2", "CreateSubnet", {"VpcId": "{vpc}", "CidrBlock": "10.1.1.0/24", "AvailabilityZone": "eu-central-1a"}, {"subnet": "Subnet.SubnetId"}),
+        ("ec2", "CreateSubnet", {"VpcId": "{vpc}", "CidrBlock": "10.1.2.0/24", "AvailabilityZone": "eu-central-1b"}, {"second": "Subnet.SubnetId"}),
+        ("elbv2", "CreateLoadBalancer", {"Name": "{n}", "Subnets": ["{subnet}", "{second}"], "Scheme": "internal"}, {"balancer": "LoadBalancers.0.LoadBalancerArn"}),
+        ("elbv2", "SetSecurityGroups", {"LoadBalancerArn": "{balancer}", "SecurityGroups": ["{group}"]}),
+    ),
+    vpc(
+        ("ec2", "CreateSubnet", {"VpcId": "{vpc}", "CidrBlock": "10.1.1.0/24", "AvailabilityZone": "eu-central-1a"}, {"first": "Subnet.SubnetId"}),
+        ("ec2", "CreateSubnet", {"VpcId": "{vpc}", "CidrBlock": "10.1.2.0/24", "AvailabilityZone": "eu-central-1b"}, {"second": "Subnet.SubnetId"}),
+        ("ec2", "CreateSubnet", {"VpcId": "{vpc}", "CidrBlock": "10.1.3.0/24", "AvailabilityZone": "eu-central-1c"}, {"third": "Subnet.SubnetId"}),
+        ("elbv2", "CreateLoadBalancer", {"Name": "{n}", "Subnets": ["{first}", "{second}"], "Scheme": "internal"}, {"balancer": "LoadBalancers.0.LoadBalancerArn"}),
+        ("elbv2", "SetSubnets", {"LoadBalancerArn": "{balancer}", "Subnets": ["{second}", "{third}"]}),
+    ),
+    function(
+        ("sqs", "CreateQueue", {"QueueName": "{n}"}, {}),
+        ("lambda", "CreateEventSourceMapping", {"FunctionName": "{n}", "EventSourceArn": "arn:aws:sqs:eu-central-1:{account}:{n}", "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:{account}:{n}"}}}, {"mapping": "UUID"}),
+        ("lambda", "UpdateEventSourceMapping", {"UUID": "{mapping}", "DestinationConfig": {}}),
+    ),
+    row(
+        ("wafv2", "CreateWebACL", {"Name": "{n}", "Scope": "REGIONAL", "DefaultAction": {"Allow": {}}, "VisibilityConfig": SEEN, "Rules": [refuses("one")]}, {"list": "Summary.Id", "lock": "Summary.LockToken"}),
+        ("wafv2", "UpdateWebACL", {"Name": "{n}", "Scope": "REGIONAL", "Id": "{list}", "LockToken": "{lock}", "DefaultAction": {"Allow": {}}, "VisibilityConfig": SEEN, "Rules": [refuses("two")]}),
+    ),
+    row(
+        ("wafv2", "CreateRuleGroup", {"Name": "{n}", "Scope": "REGIONAL", "Capacity": 9, "VisibilityConfig": SEEN, "Rules": [refuses("one")]}, {"group": "Summary.Id", "lock": "Summary.LockToken"}),
+        ("wafv2", "UpdateRuleGroup", {"Name": "{n}", "Scope": "REGIONAL", "Id": "{group}", "LockToken": "{lock}", "VisibilityConfig": SEEN, "Rules": [refuses("two")]}),
     ),
 ]
