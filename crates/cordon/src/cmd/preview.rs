@@ -61,7 +61,8 @@ pub(crate) struct Preview {
     #[arg(long, value_name = "ID", group = "source")]
     session: Option<SessionId>,
     /// Read how the targets of recorded calls stand now, as the task allows it, and show what of them
-    /// would change: at most three reads a call, and nothing else
+    /// would change: at most three reads a call, and nothing else. EC2 is asked by a dry run only about calls
+    /// that an agent makes
     #[arg(long, requires = "recording", requires = "task")]
     reads: bool,
     /// How many seconds the reads of one call may take
