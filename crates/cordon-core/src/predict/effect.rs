@@ -451,7 +451,12 @@ impl<'c> Effects<'c> {
         let difference = compare(last(path), there.as_ref(), put.as_ref(), key, depth);
         let gone = difference.left_out.into_iter();
         let gone = gone.map(|part| (part.name, Some(part.value), None));
-        let other = difference.other.into_iter();
+        let other = match depth {
+            Depth::Whole => difference.other,
+            // What AWS tells in them beside what was said is no change.
+            Depth::Names => Vec::new(),
+        };
+        let other = other.into_iter();
         let other = other.map(|(name, before, after)| (name, Some(before), Some(after)));
         let new = difference.new.into_iter();
         let new = new.map(|part| (part.name, None, Some(part.value)));
@@ -462,9 +467,13 @@ impl<'c> Effects<'c> {
         let is_secret = self.is_secret(parameter);
         for (name, before, after) in self.few(changes.into_iter()) {
             let plain = |value: Option<Json>| value.map(|value| tree::plain(&even(&value)));
-            let after = After {
-                shown: is_secret.then(|| property::SENSITIVE.into()),
-                ..After::rule(plain(after))
+            let after = match (depth, &after) {
+                // And it tells more of what comes than was said.
+                (Depth::Names, Some(_)) => After::unknown(),
+                _ => After {
+                    shown: is_secret.then(|| property::SENSITIVE.into()),
+                    ..After::rule(plain(after))
+                },
             };
             self.push(&name, Side::Known(plain(before)), after, subject);
         }

@@ -570,6 +570,36 @@ fn what_is_left_out_is_shown_and_what_was_read_is_not_asked_for_again() {
 }
 
 #[test]
+fn items_that_have_defaults_are_told_by_their_names() {
+    let stage = |name: &str| {
+        json!({ "name": name, "actions": [{ "name": name, "actionTypeId": {
+        "category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1" } }] })
+    };
+    let call = call(
+        "codepipeline",
+        "UpdatePipeline",
+        &json!({ "pipeline": { "name": "p", "roleArn": "arn:aws:iam::111122223333:role/p",
+        "stages": [stage("Source"), stage("Test")] } }),
+    );
+    let there = r#"{"pipeline":{"name":"p","stages":[{"name":"Source","actions":[{"name":"Source","runOrder":1}]},
+        {"name":"Build","actions":[{"name":"Build","runOrder":1}]}]}}"#;
+    check_omission(&call, Protocol::Json11, there, &["stages Build "]);
+    let prediction = predicted(&call, Protocol::Json11, &[Some(there)]);
+    let told: Vec<(&str, bool, Evidence)> = prediction
+        .properties
+        .iter()
+        .map(|it| (&*it.name, it.before.is_some(), it.evidence))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("stages Build", true, Evidence::PredictedByRule),
+            ("stages Test", false, Evidence::Unknown),
+        ]
+    );
+}
+
+#[test]
 fn what_the_task_made_and_what_only_adds_is_not_read_for() {
     let mut ledger = Ledger::default();
     ledger.created.insert("arn:aws:s3:::b".parse().unwrap());
