@@ -149,6 +149,10 @@ impl From<VoteError> for ApiError {
                 "decided-already",
                 "nothing is left to do; you may still reject it",
             ),
+            VoteError::InBatch(_) => (
+                "in-batch",
+                "decide about the batch: `cordon holds approve B-...`",
+            ),
             VoteError::Digest => ("digest-differs", "look at the hold again"),
         };
         let status = match error {

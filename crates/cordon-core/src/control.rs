@@ -1,11 +1,9 @@
-//! Who may do what in the control plane: look at holds, decide on them, stop tasks, change the
-//! posture.
+//! Who may do what in the control plane: look at holds, decide on them, stop tasks, change the posture.
 //!
-//! Takes a person, what they want to do and when they last proved who they are; gives [`Granted`],
-//! which the deed asks for, or [`Denied`] with the policies that decided. The policies are Cedar
-//! with a schema of their own: they are another set than those of agents' calls, and neither can
-//! name anything of the other. They say *who* may vote; how many votes are enough stays with
-//! [`Hold::standing`].
+//! Takes a person, what they want to do and when they last proved who they are; gives [`Granted`], which the
+//! deed asks for, or [`Denied`] with the policies that decided. The policies are Cedar with a schema of their
+//! own: they are another set than those of agents' calls, and neither can name anything of the other. They
+//! say *who* may vote; how many votes are enough stays with [`Hold::standing`].
 
 use crate::fault::{Fault, Faults, did_you_mean};
 use crate::hold::Hold;
@@ -70,6 +68,8 @@ pub enum Deed<'a> {
     StopEverything,
     /// Write down an incident that agents caused, which may raise the posture.
     RecordIncident,
+    /// Put calls of a task of this sponsor before people, to be decided about as one list.
+    ProposeBatch(&'a Sponsor),
     /// Ask for something to be added to a task of this sponsor.
     FileAmendment(&'a Sponsor),
     /// Make a task of this sponsor what an amendment asks for.
@@ -100,8 +100,7 @@ pub enum Deed<'a> {
     },
 }
 
-/// Proof that the control plane's policies allow `person` a deed at this moment. Only
-/// [`ControlPolicies::decide`] makes one.
+/// Proof that the policies allow `person` a deed at this moment. Only [`ControlPolicies::decide`] makes one.
 #[derive(Debug)]
 pub struct Granted {
     person: Person,
@@ -164,6 +163,7 @@ impl Deed<'_> {
             Self::StopTask(_) => "stop-task",
             Self::StopEverything => "stop-everything",
             Self::RecordIncident => "record-incident",
+            Self::ProposeBatch(_) => "propose-batch",
             Self::FileAmendment(_) => "file-amendment",
             Self::AcceptAmendment { .. } => "accept-amendment",
             Self::DeclineAmendment(_) => "decline-amendment",
@@ -187,6 +187,7 @@ impl Deed<'_> {
             Self::StopTask(_) => "stop this task",
             Self::StopEverything => "stop every task",
             Self::RecordIncident => "record an incident",
+            Self::ProposeBatch(_) => "propose calls of this task",
             Self::FileAmendment(_) => "ask for something to be added to this task",
             Self::AcceptAmendment { .. } => "accept this amendment",
             Self::DeclineAmendment(_) => "decline this amendment",
@@ -462,7 +463,10 @@ impl Question<'_> {
                 ]);
                 (&HOLD, hold.id.as_str(), attributes)
             }
-            Deed::ViewTask(sponsor) | Deed::StopTask(sponsor) | Deed::FileAmendment(sponsor) => {
+            Deed::ViewTask(sponsor)
+            | Deed::StopTask(sponsor)
+            | Deed::ProposeBatch(sponsor)
+            | Deed::FileAmendment(sponsor) => {
                 let attributes = HashMap::from([("sponsor".to_owned(), self.sponsor(sponsor))]);
                 (&TASK, "task", attributes)
             }
@@ -592,6 +596,7 @@ mod tests {
             decide_by: at(30),
             asked: 1,
             follows: None,
+            place: None,
             votes: Vec::new(),
             reports: Vec::new(),
             ended: None,
@@ -616,7 +621,7 @@ mod tests {
     fn who_may_do_what() {
         let held = hold("mei", &["senior", "owner"]);
         let task = held.sponsor.clone();
-        let deeds: [(&str, Deed<'_>); 16] = [
+        let deeds: [(&str, Deed<'_>); 17] = [
             ("view-hold", Deed::ViewHold(&held)),
             (
                 "approve",
@@ -632,6 +637,7 @@ mod tests {
             ("stop-task", Deed::StopTask(&task)),
             ("stop-everything", Deed::StopEverything),
             ("record-incident", Deed::RecordIncident),
+            ("propose-batch", Deed::ProposeBatch(&task)),
             ("file-amendment", Deed::FileAmendment(&task)),
             (
                 "accept-amendment",
@@ -672,6 +678,7 @@ mod tests {
              stop-task: mei ola kim ada ica\n\
              stop-everything: mei ola kim ada ica\n\
              record-incident: mei ola kim ada ica\n\
+             propose-batch: mei\n\
              file-amendment: mei\n\
              accept-amendment: mei\n\
              decline-amendment: mei ada ica\n\

@@ -80,13 +80,13 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The determining policies, guardrails first.
     pub policies: Vec<Determining>,
-    /// For a hold: the groups that can lift it, all of them.
+    /// For a hold, and for a preview of what would be held: the groups that can lift it, all of them.
     pub needs: BTreeSet<ApproverGroup>,
-    /// For a hold: the checks that must have passed as well, all of them.
+    /// Likewise: the checks that must have passed as well, all of them.
     pub checks: BTreeSet<CheckName>,
-    /// For a hold: how many people of each must agree, the most that any policy asks for.
+    /// Likewise: how many people of each must agree, the most that any policy asks for.
     pub quorum: u32,
-    /// For a hold: how long they have, the least that any policy gives.
+    /// Likewise: how long they have, the least that any policy gives.
     pub timeout: SignedDuration,
     /// For a deny: which of the fixed reasons, which selects the text for the agent.
     pub reason: Option<DenyReason>,
@@ -558,18 +558,20 @@ pub(crate) fn weigh(
         return Finding::denied(reason);
     }
     permits.extend(of_ceiling);
-    // 4. to 6.
-    match (some(Verb::Preview), forbids.is_empty()) {
-        (true, _) => finding(Outcome::Preview, None, permits),
-        (false, true) => finding(Outcome::Allow, None, permits),
-        (false, false) => {
-            let asking = || abouts.iter().flatten();
-            Finding {
-                needs: asking().flat_map(|about| about.needs.clone()).collect(),
-                checks: asking().flat_map(|about| about.checks.clone()).collect(),
-                ..finding(Outcome::Hold, None, permits)
-            }
-        }
+    // 4. to 6. What is previewed may have to be held once it is live.
+    let outcome = match (some(Verb::Preview), forbids.is_empty()) {
+        (true, _) => Outcome::Preview,
+        (false, true) => Outcome::Allow,
+        (false, false) => Outcome::Hold,
+    };
+    let asking = || {
+        let abouts = abouts.iter().flatten();
+        abouts.filter(|about| about.verb == Some(Verb::Hold))
+    };
+    Finding {
+        needs: asking().flat_map(|about| about.needs.clone()).collect(),
+        checks: asking().flat_map(|about| about.checks.clone()).collect(),
+        ..finding(outcome, None, permits)
     }
 }
 
@@ -612,8 +614,10 @@ impl Finding {
     /// Adds the groups that the task itself asks for and that did not approve yet.
     fn awaiting<'a>(mut self, missing: impl Iterator<Item = &'a ApproverGroup>) -> Self {
         let missing: Vec<ApproverGroup> = missing.cloned().collect();
-        if !missing.is_empty() && matches!(self.outcome, Outcome::Allow | Outcome::Hold) {
-            self.outcome = Outcome::Hold;
+        if !missing.is_empty() && self.outcome != Outcome::Deny {
+            if self.outcome == Outcome::Allow {
+                self.outcome = Outcome::Hold;
+            }
             self.forbids.insert(TASK_APPROVALS.into());
             self.needs.extend(missing);
         }
@@ -647,10 +651,11 @@ impl Finding {
             determining.extend(permits);
         }
         let (needs, checks) = match self.outcome {
-            Outcome::Hold => (self.needs, self.checks),
-            _ => Default::default(),
+            Outcome::Hold | Outcome::Preview => (self.needs, self.checks),
+            Outcome::Allow | Outcome::Deny => Default::default(),
         };
         let asking = self.forbids.iter().filter_map(|id| policies.about(id));
+        let asking = asking.filter(|about| about.verb == Some(Verb::Hold));
         let quorum = asking.clone().map(|about| about.quorum).max();
         let timeout = asking.map(|about| about.timeout).min();
         Verdict {

@@ -16,15 +16,22 @@
 //! What an approval is bound to: the digest of the call (operation, every parameter, content,
 //! place, task, policies) and the digest of the state it was judged on ([`StateDigest`]). A
 //! difference in either is another hold.
+//!
+//! Holds may stand in a list that people decide about as one, in one order: a [`Batch`].
 
+mod batch;
 mod check;
 
+pub use batch::{
+    Answered, Batch, BatchStanding, Broke, Difference, LONGEST, Listed, Place, Terms, Turn,
+    differences, list_digest,
+};
 pub use check::{CheckResult, Missing, REPORTS, Report, ReportError};
 
 use crate::assess::Assessed;
 use crate::decide::Refused;
 use crate::digest::quote;
-use crate::names::{ApproverGroup, CheckName, HoldId, Person, Reference, Sponsor, TaskId};
+use crate::names::{ApproverGroup, BatchId, CheckName, HoldId, Person, Reference, Sponsor, TaskId};
 use crate::people::{People, Role};
 use crate::tags::Tags;
 use jiff::{SignedDuration, Timestamp};
@@ -131,6 +138,8 @@ pub struct Hold {
     pub asked: u32,
     /// The hold of the same call before this one, and why that no longer serves.
     pub follows: Option<(HoldId, Closing)>,
+    /// The list that it stands in, where it was proposed with others.
+    pub place: Option<Place>,
     /// What people said, oldest first.
     pub votes: Vec<Vote>,
     /// What was reported of its checks, oldest first.
@@ -206,6 +215,8 @@ pub enum Closing {
     Changed,
     /// It was taken back, or its task ended.
     Withdrawn,
+    /// Another call of its batch did not go as it was approved.
+    Broken,
 }
 
 /// How a hold stands at one moment.
@@ -266,6 +277,9 @@ pub enum VoteError {
     /// They said so before.
     #[error("you have decided on this hold already")]
     Again,
+    /// It is decided about with others.
+    #[error("this call is one of batch {0}, which is decided about as a whole")]
+    InBatch(BatchId),
     /// What they looked at is not what is held.
     #[error("what you looked at is not what is held any more: look at the hold again")]
     Digest,
@@ -337,15 +351,16 @@ impl Answer {
 
 impl Closing {
     /// Every way to end.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Used,
         Self::Unanswered,
         Self::Lapsed,
         Self::Changed,
         Self::Withdrawn,
+        Self::Broken,
     ];
 
-    /// `used`, `unanswered`, `lapsed`, `changed`, `withdrawn`.
+    /// `used`, `unanswered`, `lapsed`, `changed`, `withdrawn`, `broken`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -354,6 +369,7 @@ impl Closing {
             Self::Lapsed => "lapsed",
             Self::Changed => "changed",
             Self::Withdrawn => "withdrawn",
+            Self::Broken => "broken",
         }
     }
 
@@ -411,6 +427,7 @@ impl Hold {
             decide_by: patience.min(task.expires_at()),
             asked: 1,
             follows: None,
+            place: None,
             votes: Vec::new(),
             reports: Vec::new(),
             ended: None,
@@ -578,6 +595,21 @@ impl Hold {
     /// # Errors
     /// Why not.
     pub fn admits(
+        &self,
+        person: &Person,
+        answer: Answer,
+        seen: &str,
+        people: &People,
+        now: Timestamp,
+    ) -> Result<(), VoteError> {
+        match &self.place {
+            Some(place) => Err(VoteError::InBatch(place.batch.clone())),
+            None => self.takes(person, answer, seen, people, now),
+        }
+    }
+
+    /// The same, by itself or in its list.
+    fn takes(
         &self,
         person: &Person,
         answer: Answer,

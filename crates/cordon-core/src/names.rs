@@ -51,6 +51,8 @@ names! {
     Reference: "a reference (letters and digits, at most 24)", 24, "-";
     /// A hold: `H-7QK4M2ZD`.
     HoldId: "a hold id (letters, digits, `-`, at most 26)", 26, "-";
+    /// A list of calls that people decide about as one: `B-7QK4M2ZD`.
+    BatchId: "a batch id (letters, digits, `-`, at most 26)", 26, "-";
     /// What is asked to be added to a task: `A-7QK4M2ZD`.
     AmendmentId: "an amendment id (letters, digits, `-`, at most 26)", 26, "-";
     /// A person who signs in: a user name or an e-mail address.
@@ -74,6 +76,14 @@ impl HoldId {
     #[must_use]
     pub fn of(reference: &Reference) -> Self {
         Self(format!("H-{reference}").into())
+    }
+}
+
+impl BatchId {
+    /// The id of the batch that is proposed under `reference`.
+    #[must_use]
+    pub fn of(reference: &Reference) -> Self {
+        Self(format!("B-{reference}").into())
     }
 }
 

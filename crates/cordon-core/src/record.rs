@@ -9,6 +9,7 @@ use crate::assess::{Assessed, AssessedAccess};
 use crate::authenticate::Received;
 use crate::decide::{Decision, Outcome, Refused, Verdict};
 use crate::fact::Fact;
+use crate::hold::Terms;
 use crate::ledger::{Rest, Used};
 use crate::names::{HoldId, Reference};
 use crate::predict::Prediction;
@@ -40,11 +41,14 @@ pub struct CallRecord {
     pub outcome: RecordedOutcome,
     /// Id, title, hint of each determining policy.
     pub policies: Vec<(Box<str>, Box<str>, Box<str>)>,
+    /// The groups that are asked, or that would be if the call were not only previewed.
     pub needs: Vec<Box<str>>,
     /// The checks that it asks for beside.
     pub checks: Vec<Box<str>>,
     /// The hold that the call waits under, or whose approval lets it go.
     pub hold: Option<OnHold>,
+    /// Of a previewed call that would be held, on what terms; nothing where it could not be told.
+    pub held_as: Option<Box<Terms>>,
     /// For a refusal: the code that the agent got and the sentence.
     pub code: Box<str>,
     pub message: Box<str>,
@@ -283,6 +287,7 @@ impl CallRecord {
                 .map(|check| check.as_str().into())
                 .collect(),
             hold: None,
+            held_as: None,
             code: refusal.map_or("", |(_, code)| code).into(),
             message: refusal.map_or("", |(refusal, _)| &refusal.message).into(),
             digest: assessed.digest().to_string().into(),
@@ -365,6 +370,7 @@ impl CallRecord {
             needs: Vec::new(),
             checks: Vec::new(),
             hold: None,
+            held_as: None,
             code: code.into(),
             message: message.into(),
             digest: "".into(),

@@ -1,6 +1,6 @@
-//! Holds as the store keeps them: which are looked for, how many may be under way.
+//! Holds and batches as the store keeps them: which are looked for, how many may be under way.
 
-use cordon_core::names::{HoldId, TaskId};
+use cordon_core::names::{BatchId, HoldId, TaskId};
 
 /// Which holds are looked for.
 #[derive(Debug, Clone, Default)]
@@ -15,8 +15,21 @@ pub struct HoldFilter {
     pub limit: Option<u32>,
 }
 
+/// Which batches are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct BatchFilter {
+    /// Of this task.
+    pub task: Option<TaskId>,
+    /// Only those some hold of which did not end.
+    pub under_way: bool,
+    /// Proposed before this one.
+    pub before: Option<BatchId>,
+    /// At most this many; nothing means 20. Never more than 100.
+    pub limit: Option<u32>,
+}
+
 /// How many holds may wait for people at one time: more than they can look at would be waved
-/// through.
+/// through. A batch counts as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HoldBounds {
     /// Of one task.

@@ -6,11 +6,12 @@ use crate::call::{Closed, StoredCall};
 use cordon_aws::call::{AccessLevel, Class, Protocol};
 use cordon_core::authenticate::Ingress;
 use cordon_core::fact::Fact;
+use cordon_core::hold::{StateDigest, Terms};
 use cordon_core::ledger::{Changes, Used};
 use cordon_core::record::{
     AccessRecord, AnswerFault, CallRecord, CallResult, OnHold, RecordedOutcome,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prediction::PredictionRow;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -35,6 +36,9 @@ struct Body<'a> {
     /// The hold, and the revision of it that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<(Cow<'a, str>, Option<u64>)>,
+    /// The digest of the state, the quorum, and the seconds that people have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_as: Option<(Cow<'a, str>, u32, i64)>,
     code: Cow<'a, str>,
     message: Cow<'a, str>,
     digest: Cow<'a, str>,
@@ -168,6 +172,10 @@ fn body(record: &CallRecord) -> String {
             .hold
             .as_ref()
             .map(|hold| (hold.id.as_str().into(), hold.uses)),
+        held_as: record.held_as.as_ref().map(|terms| {
+            let state = terms.state.as_str().into();
+            (state, terms.quorum, terms.timeout.as_secs())
+        }),
         code: (&*record.code).into(),
         message: (&*record.message).into(),
         digest: (&*record.digest).into(),
@@ -296,6 +304,13 @@ impl CallRow {
                 }),
                 None => None,
             },
+            held_as: body.held_as.map(|(state, quorum, seconds)| {
+                Box::new(Terms {
+                    state: StateDigest::from_written(&state),
+                    quorum,
+                    timeout: SignedDuration::from_secs(seconds),
+                })
+            }),
             code: text(body.code),
             message: text(body.message),
             digest: text(body.digest),

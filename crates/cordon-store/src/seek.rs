@@ -7,7 +7,7 @@
 use crate::error::StoreError;
 use crate::hold::HoldBounds;
 use crate::store::Store;
-use cordon_core::hold::{Hold, Missing, Reason, Serves};
+use cordon_core::hold::{Closing, Hold, Missing, Reason, Serves, Turn};
 use cordon_core::names::{ApproverGroup, HoldId};
 use cordon_core::people::People;
 use jiff::Timestamp;
@@ -23,8 +23,10 @@ pub enum Sought {
     Opened(Box<Hold>),
     /// It waits for this still.
     Waits(Box<Hold>, Missing),
-    /// These groups approved. The record of the call uses it up, and may find it gone.
-    Approved(Box<Hold>, BTreeSet<ApproverGroup>),
+    /// These groups approved. The record of the call uses it up, as of this revision, and may find it gone.
+    Approved(Box<Hold>, BTreeSet<ApproverGroup>, u64),
+    /// It is approved in a batch, in which the second one comes first, or is under way.
+    OutOfTurn(Box<Hold>, Box<Hold>),
     /// Someone said no.
     Rejected(Box<Hold>, Reason),
     /// Nobody answered a short while ago.
@@ -49,19 +51,24 @@ pub async fn seek(
     for _ in 0..TRIES {
         let follows = match store.latest_hold(&asked.task, &asked.digest).await? {
             None => None,
-            Some(hold) => match hold.serves(asked, people, now) {
-                Serves::Waits(missing) if waited == Some(&hold.id) => {
+            Some(hold) => match served(store, &hold, asked, people, now).await? {
+                (Serves::Waits(missing), _) if waited == Some(&hold.id) => {
                     return Ok(Sought::Waits(Box::new(hold), missing));
                 }
-                Serves::Waits(missing) => match store.join_hold(&hold.id).await {
+                (Serves::Waits(missing), _) => match store.join_hold(&hold.id).await {
                     Ok(()) => return Ok(Sought::Waits(Box::new(hold), missing)),
                     Err(StoreError::Outdated { .. }) => continue,
                     Err(error) => return Err(error),
                 },
-                Serves::Approved(groups) => return Ok(Sought::Approved(Box::new(hold), groups)),
-                Serves::Rejected(reason) => return Ok(Sought::Rejected(Box::new(hold), reason)),
-                Serves::Unanswered => return Ok(Sought::Unanswered(Box::new(hold))),
-                Serves::Over(why) => Some((hold.id, why)),
+                (_, Rests::After(first)) => return Ok(Sought::OutOfTurn(Box::new(hold), first)),
+                (Serves::Approved(groups), Rests::On(revision)) => {
+                    return Ok(Sought::Approved(Box::new(hold), groups, revision));
+                }
+                (Serves::Rejected(reason), _) => {
+                    return Ok(Sought::Rejected(Box::new(hold), reason));
+                }
+                (Serves::Unanswered, _) => return Ok(Sought::Unanswered(Box::new(hold))),
+                (Serves::Over(why), _) => Some((hold.id, why)),
             },
         };
         let hold = Hold {
@@ -79,5 +86,43 @@ pub async fn seek(
     Err(StoreError::Outdated {
         what: "hold",
         id: asked.id.to_string(),
+    })
+}
+
+/// What a call that is approved rests on.
+enum Rests {
+    /// This revision of its hold, or of the batch that it is one of.
+    On(u64),
+    /// Another call of its batch, which comes first.
+    After(Box<Hold>),
+}
+
+/// How `hold` serves the call that would open `asked`: by itself, and in its batch.
+async fn served(
+    store: &dyn Store,
+    hold: &Hold,
+    asked: &Hold,
+    people: &People,
+    now: Timestamp,
+) -> Result<(Serves, Rests), StoreError> {
+    let serves = hold.serves(asked, people, now);
+    let alone = Rests::On(hold.revision());
+    let (Some(place), Serves::Waits(_) | Serves::Approved(_)) = (&hold.place, &serves) else {
+        return Ok((serves, alone));
+    };
+    let batch = store.batch(&place.batch).await?;
+    let batch = batch.ok_or_else(|| StoreError::Unknown {
+        what: "batch",
+        id: place.batch.to_string(),
+    })?;
+    Ok(match batch.turn(&hold.id, people, now) {
+        Turn::Now => (serves, Rests::On(batch.revision())),
+        Turn::Waits(missing) => (Serves::Waits(missing), alone),
+        Turn::Over => (Serves::Over(Closing::Broken), alone),
+        Turn::After(number) => {
+            let first = batch.holds().zip(1..).find(|(_, it)| *it == number);
+            let first = first.map_or_else(|| hold.clone(), |(first, _)| first.clone());
+            (serves, Rests::After(Box::new(first)))
+        }
     })
 }

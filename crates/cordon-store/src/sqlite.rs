@@ -10,6 +10,7 @@
 
 mod account;
 mod amendment;
+mod batch;
 mod change;
 mod commit;
 mod hold;
@@ -29,7 +30,7 @@ use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
-use crate::hold::{HoldBounds, HoldFilter};
+use crate::hold::{BatchFilter, HoldBounds, HoldFilter};
 use crate::incident::{Incident, StoredIncident};
 use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
@@ -37,9 +38,9 @@ use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::store::{Answer, Store};
 use crate::task::{StoredTask, TaskState};
-use cordon_core::hold::{Ended, Hold, Reason, Report, Vote};
+use cordon_core::hold::{Batch, Ended, Hold, Reason, Report, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{AmendmentId, HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::names::{AmendmentId, BatchId, HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
@@ -294,6 +295,33 @@ impl Store for Sqlite {
 
     fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()> {
         self.change_hold(HoldChange::End(id.clone(), ended))
+    }
+
+    fn propose(
+        &self,
+        batch: Batch,
+        replaces: Option<BatchId>,
+        bounds: HoldBounds,
+    ) -> Answer<'_, ()> {
+        self.change_hold(HoldChange::Propose(Box::new(batch), replaces, bounds))
+    }
+
+    fn vote_on_batch<'a>(
+        &'a self,
+        id: &'a BatchId,
+        only: Option<HoldId>,
+        revision: u64,
+        vote: Vote,
+    ) -> Answer<'a, ()> {
+        self.change_hold(HoldChange::VoteOnBatch(id.clone(), only, revision, vote))
+    }
+
+    fn batch<'a>(&'a self, id: &'a BatchId) -> Answer<'a, Option<Batch>> {
+        Box::pin(batch::find(self, id))
+    }
+
+    fn batches<'a>(&'a self, filter: &'a BatchFilter) -> Answer<'a, Vec<Batch>> {
+        Box::pin(batch::search(self, filter))
     }
 
     fn hold<'a>(&'a self, id: &'a HoldId) -> Answer<'a, Option<Hold>> {

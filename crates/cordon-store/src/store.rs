@@ -7,15 +7,15 @@ use crate::call::{Budget, CallFilter, Recorded, StoredCall};
 use crate::deed::{Deed, StoredDeed};
 use crate::delivery::Delivery;
 use crate::error::{RecordError, StoreError};
-use crate::hold::{HoldBounds, HoldFilter};
+use crate::hold::{BatchFilter, HoldBounds, HoldFilter};
 use crate::incident::{Incident, StoredIncident};
 use crate::pass::{Claimed, NewPass, Pass, SecretHash, SignInLink};
 use crate::passkey::{Passkey, PasskeyUse};
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
-use cordon_core::hold::{Ended, Hold, Reason, Report, Vote};
+use cordon_core::hold::{Batch, Ended, Hold, Reason, Report, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{AmendmentId, HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::names::{AmendmentId, BatchId, HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
@@ -132,7 +132,7 @@ pub trait Store: Debug + Send + Sync {
     /// [`StoreError::Unknown`] if there is no such session.
     fn set_session_state<'a>(&'a self, id: &'a SessionId, state: SessionState) -> Answer<'a, ()>;
 
-    /// Opens a hold, and ends the one that it follows. `bounds` say how many may wait at one time.
+    /// Opens a hold, and ends the one that it follows, with the others of that one's batch. `bounds` say how many may wait at one time.
     ///
     /// # Errors
     /// [`StoreError::Exists`] if the same call of its task waits already: that one is to be joined;
@@ -159,7 +159,40 @@ pub trait Store: Debug + Send + Sync {
     /// [`StoreError::Outdated`] if something was said or reported meanwhile, or the hold is over.
     fn report<'a>(&'a self, id: &'a HoldId, revision: u64, report: Report) -> Answer<'a, ()>;
 
-    /// Ends a hold that nobody will use.
+    /// Opens the holds of a batch, all or none, and ends those that they follow. A task has one batch under
+    /// way: this one takes the place of `replaces`, whose holds are withdrawn. `bounds` are as for one hold.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] if another batch of the task is under way than `replaces`, or the task was
+    /// stopped; [`StoreError::Exists`] if one of its calls waits already under a hold that none of it
+    /// follows; [`StoreError::Crowded`] if too much waits.
+    fn propose(
+        &self,
+        batch: Batch,
+        replaces: Option<BatchId>,
+        bounds: HoldBounds,
+    ) -> Answer<'_, ()>;
+
+    /// Adds what a person said of a batch to each of its holds that is not over, or to the one hold `only`,
+    /// in one step. `revision` is [`Batch::revision`] as it was when [`Batch::admits`] was asked.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] if anything was said, reported or used of the batch meanwhile.
+    fn vote_on_batch<'a>(
+        &'a self,
+        id: &'a BatchId,
+        only: Option<HoldId>,
+        revision: u64,
+        vote: Vote,
+    ) -> Answer<'a, ()>;
+
+    /// One batch with its holds, and how AWS answered the calls that used them.
+    fn batch<'a>(&'a self, id: &'a BatchId) -> Answer<'a, Option<Batch>>;
+
+    /// The batches that `filter` asks for, newest first.
+    fn batches<'a>(&'a self, filter: &'a BatchFilter) -> Answer<'a, Vec<Batch>>;
+
+    /// Ends a hold that nobody will use, and with it the others of its batch.
     ///
     /// # Errors
     /// [`StoreError::Outdated`] if it is over already.
@@ -190,7 +223,8 @@ pub trait Store: Debug + Send + Sync {
     /// Keeps a decided call, and charges its task when the call is an allowed change: budget
     /// units and the ledger are written together with the record, and concurrent calls cannot
     /// use a unit twice. A call that uses an approval ([`cordon_core::record::OnHold::uses`]) is
-    /// kept together with the end of its hold, so that no approval lets two calls go. An allowed read may answer before it is durable; everything else is
+    /// kept together with the end of its hold, so that no approval lets two calls go; one of a batch
+    /// only once AWS answered those before it well, and as long as none of the batch ended otherwise. An allowed read may answer before it is durable; everything else is
     /// durable when this answers.
     ///
     /// # Errors

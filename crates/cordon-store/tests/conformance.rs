@@ -8,6 +8,7 @@
 )]
 
 mod amendments;
+mod batches;
 mod finding;
 mod fixture;
 mod holds;
@@ -16,6 +17,7 @@ mod passkeys;
 mod sessions;
 
 use amendments::*;
+use batches::*;
 use cordon_core::decide::{Outcome, Posture};
 use cordon_core::ledger::{Rest, Used};
 use cordon_core::names::TaskId;
@@ -97,6 +99,14 @@ conformance! {
     a_call_that_uses_no_approval_is_not_held_up_by_one_that_may_not
     people_are_not_asked_more_than_they_can_look_at
     a_stopped_task_takes_back_its_holds
+    a_batch_comes_back_as_it_was_proposed
+    of_a_batch_all_calls_wait_or_none
+    a_task_has_one_batch_under_way
+    a_vote_on_a_batch_is_of_all_that_was_seen
+    calls_of_a_batch_go_in_their_order_and_once
+    what_ends_one_call_of_a_batch_ends_the_others
+    what_is_said_of_any_call_of_a_batch_stops_the_next
+    a_batch_is_one_thing_to_look_at
     holds_and_calls_are_read_page_by_page
     what_channels_were_told_is_kept_and_tells_nobody
     what_people_did_is_kept_in_order

@@ -7,7 +7,8 @@
 //! every answer after, so that the end can be judged from the notes: not one of them rests on what
 //! the code under test concludes. In the words of the project's invariants:
 //!
-//! - an approval lets go the very call and state that it was given for, with every check passed (I6);
+//! - an approval lets go the very call and state that it was given for, with every check passed, and the
+//!   calls of a batch in its order, each once those before it were answered well (I6);
 //! - once, in its time, for its task, whatever crashed meanwhile (I7);
 //! - by people who count at that moment, never by the sponsor (I8);
 //! - and nothing of a task after its stop was acknowledged (I13).
@@ -23,12 +24,13 @@
 mod fixture;
 mod judge;
 
-use cordon_core::hold::{Answer, CheckResult, Hold, Reason, Report, StateDigest, Vote};
-use cordon_core::names::{ApproverGroup, CheckName, HoldId, Person, TaskId};
+use cordon_core::hold::{Answer, Batch, CheckResult, Hold, Reason, Report, StateDigest, Vote};
+use cordon_core::names::{ApproverGroup, BatchId, CheckName, HoldId, Person, TaskId};
 use cordon_core::people::{Membership, People};
 use cordon_core::record::CallRecord;
 use cordon_store::{
-    Budget, HoldBounds, HoldFilter, RecordError, Sought, Store, StoreError, TaskState, seek,
+    Budget, HoldBounds, HoldFilter, Proposal, Proposed, RecordError, Sought, Store, StoreError,
+    TaskState, propose, seek,
 };
 use fixture::*;
 use jiff::{SignedDuration, Timestamp};
@@ -84,6 +86,10 @@ fn whatever_happens_in_whatever_order_an_approval_lets_one_call_go() {
         checked,
         failed,
         stopped_at_once,
+        proposed,
+        in_order,
+        out_of_turn,
+        broken,
     } = sum;
     for (what, count) in [
         ("calls let go", went),
@@ -98,6 +104,10 @@ fn whatever_happens_in_whatever_order_an_approval_lets_one_call_go() {
         ("calls let go after a check", checked),
         ("failed checks", failed),
         ("stops of everything", stopped_at_once),
+        ("batches", proposed),
+        ("calls let go behind another of their batch", in_order),
+        ("calls out of turn", out_of_turn),
+        ("broken", broken),
     ] {
         assert!(count > 0, "no {what} in {wanted} interleavings");
     }
@@ -154,6 +164,10 @@ struct Sum {
     checked: usize,
     failed: usize,
     stopped_at_once: usize,
+    proposed: usize,
+    in_order: usize,
+    out_of_turn: usize,
+    broken: usize,
 }
 
 impl Sum {
@@ -170,6 +184,10 @@ impl Sum {
         self.checked += other.checked;
         self.failed += other.failed;
         self.stopped_at_once += other.stopped_at_once;
+        self.proposed += other.proposed;
+        self.in_order += other.in_order;
+        self.out_of_turn += other.out_of_turn;
+        self.broken += other.broken;
     }
 }
 
@@ -349,6 +367,8 @@ struct Notes {
     reports: Vec<(HoldId, Report, Option<u64>)>,
     went: Vec<Went>,
     gone: usize,
+    proposals: u32,
+    out_of_turn: usize,
     stopped: Option<u64>,
 }
 
@@ -363,6 +383,8 @@ struct Went {
     now: Timestamp,
     members: BTreeMap<&'static str, BTreeSet<&'static str>>,
     acknowledged: bool,
+    /// When its end was asked to be kept.
+    closed: Option<u64>,
 }
 
 /// Small and reproducible: <https://prng.di.unimi.it/splitmix64.c>, by Sebastiano Vigna.
@@ -421,6 +443,8 @@ impl Case {
                 reports: Vec::new(),
                 went: Vec::new(),
                 gone: 0,
+                proposals: 0,
+                out_of_turn: 0,
                 stopped: None,
             }),
         }
@@ -449,10 +473,11 @@ impl Case {
         };
         match kind {
             0..=37 => self.request(place, 1).await,
-            38..=45 => self.request(place, 4).await,
-            46..=76 => self.vote(place).await,
-            77..=80 => self.forge(place).await,
-            81..=90 => self.wait(),
+            38..=42 => self.request(place, 4).await,
+            43..=72 => self.vote(place).await,
+            73..=76 => self.forge(place).await,
+            77..=83 => self.propose(place).await,
+            84..=90 => self.wait(),
             91..=93 => self.notes.lock().unwrap().alter(),
             94..=97 => self.notes.lock().unwrap().regroup(),
             _ => self.stop(place).await,
@@ -464,6 +489,54 @@ impl Case {
         let mut notes = self.notes.lock().unwrap();
         let minutes = notes.chance.one_of(&[1, 5, 14, 16, 31, 45]);
         notes.now += SignedDuration::from_mins(minutes);
+    }
+
+    /// The sponsor proposes a list.
+    async fn propose(&self, place: &Place) {
+        let (proposal, people, now, by_visitor) = {
+            let mut notes = self.notes.lock().unwrap();
+            let (a, b, c) = ("sha256:a", "sha256:b", "sha256:c");
+            let lists = [vec![a, b], vec![a, b], vec![b, a], vec![a], vec![a, b, c]];
+            let list = &lists[notes.chance.below(lists.len())];
+            notes.proposals += 1;
+            let name = format!("{}-{}", self.seed, notes.proposals);
+            let holds = list.iter().enumerate().map(|(number, digest)| {
+                let asked = self.asked(&notes, &format!("P{name}-{number}"), digest);
+                Hold { asked: 0, ..asked }
+            });
+            let proposal = Proposal {
+                id: format!("B-{name}").parse().unwrap(),
+                message: "".into(),
+                holds: holds.collect(),
+                ends: at(1_000_000),
+            };
+            let by_visitor = notes.chance.one_of(&[true, false]);
+            (proposal, notes.people(), notes.now, by_visitor)
+        };
+        let store = match by_visitor {
+            true => &*place.visitor,
+            false => &*place.store,
+        };
+        match propose(store, &proposal, unbounded(), &people, now).await {
+            Ok(Proposed::Opened(..) | Proposed::Same(_) | Proposed::Rejected(..)) => {}
+            Ok(other) => panic!("{other:?}"),
+            Err(StoreError::Outdated { .. } | StoreError::Locked(_)) => {}
+            Err(error) => place.end(error).await,
+        }
+    }
+
+    /// The hold that a call of this digest would open now.
+    fn asked(&self, notes: &Notes, name: &str, digest: &str) -> Hold {
+        Hold {
+            reference: format!("R{name}").parse().unwrap(),
+            state: StateDigest::from_written(&format!("sha256:{}", notes.state)),
+            needs: self.needs.clone(),
+            quorum: self.quorum,
+            checks: self.checks.clone(),
+            opened: notes.now,
+            decide_by: notes.now + SignedDuration::from_mins(30),
+            ..hold(&format!("H-{name}"), self.task.as_str(), digest)
+        }
     }
 
     /// The agent asks for one of two calls, `times` at once.
@@ -491,22 +564,17 @@ impl Case {
             let mut notes = self.notes.lock().unwrap();
             notes.calls += 1;
             let name = format!("{}-{}", self.seed, notes.calls);
-            let asked = Hold {
-                reference: format!("R{name}").parse().unwrap(),
-                state: StateDigest::from_written(&format!("sha256:{}", notes.state)),
-                needs: self.needs.clone(),
-                quorum: self.quorum,
-                checks: self.checks.clone(),
-                opened: notes.now,
-                decide_by: notes.now + SignedDuration::from_mins(30),
-                ..hold(&format!("H-{name}"), self.task.as_str(), digest)
-            };
+            let asked = self.asked(&notes, &name, digest);
             (format!("R{name}"), asked, notes.people(), notes.now)
         };
         let store = &*place.store;
         let sought = seek(store, &asked, unbounded(), None, &people, now).await;
-        let approval = match sought {
-            Ok(Sought::Approved(hold, _)) => *hold,
+        let (approval, revision) = match sought {
+            Ok(Sought::Approved(hold, _, revision)) => (*hold, revision),
+            Ok(Sought::OutOfTurn(..)) => {
+                self.notes.lock().unwrap().out_of_turn += 1;
+                return;
+            }
             Ok(_) | Err(StoreError::Outdated { .. }) => return,
             Err(error) => return place.end(error).await,
         };
@@ -522,6 +590,7 @@ impl Case {
                 now,
                 members,
                 acknowledged: false,
+                closed: None,
             });
             notes.went.len() - 1
         };
@@ -532,12 +601,23 @@ impl Case {
                 &reference,
                 self.task.as_str(),
                 approval.id.as_str(),
-                approval.revision(),
+                revision,
             )
         };
         let outcome = store.record(record, Budget::default()).await;
         match outcome {
-            Ok(_) => self.notes.lock().unwrap().went[noted].acknowledged = true,
+            Ok(recorded) => {
+                let status = {
+                    let mut notes = self.notes.lock().unwrap();
+                    let number = notes.next();
+                    notes.went[noted].acknowledged = true;
+                    notes.went[noted].closed = Some(number);
+                    notes.chance.one_of(&[200, 200, 200, 200, 400, 503])
+                };
+                if let Err(error) = store.close(recorded, answered(status), TOOK).await {
+                    place.end(error).await
+                }
+            }
             Err(RecordError::ApprovalGone | RecordError::TaskOver) => {
                 self.notes.lock().unwrap().gone += 1;
             }
@@ -565,6 +645,20 @@ impl Case {
             let notes = self.notes.lock().unwrap();
             (notes.people(), notes.now)
         };
+        if let Some(listed) = &hold.place {
+            let Some(batch) = self.batch(place, &listed.batch).await else {
+                return;
+            };
+            let digest = batch.digest();
+            let seen = match seen == &*hold.digest {
+                true => &digest,
+                false => seen,
+            };
+            if batch.admits(&person, answer, seen, &people, now).is_ok() {
+                self.say_all(place, &batch, person, answer, now).await;
+            }
+            return;
+        }
         if hold.admits(&person, answer, seen, &people, now).is_ok() {
             let by_visitor = chance.one_of(&[true, false]);
             self.say(place, by_visitor, &hold, person, answer, now)
@@ -623,6 +717,51 @@ impl Case {
             Ok(()) => {
                 let mut notes = self.notes.lock().unwrap();
                 notes.reports[noted].2 = Some(notes.next());
+            }
+            Err(StoreError::Outdated { .. } | StoreError::Locked(_)) => {}
+            Err(error) => place.end(error).await,
+        }
+    }
+
+    async fn batch(&self, place: &Place, id: &BatchId) -> Option<Batch> {
+        match place.visitor.batch(id).await {
+            Ok(batch) => batch,
+            Err(error) => place.end(error).await,
+        }
+    }
+
+    /// Says something of all calls of a batch.
+    async fn say_all(
+        &self,
+        place: &Place,
+        batch: &Batch,
+        person: Person,
+        answer: Answer,
+        at: Timestamp,
+    ) {
+        let vote = Vote {
+            person,
+            answer,
+            at,
+            note: "".into(),
+        };
+        let noted = {
+            let mut notes = self.notes.lock().unwrap();
+            let first = notes.votes.len();
+            let open = batch.holds().filter(|hold| hold.ended.is_none());
+            let votes = open.map(|hold| (hold.id.clone(), vote.clone(), None));
+            notes.votes.extend(votes);
+            first..notes.votes.len()
+        };
+        let revision = batch.revision();
+        let said = place.visitor.vote_on_batch(&batch.id, None, revision, vote);
+        match said.await {
+            Ok(()) => {
+                let mut notes = self.notes.lock().unwrap();
+                let number = notes.next();
+                for (_, _, acknowledged) in &mut notes.votes[noted] {
+                    *acknowledged = Some(number);
+                }
             }
             Err(StoreError::Outdated { .. } | StoreError::Locked(_)) => {}
             Err(error) => place.end(error).await,

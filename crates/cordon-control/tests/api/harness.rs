@@ -347,6 +347,7 @@ impl Stage {
             decide_by: self.now() + SignedDuration::from_mins(30),
             asked: 1,
             follows: None,
+            place: None,
             votes: Vec::new(),
             reports: Vec::new(),
             ended: None,

@@ -37,6 +37,7 @@ fn hold(needs: &[&str], quorum: u32) -> Hold {
         decide_by: at(30),
         asked: 1,
         follows: None,
+        place: None,
         votes: Vec::new(),
         reports: Vec::new(),
         ended: None,

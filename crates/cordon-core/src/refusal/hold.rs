@@ -20,6 +20,15 @@ pub enum HeldAnswer<'a> {
     Rejected(&'a Hold, Reason),
     /// Nobody answered in time.
     Unanswered(&'a Hold),
+    /// People said yes to it in a batch, in which another call comes first.
+    OutOfTurn {
+        /// The hold of it.
+        hold: &'a Hold,
+        /// The hold of the other.
+        first: &'a Hold,
+        /// What that one does, in the words of the catalog.
+        operation: &'a str,
+    },
     /// So much waits already that nothing more is asked.
     Full(&'a TaskId),
     /// The content is not covered by what was signed, so nobody could approve it.
@@ -65,6 +74,15 @@ impl Refusal {
                     },
                     hold.id,
                 ),
+            ),
+            HeldAnswer::OutOfTurn {
+                hold,
+                first,
+                operation,
+            } => (
+                Some("CordonApprovalRequired"),
+                "hold",
+                out_of_turn(hold, first, operation),
             ),
             HeldAnswer::Full(task) => (
                 Some("CordonPaused"),
@@ -129,14 +147,42 @@ fn waiting(hold: &Hold, missing: &Missing, hint: &str) -> String {
         }
         Some((_, Closing::Unanswered)) => " Nobody answered when it was asked before.",
         Some((_, Closing::Withdrawn)) => " An earlier request for it was taken back.",
+        Some((_, Closing::Broken)) => {
+            " It was one of a batch, another call of which did not go as it was approved, so it is asked \
+             for by itself."
+        }
+    };
+    let listed = match &hold.place {
+        None => String::new(),
+        Some(place) => format!(
+            " It is number {} of batch {}, which is decided about as a whole.",
+            place.number, place.batch
+        ),
     };
     format!(
-        "{hint} This change waits for {missing}. Nothing was sent to AWS yet.{failed}{before} \
+        "{hint} This change waits for {missing}. Nothing was sent to AWS yet.{failed}{before}{listed} \
          {IS_POLICY} Do not look for another way. The same request joins this hold: repeat it once it is \
          approved, and not before. Until then work on something that does not depend on it, or end \
          your turn. Decision by {}; no answer means no. Hold {}.",
         clock(hold.decide_by),
         hold.id,
+    )
+}
+
+/// What the agent is to do first.
+fn out_of_turn(hold: &Hold, first: &Hold, operation: &str) -> String {
+    let of = |hold: &Hold| hold.place.as_ref().map_or(0, |place| place.number);
+    let batch = hold.place.as_ref().map_or("", |place| place.batch.as_str());
+    let (own, other) = (of(hold), of(first));
+    let comes = match first.ended {
+        None => "comes first: make it",
+        Some(_) => "is not answered yet: wait for its answer",
+    };
+    format!(
+        "This change is approved as number {own} of batch {batch}, whose calls go in the order in which \
+         people saw them, and number {other} ({operation}, previewed as {}) {comes}, and then repeat \
+         this one. Nothing was sent to AWS, and the approval stays. {IS_POLICY} Hold {}.",
+        first.reference, hold.id,
     )
 }
 

@@ -33,17 +33,17 @@ use cordon_aws::error_shape::ErrorShape;
 use cordon_core::assess::assess;
 use cordon_core::decide::{Circumstances, Decision, Outcome, Permit, Refused, decide};
 use cordon_core::digest::Content;
-use cordon_core::hold::{Hold, Missing, Reason, Serves};
+use cordon_core::hold::{Hold, Missing, Reason, Serves, StateDigest, Terms};
 use cordon_core::identify::Identified;
-use cordon_core::names::{ApproverGroup, HoldId};
+use cordon_core::names::HoldId;
 use cordon_core::people::People;
 use cordon_core::predict::Prediction;
 use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
 use cordon_core::refusal::{HeldAnswer, Refusal};
+use cordon_core::tags::Tags;
 use cordon_store::{HoldBounds, Recorded, Sought, StoreError, seek};
 use http::HeaderValue;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{Instant as Deadline, sleep_until, timeout};
@@ -100,6 +100,8 @@ enum No {
     Rejected(Box<Hold>, Reason),
     /// They did not answer a short while ago.
     Unanswered(Box<Hold>),
+    /// They said yes to it in a batch, in which another call comes first.
+    OutOfTurn { hold: Box<Hold>, first: Box<Hold> },
     /// They are asked too much already.
     Full,
     /// What they would say could not be bound to the content.
@@ -149,15 +151,13 @@ impl Passage<'_> {
             let assessed = assess(identified, &gathered.knowledge(&snapshot));
             let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
             let Decision::Hold(refused) = decision else {
-                let prediction = match &decision {
-                    Decision::Preview(refused) => {
-                        predict(line, self.client, refused, &snapshot, &gathered).await
-                    }
-                    _ => None,
-                };
-                let beside = Beside {
-                    prediction,
-                    approval: None,
+                let beside = match &decision {
+                    Decision::Preview(refused) => Beside {
+                        prediction: predict(line, self.client, refused, &snapshot, &gathered).await,
+                        held_as: self.terms(refused, &snapshot, &gathered).await,
+                        approval: None,
+                    },
+                    _ => Beside::default(),
                 };
                 return self.record(decision, beside, now).await;
             };
@@ -167,7 +167,7 @@ impl Passage<'_> {
                 Held::Decided(decision, approval) => {
                     let beside = Beside {
                         approval: Some(approval),
-                        prediction: None,
+                        ..Beside::default()
                     };
                     return self.record(*decision, beside, now).await;
                 }
@@ -176,6 +176,29 @@ impl Passage<'_> {
                     told = Some(waits);
                 }
             }
+        }
+    }
+
+    /// On what terms a call that is only previewed would be held, so that people can decide about it
+    /// before it is made; nothing where it would not be, or where what they say could not be bound to it.
+    async fn terms(
+        &mut self,
+        refused: &Refused,
+        snapshot: &Snapshot,
+        gathered: &Gathered,
+    ) -> Option<Box<Terms>> {
+        let (assessed, verdict) = (refused.assessed(), refused.verdict());
+        if verdict.needs.is_empty() || assessed.content() == Content::Open {
+            return None;
+        }
+        let identified = assessed.identified();
+        match tags::now(self.line, self.client, identified, snapshot, gathered).await {
+            Tags::Unknown => None,
+            tags => Some(Box::new(Terms {
+                state: StateDigest::of(assessed, &tags),
+                quorum: verdict.quorum,
+                timeout: verdict.timeout,
+            })),
         }
     }
 
@@ -272,7 +295,23 @@ impl Passage<'_> {
                 Next::Waits(refused, hold, missing)
             }
             Ok(Sought::Waits(hold, missing)) => Next::Waits(refused, hold, missing),
-            Ok(Sought::Approved(hold, groups)) => approved(refused, *hold, groups, now, under),
+            Ok(Sought::Approved(hold, groups, revision)) => {
+                let approval = OnHold {
+                    id: hold.id,
+                    uses: Some(revision),
+                };
+                let under = Circumstances {
+                    approvals: groups,
+                    checks: hold.checks,
+                    ..under.clone()
+                };
+                // Decided once more, knowing who agreed and that every check that is asked for passed.
+                let decision = decide(&now.policies, refused.into_assessed(), &under);
+                Next::Decided(decision, approval)
+            }
+            Ok(Sought::OutOfTurn(hold, first)) => {
+                Next::Refused(refused, No::OutOfTurn { hold, first })
+            }
             Ok(Sought::Rejected(hold, reason)) => {
                 Next::Refused(refused, No::Rejected(hold, reason))
             }
@@ -316,7 +355,19 @@ impl Passage<'_> {
 
     async fn refuse(&self, refused: Refused, no: No) -> Stopped {
         let task = refused.assessed().session().task.id();
+        let operation = match &no {
+            No::OutOfTurn { first, .. } => self.operation(first).await,
+            _ => String::new(),
+        };
         let (answer, id) = match &no {
+            No::OutOfTurn { hold, first } => {
+                let answer = HeldAnswer::OutOfTurn {
+                    hold,
+                    first,
+                    operation: &operation,
+                };
+                (answer, Some(&hold.id))
+            }
             No::Rejected(hold, reason) => (HeldAnswer::Rejected(hold, *reason), Some(&hold.id)),
             No::Unanswered(hold) => (HeldAnswer::Unanswered(hold), Some(&hold.id)),
             No::Full => (HeldAnswer::Full(task), None),
@@ -333,9 +384,17 @@ impl Passage<'_> {
                 error = %chain(error),
                 "a call that people must decide about cannot be held for them"
             ),
-            No::Rejected(..) | No::Unanswered(_) | No::Open => {}
+            No::Rejected(..) | No::Unanswered(_) | No::OutOfTurn { .. } | No::Open => {}
         }
         self.stop(&refused, answer, id, None).await
+    }
+
+    /// What the call of a hold does, in the words of the catalog.
+    async fn operation(&self, hold: &Hold) -> String {
+        match self.line.store.call(&hold.reference).await {
+            Ok(Some(call)) => format!("{} {}", call.record.service, call.record.operation),
+            Ok(None) | Err(_) => "a call".to_owned(),
+        }
     }
 
     async fn stop(
@@ -421,25 +480,4 @@ async fn kept_waiting(client: &mut Connection, patience: Patience, every: Durati
             return;
         }
     }
-}
-
-/// Decides once more, knowing who agreed and that every check that is asked for passed.
-fn approved(
-    refused: Refused,
-    hold: Hold,
-    groups: BTreeSet<ApproverGroup>,
-    snapshot: &Snapshot,
-    under: &Circumstances,
-) -> Next {
-    let approval = OnHold {
-        uses: Some(hold.revision()),
-        id: hold.id.clone(),
-    };
-    let under = Circumstances {
-        approvals: groups,
-        checks: hold.checks,
-        ..under.clone()
-    };
-    let decision = decide(&snapshot.policies, refused.into_assessed(), &under);
-    Next::Decided(decision, approval)
 }

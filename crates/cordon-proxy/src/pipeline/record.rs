@@ -6,6 +6,7 @@ use crate::replay::{Sighting, Signature};
 use crate::trace::chain;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_core::decide::{Decision, Outcome, Permit};
+use cordon_core::hold::Terms;
 use cordon_core::names::Reference;
 use cordon_core::predict::Prediction;
 use cordon_core::record::{CallRecord, OnHold, RecordedOutcome};
@@ -21,6 +22,8 @@ pub(super) struct Beside {
     pub(super) approval: Option<OnHold>,
     /// What a call that does not go would change.
     pub(super) prediction: Option<Box<Prediction>>,
+    /// On what terms a call that is only previewed would be held.
+    pub(super) held_as: Option<Box<Terms>>,
 }
 
 /// Writes the decision down. An allowed call goes on with the proof that it was. Only Cordon's own
@@ -37,6 +40,7 @@ pub(super) async fn record(
     let mut record = CallRecord::of_decision(&decision, None, line.catalog.version());
     record.hold = beside.approval;
     record.prediction = beside.prediction;
+    record.held_as = beside.held_as;
     let permit = match decision {
         Decision::Allow(permit) => permit,
         Decision::Hold(refused) | Decision::Preview(refused) | Decision::Deny(refused) => {

@@ -1,18 +1,18 @@
 //! A real store that can be told to fail, and to take its process with it: for what happens when a
 //! disk is full, and when power is lost.
 
-use cordon_core::hold::{Ended, Hold, Reason, Report, Vote};
+use cordon_core::hold::{Batch, Ended, Hold, Reason, Report, Vote};
 use cordon_core::ledger::Ledger;
-use cordon_core::names::{AmendmentId, HoldId, Person, Reference, SessionId, TaskId};
+use cordon_core::names::{AmendmentId, BatchId, HoldId, Person, Reference, SessionId, TaskId};
 use cordon_core::posture::Declared;
 use cordon_core::record::{CallRecord, CallResult};
 use cordon_core::session::SessionState;
 use cordon_core::task::Mode;
 use cordon_store::{
-    Acceptance, Amendment, AmendmentFilter, Answer, Budget, CallFilter, Claimed, Deed, Delivery,
-    HoldBounds, HoldFilter, Incident, NewPass, Pass, Passkey, PasskeyUse, RecordError, Recorded,
-    Refusal, SecretHash, SignInLink, Store, StoreError, StoredCall, StoredDeed, StoredIncident,
-    StoredSession, StoredTask, TaskState,
+    Acceptance, Amendment, AmendmentFilter, Answer, BatchFilter, Budget, CallFilter, Claimed, Deed,
+    Delivery, HoldBounds, HoldFilter, Incident, NewPass, Pass, Passkey, PasskeyUse, RecordError,
+    Recorded, Refusal, SecretHash, SignInLink, Store, StoreError, StoredCall, StoredDeed,
+    StoredIncident, StoredSession, StoredTask, TaskState,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -117,6 +117,33 @@ impl Store for Faulty {
 
     fn report<'a>(&'a self, id: &'a HoldId, revision: u64, report: Report) -> Answer<'a, ()> {
         Box::pin(self.step(self.inner.report(id, revision, report)))
+    }
+
+    fn propose(
+        &self,
+        batch: Batch,
+        replaces: Option<BatchId>,
+        bounds: HoldBounds,
+    ) -> Answer<'_, ()> {
+        self.inner.propose(batch, replaces, bounds)
+    }
+
+    fn vote_on_batch<'a>(
+        &'a self,
+        id: &'a BatchId,
+        only: Option<HoldId>,
+        revision: u64,
+        vote: Vote,
+    ) -> Answer<'a, ()> {
+        self.inner.vote_on_batch(id, only, revision, vote)
+    }
+
+    fn batch<'a>(&'a self, id: &'a BatchId) -> Answer<'a, Option<Batch>> {
+        Box::pin(self.step(self.inner.batch(id)))
+    }
+
+    fn batches<'a>(&'a self, filter: &'a BatchFilter) -> Answer<'a, Vec<Batch>> {
+        self.inner.batches(filter)
     }
 
     fn end_hold<'a>(&'a self, id: &'a HoldId, ended: Ended) -> Answer<'a, ()> {

@@ -11,6 +11,7 @@
 )]
 
 mod agent;
+mod batches;
 mod budgets;
 mod faulty;
 mod holds;

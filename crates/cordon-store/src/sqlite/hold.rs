@@ -6,12 +6,14 @@
 use super::change::Statement;
 use super::job::HoldChange;
 use super::read::{microseconds, names};
-use super::{Sqlite, read};
+use super::{Sqlite, batch, read};
 use crate::delivery::Delivery;
 use crate::error::StoreError;
-use crate::hold::HoldFilter;
+use crate::hold::{HoldBounds, HoldFilter};
 use crate::row::NewCall;
-use cordon_core::hold::{Answer, CheckResult, Closing, Ended, Hold, Report, StateDigest, Vote};
+use cordon_core::hold::{
+    Answer, CheckResult, Closing, Ended, Hold, Place, Report, StateDigest, Vote,
+};
 use cordon_core::names::{ApproverGroup, CheckName, HoldId, TaskId};
 use cordon_core::record::OnHold;
 use sqlx::sqlite::SqliteRow;
@@ -19,8 +21,10 @@ use sqlx::{QueryBuilder, Row as _, Sqlite as Database, SqliteConnection};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// How many holds people may still decide at ?1 and did not say no to: of task ?2, and in all.
-const WAITING: &str = "SELECT coalesce(sum(task = ?2), 0), count(*) FROM hold \
+/// How many holds people may still decide at ?1 and did not say no to: of task ?2, and in all. Those of
+/// one batch are looked at as one.
+const WAITING: &str = "SELECT count(DISTINCT CASE WHEN task = ?2 THEN coalesce(batch, id) END), \
+     count(DISTINCT coalesce(batch, id)) FROM hold \
      WHERE ended IS NULL AND decide_by > ?1 AND NOT EXISTS \
      (SELECT 1 FROM vote WHERE vote.hold = hold.id AND answer <> 'approve')";
 
@@ -33,25 +37,22 @@ pub(super) async fn apply(
     connection: &mut SqliteConnection,
     change: &HoldChange,
 ) -> Result<Result<(), StoreError>, StoreError> {
+    let (what, id) = change.thing();
     let done = match change {
-        HoldChange::Open(hold, bounds) => {
-            if let Some((before, why)) = &hold.follows {
-                end(
-                    connection,
-                    before,
-                    why.as_str(),
-                    hold.opened.as_microsecond(),
-                )
-                .await
-                .map_err(|error| StoreError::of(path, error))?;
+        HoldChange::Open(hold, bounds) => match open_after(connection, hold, *bounds).await {
+            Ok(Opened::Crowded) => return Ok(Err(StoreError::Crowded)),
+            Ok(Opened::Rows(rows)) => Ok(rows),
+            Err(error) => Err(error),
+        },
+        HoldChange::Propose(batch, replaces, bounds) => {
+            match batch::propose(connection, batch, replaces.as_ref(), *bounds).await {
+                Ok(Opened::Crowded) => return Ok(Err(StoreError::Crowded)),
+                Ok(Opened::Rows(rows)) => Ok(rows),
+                Err(error) => Err(error),
             }
-            if crowded(connection, hold, *bounds)
-                .await
-                .map_err(|error| StoreError::of(path, error))?
-            {
-                return Ok(Err(StoreError::Crowded));
-            }
-            open(connection, hold).await
+        }
+        HoldChange::VoteOnBatch(id, only, revision, vote) => {
+            batch::say(connection, id, only.as_ref(), *revision, vote).await
         }
         HoldChange::Join(id) => {
             sqlx::query("UPDATE hold SET asked = asked + 1 WHERE id = ? AND ended IS NULL")
@@ -72,26 +73,54 @@ pub(super) async fn apply(
             .await
         }
     };
-    match (done, change) {
-        (Ok(0), _) => Ok(Err(StoreError::Outdated {
-            what: "hold",
-            id: change.hold().to_string(),
-        })),
-        (Ok(_), _) => Ok(Ok(())),
-        (Err(sqlx::Error::Database(error)), _) if error.is_unique_violation() => {
-            Ok(Err(StoreError::Exists {
-                what: "hold",
-                id: change.hold().to_string(),
-            }))
+    match done {
+        Ok(0) => Ok(Err(StoreError::Outdated { what, id })),
+        Ok(_) => Ok(Ok(())),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Ok(Err(StoreError::Exists { what, id }))
         }
-        (Err(error), _) => Err(StoreError::of(path, error)),
+        Err(error) => Err(StoreError::of(path, error)),
     }
 }
 
-async fn crowded(
+/// What came of opening something.
+pub(super) enum Opened {
+    /// So many rows; none where it may not be opened any more.
+    Rows(u64),
+    /// More waits than people can look at.
+    Crowded,
+}
+
+/// Opens a hold, and ends the one that it follows.
+async fn open_after(
     connection: &mut SqliteConnection,
     hold: &Hold,
-    bounds: crate::HoldBounds,
+    bounds: HoldBounds,
+) -> Result<Opened, sqlx::Error> {
+    end_followed(connection, hold).await?;
+    if crowded(connection, hold, bounds).await? {
+        return Ok(Opened::Crowded);
+    }
+    open(connection, hold).await.map(Opened::Rows)
+}
+
+/// Ends the hold that `hold` follows.
+pub(super) async fn end_followed(
+    connection: &mut SqliteConnection,
+    hold: &Hold,
+) -> Result<(), sqlx::Error> {
+    if let Some((before, why)) = &hold.follows {
+        let at = hold.opened.as_microsecond();
+        end(connection, before, why.as_str(), at).await?;
+    }
+    Ok(())
+}
+
+/// Whether so much waits that `hold` would be too much.
+pub(super) async fn crowded(
+    connection: &mut SqliteConnection,
+    hold: &Hold,
+    bounds: HoldBounds,
 ) -> Result<bool, sqlx::Error> {
     let (of_task, all): (i64, i64) = sqlx::query_as(WAITING)
         .bind(hold.opened.as_microsecond())
@@ -101,13 +130,16 @@ async fn crowded(
     Ok(all >= i64::from(bounds.all) || of_task >= i64::from(bounds.of_task))
 }
 
-async fn open(connection: &mut SqliteConnection, hold: &Hold) -> Result<u64, sqlx::Error> {
+pub(super) async fn open(
+    connection: &mut SqliteConnection,
+    hold: &Hold,
+) -> Result<u64, sqlx::Error> {
     let needs: Vec<&str> = hold.needs.iter().map(ApproverGroup::as_str).collect();
     let checks: Vec<&str> = hold.checks.iter().map(CheckName::as_str).collect();
     let done = sqlx::query(
         "INSERT INTO hold (id, task, sponsor, reference, digest, state, policy_version, needs, \
-         quorum, opened, decide_by, asked, follows, follows_why, checks) \
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 \
+         quorum, opened, decide_by, asked, follows, follows_why, checks, batch, place) \
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17 \
          WHERE NOT EXISTS (SELECT 1 FROM task WHERE id = ?2 AND state = 'stopped')",
     )
     .bind(hold.id.as_str())
@@ -129,6 +161,8 @@ async fn open(connection: &mut SqliteConnection, hold: &Hold) -> Result<u64, sql
     )
     .bind(hold.follows.as_ref().map(|(_, why)| why.as_str()))
     .bind(checks.join(" "))
+    .bind(hold.place.as_ref().map(|place| place.batch.as_str()))
+    .bind(hold.place.as_ref().map(|place| i64::from(place.number)))
     .execute(connection)
     .await?;
     Ok(done.rows_affected())
@@ -181,6 +215,7 @@ async fn tell(
     Ok(done.rows_affected())
 }
 
+/// Ends a hold, and what is left of its batch with it.
 async fn end(
     connection: &mut SqliteConnection,
     id: &HoldId,
@@ -192,8 +227,19 @@ async fn end(
             .bind(how)
             .bind(at)
             .bind(id.as_str())
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
+    if done.rows_affected() == 0 {
+        return Ok(0);
+    }
+    sqlx::query(
+        "UPDATE hold SET ended = 'broken', ended_at = ?1 WHERE ended IS NULL \
+         AND batch = (SELECT batch FROM hold WHERE id = ?2)",
+    )
+    .bind(at)
+    .bind(id.as_str())
+    .execute(connection)
+    .await?;
     Ok(done.rows_affected())
 }
 
@@ -224,7 +270,8 @@ pub(super) async fn withdraw_all(connection: &mut SqliteConnection) -> Result<()
 }
 
 /// Uses up the approval that lets `call` go. False where it is gone: used by another call, or
-/// something was said or reported of the hold since it was looked at.
+/// something was said or reported of the hold, or of any of its batch, since it was looked at; and where
+/// it is not its turn.
 pub(super) async fn consume(
     connection: &mut SqliteConnection,
     call: &NewCall,
@@ -239,8 +286,8 @@ pub(super) async fn consume(
     let done = sqlx::query(
         "UPDATE hold SET ended = 'used', ended_at = ?1, ended_by = ?2 \
          WHERE id = ?3 AND task = ?4 AND digest = ?5 AND ended IS NULL \
-         AND (SELECT count(*) FROM vote WHERE vote.hold = ?3) \
-         + (SELECT count(*) FROM report WHERE report.hold = ?3) = ?6",
+         AND (batch IS NOT NULL OR (SELECT count(*) FROM vote WHERE vote.hold = ?3) \
+         + (SELECT count(*) FROM report WHERE report.hold = ?3) = ?6)",
     )
     .bind(call.at)
     .bind(&*call.reference)
@@ -248,9 +295,9 @@ pub(super) async fn consume(
     .bind(&*call.task)
     .bind(&*call.digest)
     .bind(i64::try_from(*revision).unwrap_or(i64::MAX))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected() == 1 && batch::was_its_turn(connection, id, *revision).await?)
 }
 
 /// The one hold `id`.
@@ -340,24 +387,34 @@ pub(super) async fn deliveries(store: &Sqlite, id: &HoldId) -> Result<Vec<Delive
         .collect()
 }
 
-const HOLDS: &str = "SELECT id, task, sponsor, reference, digest, state, policy_version, needs, quorum, opened, \
-     decide_by, asked, follows, follows_why, ended, ended_at, ended_by, checks FROM hold";
+pub(super) const HOLDS: &str = "SELECT id, task, sponsor, reference, digest, state, policy_version, needs, quorum, opened, \
+     decide_by, asked, follows, follows_why, ended, ended_at, ended_by, checks, batch, place FROM hold";
 
-async fn fetch(store: &Sqlite, mut query: QueryBuilder<Database>) -> Result<Vec<Hold>, StoreError> {
-    let failed = |error| StoreError::of(&store.path, error);
+async fn fetch(store: &Sqlite, query: QueryBuilder<Database>) -> Result<Vec<Hold>, StoreError> {
     // Votes and reports are read in the same view of the file as their holds.
-    let mut view = store.reads.begin().await.map_err(failed)?;
+    let view = store.reads.begin().await;
+    let mut view = view.map_err(|error| StoreError::of(&store.path, error))?;
+    fetch_in(&store.path, &mut view, query).await
+}
+
+/// The holds of a query, whole.
+pub(super) async fn fetch_in(
+    path: &Path,
+    view: &mut SqliteConnection,
+    mut query: QueryBuilder<Database>,
+) -> Result<Vec<Hold>, StoreError> {
+    let failed = |error| StoreError::of(path, error);
     let rows = query.build().fetch_all(&mut *view).await.map_err(failed)?;
     let ids: Vec<String> = rows
         .iter()
         .map(|row| row.try_get("id"))
         .collect::<Result<_, _>>()
         .map_err(failed)?;
-    let mut votes = of_holds(&mut view, &ids, "person, answer, note, at FROM vote")
+    let mut votes = of_holds(view, &ids, "person, answer, note, at FROM vote")
         .await
         .map_err(failed)?;
     let reported = "check_is, result, link, person, token, at FROM report";
-    let mut reports = of_holds(&mut view, &ids, reported).await.map_err(failed)?;
+    let mut reports = of_holds(view, &ids, reported).await.map_err(failed)?;
     let mut holds = Vec::with_capacity(rows.len());
     for (row, id) in rows.iter().zip(ids) {
         let said = votes.remove(&id).unwrap_or_default();
@@ -417,6 +474,7 @@ fn hold(
     let (follows, why) = (maybe("follows")?, maybe("follows_why")?);
     let (ended, ended_by) = (maybe("ended")?, maybe("ended_by")?);
     let ended_at: Option<i64> = row.try_get("ended_at")?;
+    let (batch, number): (_, Option<u32>) = (maybe("batch")?, row.try_get("place")?);
     let votes: Option<Vec<Vote>> = votes.iter().map(vote).collect::<Result<_, _>>()?;
     let reports: Option<Vec<Report>> = reports.iter().map(report).collect::<Result<_, _>>()?;
     Ok((|| {
@@ -450,6 +508,13 @@ fn hold(
             decide_by: microseconds(decide_by)?,
             asked: u32::try_from(asked).unwrap_or(u32::MAX),
             follows,
+            place: match (batch, number) {
+                (Some(batch), Some(number)) => Some(Place {
+                    batch: batch.parse().ok()?,
+                    number,
+                }),
+                _ => None,
+            },
             votes: votes?,
             reports: reports?,
             ended,

@@ -13,8 +13,8 @@ use crate::row::NewCall;
 use crate::session::StoredSession;
 use crate::task::{StoredTask, TaskState};
 use cordon_aws::arn::Arn;
-use cordon_core::hold::{Ended, Hold, Report, Vote};
-use cordon_core::names::{HoldId, SessionId, TaskId};
+use cordon_core::hold::{Batch, Ended, Hold, Report, Vote};
+use cordon_core::names::{BatchId, HoldId, SessionId, TaskId};
 use cordon_core::posture::Declared;
 use cordon_core::record::CallResult;
 use cordon_core::session::SessionState;
@@ -114,6 +114,10 @@ pub(super) enum HoldChange {
     /// With the revision that the reporter knew of.
     Report(HoldId, u64, Report),
     End(HoldId, Ended),
+    /// With the one whose place it takes.
+    Propose(Box<Batch>, Option<BatchId>, HoldBounds),
+    /// On all of its holds or on one, with the revision of the batch that the voter knew of.
+    VoteOnBatch(BatchId, Option<HoldId>, u64, Vote),
 }
 
 impl Change {
@@ -125,10 +129,15 @@ impl Change {
 }
 
 impl HoldChange {
-    pub(super) fn hold(&self) -> &HoldId {
+    /// What it changes, and which.
+    pub(super) fn thing(&self) -> (&'static str, String) {
         match self {
-            Self::Open(hold, _) => &hold.id,
-            Self::Join(id) | Self::Vote(id, ..) | Self::Report(id, ..) | Self::End(id, _) => id,
+            Self::Open(hold, _) => ("hold", hold.id.to_string()),
+            Self::Join(id) | Self::Vote(id, ..) | Self::Report(id, ..) | Self::End(id, _) => {
+                ("hold", id.to_string())
+            }
+            Self::Propose(batch, ..) => ("batch", batch.id.to_string()),
+            Self::VoteOnBatch(id, ..) => ("batch", id.to_string()),
         }
     }
 }

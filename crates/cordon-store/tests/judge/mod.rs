@@ -3,7 +3,7 @@
 
 use super::{Case, MACHINE, Notes, SPONSOR, Sum, Went};
 use cordon_core::hold::{Answer, CheckResult, Closing, Hold, LIFETIME};
-use cordon_store::{CallFilter, HoldFilter, Store};
+use cordon_store::{BatchFilter, CallFilter, HoldFilter, Store, StoredCall};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +22,12 @@ impl Case {
             ..CallFilter::default()
         };
         let calls = store.search(&calls).await.unwrap();
+        let batches = BatchFilter {
+            task: Some(self.task.clone()),
+            limit: Some(100),
+            ..BatchFilter::default()
+        };
+        let batches = store.batches(&batches).await.unwrap();
         let notes = self.notes.lock().unwrap();
         let say = |what: &str| format!("{what} in interleaving {}: {holds:#?}", self.seed);
 
@@ -70,9 +76,9 @@ impl Case {
                 say("a lost call")
             );
             if let Some(hold) = hold {
-                self.judge_use(&notes, went, hold).unwrap_or_else(|what| {
-                    panic!("{} by {went:?}", say(&what));
-                });
+                self.judge_use(&notes, went, hold, &holds)
+                    .and_then(|()| judge_turn(&notes, went, hold, &holds, &calls))
+                    .unwrap_or_else(|what| panic!("{} by {went:?}", say(&what)));
             }
         }
         let count = |closing| {
@@ -99,11 +105,24 @@ impl Case {
                 .filter(|report| report.result == CheckResult::Failed)
                 .count(),
             stopped_at_once: 0,
+            proposed: batches.len(),
+            in_order: used
+                .values()
+                .filter(|hold| hold.place.as_ref().is_some_and(|place| place.number > 1))
+                .count(),
+            out_of_turn: notes.out_of_turn,
+            broken: count(Closing::Broken),
         }
     }
 
     /// Whether `hold` may have let `went` go, worked out from the votes anew.
-    fn judge_use(&self, notes: &Notes, went: &Went, hold: &Hold) -> Result<(), String> {
+    fn judge_use(
+        &self,
+        notes: &Notes,
+        went: &Went,
+        hold: &Hold,
+        holds: &[Hold],
+    ) -> Result<(), String> {
         let ensure = |holds: bool, what: &str| holds.then_some(()).ok_or_else(|| what.to_owned());
         ensure(
             went.hold == hold.id,
@@ -159,12 +178,49 @@ impl Case {
                 .needs
                 .iter()
                 .any(|group| counts(person, group.as_str()));
-            let no = *id == hold.id && vote.answer != Answer::Approve;
+            let concerned = *id == hold.id || beside(hold, holds).any(|other| other.id == *id);
+            let no = concerned && vote.answer != Answer::Approve;
             ensure(!(before && counted && no), "a call that was said no to")?;
         }
         let stopped = notes.stopped.is_some_and(|number| number < went.began);
         ensure(!stopped, "a call of a task that was stopped")
     }
+}
+
+/// The other holds of the batch that `hold` is one of.
+fn beside<'h>(hold: &'h Hold, holds: &'h [Hold]) -> impl Iterator<Item = &'h Hold> {
+    let batch = hold.place.as_ref().map(|place| &place.batch);
+    holds.iter().filter(move |other| {
+        let of = other.place.as_ref().map(|place| &place.batch);
+        batch.is_some() && of == batch && other.id != hold.id
+    })
+}
+
+/// Whether everything before `hold` in its batch had gone by then, and was answered well.
+fn judge_turn(
+    notes: &Notes,
+    went: &Went,
+    hold: &Hold,
+    holds: &[Hold],
+    calls: &[StoredCall],
+) -> Result<(), String> {
+    let number = |hold: &Hold| hold.place.as_ref().map(|place| place.number);
+    for first in beside(hold, holds).filter(|other| number(other) < number(hold)) {
+        let by = first.ended.as_ref().and_then(|ended| ended.by.as_ref());
+        let by = by.ok_or("a call before one that comes first")?.as_str();
+        let noted = notes.went.iter().find(|went| went.reference == by);
+        let asked = noted.and_then(|first| first.closed);
+        if asked.is_none_or(|closed| closed > went.began) {
+            return Err("a call before the answer to one that comes first".to_owned());
+        }
+        let call = calls.iter().find(|call| &*call.record.reference == by);
+        let closed = call.and_then(|call| call.closed.as_ref());
+        let status = closed.and_then(|closed| closed.result.told_by());
+        if status.is_none_or(|status| status >= 400) {
+            return Err("a call behind one that failed".to_owned());
+        }
+    }
+    Ok(())
 }
 
 fn ended(hold: &Hold) -> Option<Closing> {

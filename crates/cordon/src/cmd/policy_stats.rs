@@ -126,7 +126,8 @@ impl Tally {
                 self.unanswered += 1;
                 return;
             }
-            Standing::Waiting { .. } | Standing::Ended(Closing::Changed | Closing::Withdrawn) => {
+            Standing::Waiting { .. }
+            | Standing::Ended(Closing::Changed | Closing::Withdrawn | Closing::Broken) => {
                 self.other += 1;
                 return;
             }
@@ -243,6 +244,7 @@ mod tests {
                 decide_by: at(2_000),
                 asked: 1,
                 follows: None,
+                place: None,
                 votes: votes.into_iter().collect(),
                 ended: None,
             };

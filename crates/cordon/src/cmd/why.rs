@@ -366,6 +366,7 @@ mod tests {
             needs: Vec::new(),
             checks: Vec::new(),
             hold: None,
+            held_as: None,
             code: "CordonPreview".into(),
             message: "".into(),
             digest: "sha256:00".into(),

@@ -101,6 +101,7 @@ fn denied(policies: &[&str], accesses: Vec<AccessRecord>) -> CallRecord {
         checks: Vec::new(),
         rests: Vec::new(),
         hold: None,
+        held_as: None,
         code: "".into(),
         message: "".into(),
         digest: "sha256:00".into(),
