@@ -275,6 +275,17 @@ fn every_command_writes_what_its_schema_says() {
     ];
     let _ = watched.ask(&ola, &record);
     let _ = watched.ask(&ica, &["incident", "list"]);
+    // A list of one call, which a task of its own allows and previews.
+    let previewing = Agent::on(&desk.cordon, &desk.previewing());
+    let _ = stray(&previewing, "nightly");
+    let session = text(&desk.cordon.calls(&["verdict:preview"])[0], "session");
+    let proposed = watched.ask(&tester, &["holds", "propose", &session]);
+    let batch = text(&proposed[0]["batch"], "id");
+    let _ = watched.ask(&ola, &["holds", "list"]);
+    let _ = watched.ask(&ola, &["holds", "show", &batch]);
+    let no = ["holds", "reject", &batch, "--reason", "not-needed"];
+    let _ = watched.ask(&ola, &no);
+
     let _ = watched.ask(
         &ica,
         &["task", "stop", "--all", "--reason", "the day is over"],

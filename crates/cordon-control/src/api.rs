@@ -2,6 +2,7 @@
 //! is described by the code itself and told at `/api/v1/openapi.json`.
 
 mod amendments;
+mod batches;
 mod calls;
 mod changes;
 mod checks;
@@ -26,6 +27,10 @@ pub(crate) use passkeys::{ANSWER, ASK};
 pub use amendments::{
     AcceptBody, AmendBody, AmendmentPage, AmendmentShown, AmendmentSummary, DeclineBody,
 };
+pub use batches::{
+    BatchCall, BatchPage, BatchProposed, BatchShown, BatchSummary, DifferenceShown, LeftOut,
+    ProposeBody, RejectBatchBody,
+};
 pub use calls::{AccessShown, CallPage, CallShown, PolicyShown, ResultShown};
 pub use changes::{ChangeShown, ChangesShown};
 pub use checks::{CheckBody, CheckShown};
@@ -49,8 +54,10 @@ use crate::page;
 use crate::plane::Plane;
 use axum::Router;
 use axum::routing::get;
+use cordon_core::session::readable;
 use http::{StatusCode, header};
 use jiff::Timestamp;
+use std::str::FromStr;
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -85,6 +92,11 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .routes(routes!(holds::reject))
         .routes(routes!(holds::break_glass))
         .routes(routes!(holds::wait))
+        .routes(routes!(batches::list, batches::propose))
+        .routes(routes!(batches::show))
+        .routes(routes!(batches::approve))
+        .routes(routes!(batches::reject))
+        .routes(routes!(batches::break_glass))
         .routes(routes!(checks::report))
         .routes(routes!(posture::show, posture::change))
         .routes(routes!(posture::list))
@@ -114,6 +126,14 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(other_method)
         .with_state(plane)
+}
+
+/// An id that nothing has, with this before it.
+fn fresh<T: FromStr>(prefix: &str) -> Result<T, ApiError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|_| ApiError::busy())?;
+    let id = format!("{prefix}{}", readable(&random).collect::<String>());
+    id.parse().map_err(|_| ApiError::busy())
 }
 
 /// A time as it is told: to the second.

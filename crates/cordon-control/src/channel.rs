@@ -22,7 +22,7 @@ pub use post::{Roots, Target, TargetError};
 
 use crate::api::{HoldSummary, Sight};
 use crate::plane::Plane;
-use cordon_core::hold::{Hold, Standing};
+use cordon_core::hold::{Batch, Hold, Standing};
 use cordon_store::{Delivery, HoldFilter, StoreError};
 use email::{MailError, Mailer};
 use http::{HeaderName, HeaderValue};
@@ -197,6 +197,12 @@ async fn round(plane: &Plane, channel: &Channel, carrier: &Carrier) -> Result<Se
         if plane.closing.is_cancelled() {
             return Ok(seen);
         }
+        // Of a batch people are told once, by its first call.
+        let hold = match &hold.place {
+            None => hold,
+            Some(place) if place.number > 1 => continue,
+            Some(place) => for_all(hold.clone(), plane.store.batch(&place.batch).await?),
+        };
         let now = plane.now();
         let standing = hold.standing(&plane.people(), now);
         let before = plane.store.deliveries(&hold.id).await?;
@@ -225,6 +231,16 @@ async fn round(plane: &Plane, channel: &Channel, carrier: &Carrier) -> Result<Se
         }
     }
     Ok(seen)
+}
+
+/// The first hold of a batch, asking all whom the batch asks.
+fn for_all(hold: Hold, batch: Option<Batch>) -> Hold {
+    let needs = batch.iter().flat_map(|batch| batch.holds());
+    let needs = needs.flat_map(|hold| hold.needs.iter().cloned());
+    Hold {
+        needs: needs.chain(hold.needs.iter().cloned()).collect(),
+        ..hold
+    }
 }
 
 /// Who hears of a hold, each by themselves.
@@ -290,9 +306,15 @@ async fn send(
         return Ok(Seen::Unwritten);
     };
     let origin = plane.origins.first().map(ToString::to_string);
+    let mut told = sight.summary();
+    let mut place = format!("holds/{id}");
+    if let Some(batch) = &told.batch {
+        place = format!("batches/{batch}");
+        told.effect = format!("{} and what follows in batch {batch}", told.effect);
+    }
     let notice = Notice {
-        hold: sight.summary(),
-        console: format!("{}/holds/{id}", origin.unwrap_or_default()),
+        hold: told,
+        console: format!("{}/{place}", origin.unwrap_or_default()),
     };
     let name = receiver.name(channel);
     let letter = format!("{name}/{id}/{state}");

@@ -6,8 +6,8 @@
 
 use super::deeds::write_down;
 use super::input::{Asked, Body, Named, prose};
-use super::moment;
 use super::tasks::title;
+use super::{fresh, moment};
 use crate::failure::ApiError;
 use crate::plane::Plane;
 use crate::visitor::Visitor;
@@ -17,7 +17,6 @@ use cordon_core::control::Deed;
 use cordon_core::hold::Reason;
 use cordon_core::inert::inert;
 use cordon_core::names::{AmendmentId, Reference, TaskId};
-use cordon_core::session::readable;
 use cordon_core::task::{Addition, Difference, Task, same_scope};
 use cordon_store::{
     Acceptance, Amendment, AmendmentFilter, Refusal, Settlement, StoreError, StoredCall, StoredTask,
@@ -195,7 +194,7 @@ pub(super) async fn file(
         }
     };
     let amendment = Amendment {
-        id: new_id()?,
+        id: fresh("A-")?,
         task: task.id.clone(),
         call: call.and_then(|call| Some((call.record.reference.parse().ok()?, call.record.digest))),
         changes: addition.text().into(),
@@ -356,7 +355,7 @@ pub(super) async fn decline(
     shown(&plane, &visitor, amendment, &task).await.map(Json)
 }
 
-async fn visible_task(
+pub(super) async fn visible_task(
     plane: &Plane,
     visitor: &Visitor,
     id: &TaskId,
@@ -401,7 +400,7 @@ async fn call_of(
         .ok_or_else(|| ApiError::not_found("call of this task"))
 }
 
-fn under_way(plane: &Plane, task: &StoredTask) -> Result<(), ApiError> {
+pub(super) fn under_way(plane: &Plane, task: &StoredTask) -> Result<(), ApiError> {
     match task.is_over(plane.now()) {
         false => Ok(()),
         true => Err(ApiError::new(
@@ -475,15 +474,6 @@ fn with(
 
 fn addition(amendment: &Amendment) -> Result<Addition, ApiError> {
     Addition::parse(&amendment.changes).map_err(|error| ApiError::malformed(error.to_string()))
-}
-
-fn new_id() -> Result<AmendmentId, ApiError> {
-    let busy = |_| ApiError::busy();
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|_| ApiError::busy())?;
-    let id = format!("A-{}", readable(&random).collect::<String>());
-    id.parse()
-        .map_err(|error: cordon_core::names::NameError| busy(error))
 }
 
 fn added(before: &Task, after: &Task) -> Vec<String> {

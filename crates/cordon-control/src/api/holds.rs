@@ -16,7 +16,7 @@ use axum::Json;
 use axum::extract::State;
 use cordon_core::control::{Deed, Denied};
 use cordon_core::fact::Fact;
-use cordon_core::hold::{Answer, Hold, Missing, Reason, Standing, Vote};
+use cordon_core::hold::{Answer, Batch, Hold, Missing, Reason, Standing, Vote};
 use cordon_core::inert::inert;
 use cordon_core::names::{ApproverGroup, HoldId};
 use cordon_core::people::{People, Role};
@@ -34,7 +34,7 @@ use utoipa::{IntoParams, ToSchema};
 /// How short the reason of an emergency may be.
 const SHORTEST_REASON: usize = 10;
 /// How long a note may be.
-const LONGEST_NOTE: usize = 1_000;
+pub(super) const LONGEST_NOTE: usize = 1_000;
 /// Targets that are shown one by one, the gravest first.
 const TARGETS: usize = 200;
 /// How often a vote is tried when others vote at the same moment.
@@ -62,7 +62,7 @@ const GRAVEST: [(&str, &str); 8] = [
 pub struct HoldSummary {
     /// What people quote.
     pub id: String,
-    /// `waiting`, `approved`, `rejected`, `unanswered`, `lapsed`, `used`, `changed`, `withdrawn`.
+    /// `waiting`, `approved`, `rejected`, `unanswered`, `lapsed`, `used`, `changed`, `withdrawn`, `broken`.
     pub state: String,
     /// The gravest thing that the call does, in one line.
     pub effect: String,
@@ -96,6 +96,8 @@ pub struct HoldSummary {
     pub seconds_left: i64,
     /// How often the call was asked for.
     pub asked: u32,
+    /// The batch that it is one of, and is decided about with.
+    pub batch: Option<String>,
 }
 
 /// Everything about one hold.
@@ -282,7 +284,8 @@ pub(super) async fn list(
                 "open" => standing.is_open(),
                 word => standing.as_str() == word,
             };
-            if !fits || may_look(&plane, &visitor, &hold).is_err() {
+            // What is one of a batch is listed as that.
+            if !fits || hold.place.is_some() || may_look(&plane, &visitor, &hold).is_err() {
                 continue;
             }
             holds.push(Sight::of(&plane, hold).await?.summary());
@@ -338,16 +341,10 @@ pub(super) async fn break_glass(
     Body(body): Body<BreakGlassBody>,
 ) -> Result<Json<HoldShown>, ApiError> {
     whole(&body.digest)?;
-    let reason = prose(&body.reason, LONGEST_NOTE)?;
-    if reason.chars().count() < SHORTEST_REASON {
-        return Err(ApiError::malformed(
-            "say in `reason` why nobody who is asked can be had, and why it cannot wait",
-        ));
-    }
     let said = Said {
         answer: Answer::BreakGlass,
         seen: Some(&body.digest),
-        note: reason,
+        note: emergency(&body.reason)?,
     };
     let hold = say(&plane, &visitor, &id, said).await?;
     tracing::error!(hold = %id, task = %hold.task, by = %visitor.person(), "the glass was broken");
@@ -362,12 +359,8 @@ pub(super) async fn reject(
     Named(id): Named<HoldId>,
     Body(body): Body<RejectBody>,
 ) -> Result<Json<HoldShown>, ApiError> {
-    let reason = Reason::named(&body.reason).ok_or_else(|| {
-        let words = Reason::ALL.map(Reason::as_str).join(", ");
-        ApiError::malformed(format!("the reason is one of {words}"))
-    })?;
     let said = Said {
-        answer: Answer::Reject(reason),
+        answer: Answer::Reject(reason_named(&body.reason)?),
         seen: None,
         note: prose(&body.note, LONGEST_NOTE)?,
     };
@@ -405,6 +398,25 @@ pub(super) async fn wait(
             () = tokio::time::sleep_until(until.min(now + BEAT)) => {}
         }
     }
+}
+
+/// Why something cannot wait for those who are asked.
+pub(super) fn emergency(reason: &str) -> Result<Box<str>, ApiError> {
+    let reason = prose(reason, LONGEST_NOTE)?;
+    match reason.chars().count() < SHORTEST_REASON {
+        false => Ok(reason),
+        true => Err(ApiError::malformed(
+            "say in `reason` why nobody who is asked can be had, and why it cannot wait",
+        )),
+    }
+}
+
+/// The reason of a no.
+pub(super) fn reason_named(word: &str) -> Result<Reason, ApiError> {
+    Reason::named(word).ok_or_else(|| {
+        let words = Reason::ALL.map(Reason::as_str).join(", ");
+        ApiError::malformed(format!("the reason is one of {words}"))
+    })
 }
 
 /// What a person says of a hold.
@@ -482,7 +494,7 @@ fn unwritten() -> ApiError {
 
 /// Whether `visitor` may look at `hold`: a person as the policies say, a token for checks where the hold
 /// asks for one of them.
-fn may_look(plane: &Plane, visitor: &Visitor, hold: &Hold) -> Result<(), Denied> {
+pub(super) fn may_look(plane: &Plane, visitor: &Visitor, hold: &Hold) -> Result<(), Denied> {
     let pass = visitor.pass();
     if pass.kind != PassKind::Check {
         return plane.permit(visitor, Deed::ViewHold(hold)).map(drop);
@@ -565,11 +577,27 @@ pub(crate) struct Sight {
 
 impl Sight {
     pub(crate) async fn of(plane: &Plane, hold: Hold) -> Result<Self, ApiError> {
+        let batch = match &hold.place {
+            Some(place) => plane.store.batch(&place.batch).await?,
+            None => None,
+        };
+        Self::seen(plane, hold, batch.as_ref()).await
+    }
+
+    /// Of a hold of `batch`.
+    pub(super) async fn listed(plane: &Plane, hold: Hold, batch: &Batch) -> Result<Self, ApiError> {
+        Self::seen(plane, hold, Some(batch)).await
+    }
+
+    async fn seen(plane: &Plane, hold: Hold, batch: Option<&Batch>) -> Result<Self, ApiError> {
         let call = plane.store.call(&hold.reference).await?;
         let (people, now) = (plane.people(), plane.now());
         Ok(Self {
             record: call.map(|call| call.record),
-            standing: hold.standing(&people, now),
+            standing: match batch {
+                Some(batch) => batch.standing_of(&hold, &people, now),
+                None => hold.standing(&people, now),
+            },
             hold,
             people,
             now,
@@ -622,10 +650,11 @@ impl Sight {
             decide_by: moment(hold.decide_by),
             seconds_left: end.map_or(0, |end| end.duration_since(self.now).as_secs().max(0)),
             asked: hold.asked,
+            batch: hold.place.as_ref().map(|place| place.batch.to_string()),
         }
     }
 
-    fn whole(&self, plane: &Plane, visitor: &Visitor, task_title: String) -> HoldShown {
+    pub(super) fn whole(&self, plane: &Plane, visitor: &Visitor, task_title: String) -> HoldShown {
         let hold = &self.hold;
         let accesses = self.record.as_ref().map(|record| gravest_first(record));
         let accesses = accesses.unwrap_or_default();

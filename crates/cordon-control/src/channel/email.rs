@@ -353,6 +353,7 @@ mod tests {
                 decide_by: String::new(),
                 seconds_left: 1_790,
                 asked: 1,
+                batch: None,
             },
             console: "https://cordon.example.com/holds/H-7QK4M2ZD".into(),
         }

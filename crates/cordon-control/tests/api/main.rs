@@ -10,6 +10,7 @@
 
 mod amendments;
 mod authenticator;
+mod batches;
 mod channels;
 mod checks;
 mod doors;

@@ -1,5 +1,7 @@
 //! `cordon holds`: what waits for people, and deciding, as whoever signed in at this terminal.
 
+mod batch;
+
 use crate::control::{client, failed};
 use crate::failure::{Failure, USAGE};
 use crate::output::{self, ERROR, FAINT, Format, GOOD, STRONG, WAIT, inert};
@@ -30,13 +32,20 @@ const STEP: u64 = 240;
 pub(crate) enum Holds {
     /// What waits for people, newest first
     List(List),
-    /// One hold, with everything that one needs to decide
+    /// Put the calls that a session previewed before people, as one list
+    ///
+    /// The list has each change of the session that would be held, in the order in which they were made.
+    /// Approved, each of its calls may be made once, in that order, when the task is live; nothing else may.
+    /// The same list proposed again is the same batch; another one takes its place, and it is told how
+    /// they differ. Exit codes: 0 it waits, or stands as is told; 1 refused, with the reason; 2 wrongly asked.
+    Propose(batch::Propose),
+    /// One hold or batch, with everything that one needs to decide
     Show(Show),
     /// Say yes to exactly what is shown
     ///
     /// Shows the hold first. At a terminal it then asks: for `yes`, or, where something is destroyed, for
-    /// the name of that. Elsewhere `--digest` names what was looked at before. Exit codes: 0 said;
-    /// 1 refused, with the reason; 2 wrongly asked.
+    /// the name of that. Elsewhere `--digest` names what was looked at before. A batch is approved as a
+    /// whole. Exit codes: 0 said; 1 refused, with the reason; 2 wrongly asked.
     Approve(Approve),
     /// Say no, for a reason that the agent is told
     ///
@@ -78,10 +87,10 @@ pub(crate) struct List {
     format: Format,
 }
 
-/// Which hold.
+/// Which hold or batch.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Its id: H-7QK4M2ZD
+    /// Its id: H-7QK4M2ZD, or B-7QK4M2ZD of a batch
     hold: HoldId,
     /// For people or for programs
     #[arg(long, value_enum, default_value_t)]
@@ -91,7 +100,7 @@ pub(crate) struct Show {
 /// What is approved, and what was looked at.
 #[derive(Debug, Args)]
 pub(crate) struct Approve {
-    /// Its id: H-7QK4M2ZD
+    /// Its id: H-7QK4M2ZD, or B-7QK4M2ZD of a batch
     hold: HoldId,
     /// The whole digest of what you looked at: sha256:... (not a prefix)
     #[arg(long, value_name = "DIGEST")]
@@ -107,7 +116,7 @@ pub(crate) struct Approve {
 /// What is rejected, and why.
 #[derive(Debug, Args)]
 pub(crate) struct Reject {
-    /// Its id: H-7QK4M2ZD
+    /// Its id: H-7QK4M2ZD, or B-7QK4M2ZD of a batch
     hold: HoldId,
     /// Why
     #[arg(long, value_enum)]
@@ -115,6 +124,10 @@ pub(crate) struct Reject {
     /// For the task's sponsor, never for the agent
     #[arg(long, default_value = "")]
     note: String,
+    /// Of a batch: the number of the one call that is declined. The batch is over then, and its other calls
+    /// may be proposed again [default: every call is declined]
+    #[arg(long, value_name = "NUMBER")]
+    call: Option<u32>,
     /// For people or for programs
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -123,7 +136,7 @@ pub(crate) struct Reject {
 /// What is lifted, and why it cannot wait.
 #[derive(Debug, Args)]
 pub(crate) struct BreakGlass {
-    /// Its id: H-7QK4M2ZD
+    /// Its id: H-7QK4M2ZD, or B-7QK4M2ZD of a batch
     hold: HoldId,
     /// The whole digest of what you looked at: sha256:... (not a prefix)
     #[arg(long, value_name = "DIGEST")]
@@ -202,12 +215,25 @@ impl Holds {
         wiring::block_on(async {
             match self {
                 Self::List(list) => list.run(&client).await,
+                Self::Propose(propose) => propose.run(&client).await,
+                Self::Show(show) if batch::is_one(&show.hold) => {
+                    batch::show(&client, &show.hold, show.format).await
+                }
                 Self::Show(show) => {
                     print(&find(&client, &show.hold).await?, show.format);
                     Ok(ExitCode::SUCCESS)
                 }
+                Self::Approve(approve) if batch::is_one(&approve.hold) => {
+                    batch::approve(&client, approve).await
+                }
                 Self::Approve(approve) => approve.run(&client).await,
+                Self::Reject(reject) if batch::is_one(&reject.hold) => {
+                    batch::reject(&client, reject).await
+                }
                 Self::Reject(reject) => reject.run(&client).await,
+                Self::BreakGlass(glass) if batch::is_one(&glass.hold) => {
+                    batch::break_glass(&client, glass).await
+                }
                 Self::BreakGlass(glass) => glass.run(&client).await,
                 Self::Check(check) => check.run(&client).await,
                 Self::Wait(wait) => wait.run(&client).await,
@@ -239,9 +265,15 @@ impl List {
             }
         }
         holds.truncate(self.limit as usize);
+        let batches = batch::listed(client, &format!("{state}{task}")).await?;
         match self.format {
-            Format::Json => holds.iter().for_each(output::json),
-            Format::Human if holds.is_empty() => output::error_line(format_args!("nothing waits")),
+            Format::Json => {
+                batches.iter().for_each(output::json);
+                holds.iter().for_each(output::json);
+            }
+            Format::Human if batches.is_empty() && holds.is_empty() => {
+                output::error_line(format_args!("nothing waits"))
+            }
             Format::Human => output::table(
                 &[
                     "hold",
@@ -252,17 +284,20 @@ impl List {
                     "sponsor",
                     "waits for",
                 ],
-                holds.iter().map(|hold| {
-                    vec![
-                        inert(&hold.id, 30),
-                        inert(&hold.state, 20),
-                        left(hold.seconds_left),
-                        inert(&hold.effect, 120),
-                        inert(&hold.task, 40),
-                        inert(&hold.sponsor, 64),
-                        inert(&hold.waits_for, 200),
-                    ]
-                }),
+                batches
+                    .iter()
+                    .map(batch::row)
+                    .chain(holds.iter().map(|hold| {
+                        vec![
+                            inert(&hold.id, 30),
+                            inert(&hold.state, 20),
+                            left(hold.seconds_left),
+                            inert(&hold.effect, 120),
+                            inert(&hold.task, 40),
+                            inert(&hold.sponsor, 64),
+                            inert(&hold.waits_for, 200),
+                        ]
+                    })),
             ),
         }
         Ok(ExitCode::SUCCESS)
@@ -321,19 +356,23 @@ async fn looked_at(
     match named {
         Some(digest) => Ok(digest),
         None if std::io::stdin().is_terminal() => {
-            confirm(&hold, &mut std::io::stdin().lock())?;
+            confirm(hold.confirm.as_deref(), &mut std::io::stdin().lock())?;
             Ok(hold.digest)
         }
-        None => Err(Failure::new("nobody is at this terminal to be asked")
-            .help("name the whole digest of what you looked at: --digest sha256:...")
-            .code(USAGE)),
+        None => Err(nobody()),
     }
 }
 
-/// Asks for what shows that the hold was read: the name of what is destroyed, or a yes.
-fn confirm(hold: &HoldShown, answers: &mut impl BufRead) -> Result<(), Failure> {
-    let (ask, expected) = match &hold.confirm {
-        Some(name) => ("this destroys: type the name of", name.as_str()),
+fn nobody() -> Failure {
+    Failure::new("nobody is at this terminal to be asked")
+        .help("name the whole digest of what you looked at: --digest sha256:...")
+        .code(USAGE)
+}
+
+/// Asks for what shows that it was read: the name of what is destroyed, or a yes.
+fn confirm(destroyed: Option<&str>, answers: &mut impl BufRead) -> Result<(), Failure> {
+    let (ask, expected) = match destroyed {
+        Some(name) => ("this destroys: type the name of", name),
         None => ("to approve, type", "yes"),
     };
     output::error_part(format_args!(
@@ -351,13 +390,24 @@ fn confirm(hold: &HoldShown, answers: &mut impl BufRead) -> Result<(), Failure> 
     }
 }
 
+impl Why {
+    fn word(self) -> String {
+        let value = self.to_possible_value();
+        value
+            .map(|word| word.get_name().to_owned())
+            .unwrap_or_default()
+    }
+}
+
 impl Reject {
     async fn run(self, client: &Client) -> Result<ExitCode, Failure> {
-        let reason = self.reason.to_possible_value();
+        if self.call.is_some() {
+            return Err(Failure::new("a hold is one call")
+                .help("leave out --call")
+                .code(USAGE));
+        }
         let body = RejectBody {
-            reason: reason
-                .map(|word| word.get_name().to_owned())
-                .unwrap_or_default(),
+            reason: self.reason.word(),
             note: self.note,
         };
         let path = format!("/holds/{}/reject", self.hold);
@@ -425,7 +475,7 @@ fn left(seconds: i64) -> String {
 
 fn style(state: &str) -> Style {
     match state {
-        "approved" | "used" => GOOD,
+        "approved" | "used" | "done" => GOOD,
         "waiting" => WAIT,
         _ => ERROR,
     }
@@ -645,6 +695,7 @@ mod tests {
                 decide_by: text(),
                 seconds_left: 0,
                 asked: 1,
+                batch: None,
             },
             task_title: text(),
             quorum: 1,
@@ -674,7 +725,7 @@ mod tests {
     #[test]
     fn what_destroys_is_named_before_it_is_approved() {
         let check = |confirm_with, typed: &str, expected| {
-            let found = confirm(&hold(confirm_with), &mut typed.as_bytes());
+            let found = confirm(hold(confirm_with).confirm.as_deref(), &mut typed.as_bytes());
             assert_eq!(found.is_ok(), expected, "{typed:?}");
         };
         check(Some("ce-web-prod"), "ce-web-prod\n", true);
