@@ -175,6 +175,18 @@ impl Desk {
         self.folder.path().join("task.toml")
     }
 
+    /// The file of the same task, to be previewed first.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn previewing(&self) -> PathBuf {
+        let file = self.folder.path().join("preview.toml");
+        let task = TASK.replace("mode   = \"live\"", "mode   = \"preview\"");
+        std::fs::write(&file, task).expect("the folder is ours");
+        file
+    }
+
     /// A folder for a client.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -325,7 +337,7 @@ impl Person {
             .collect()
     }
 
-    /// One hold.
+    /// One hold or batch.
     #[must_use]
     pub fn hold(&self, cordon: &Cordon, id: &str) -> Value {
         self.json(cordon, &["holds", "show", id]).remove(0)
@@ -530,7 +542,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Asks for the change; gives nothing where it was made, and what the client said where not.
-fn ask(client: Client, desk: &Desk, environment: &Environment, seconds: u32) -> String {
+pub(crate) fn ask(client: Client, desk: &Desk, environment: &Environment, seconds: u32) -> String {
     let outcome = client
         .run(&[change(seconds)], environment, desk.folder())
         .remove(0);

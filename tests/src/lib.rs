@@ -22,6 +22,7 @@
 pub mod agent;
 pub mod amendments;
 pub mod approvals;
+pub mod batches;
 pub mod client;
 pub mod cloud;
 pub mod costs;

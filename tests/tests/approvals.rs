@@ -12,6 +12,10 @@
 
 use cordon_tests::agent::Agent;
 use cordon_tests::approvals::{Desk, Person, an_approval_is_of_what_was_tagged_so, text};
+use cordon_tests::batches::{
+    a_list_goes_in_the_order_in_which_it_was_approved,
+    what_changes_one_call_of_a_list_ends_the_list,
+};
 use cordon_tests::client::Client;
 use cordon_tests::cloud::Kind;
 use cordon_tests::program::Way;
@@ -63,6 +67,16 @@ fn an_approval_lets_one_call_go() {
 #[test]
 fn a_retagged_target_is_another_one() {
     an_approval_is_of_what_was_tagged_so(Client::Boto3);
+}
+
+#[test]
+fn a_list_is_approved_as_one_and_goes_in_its_order() {
+    a_list_goes_in_the_order_in_which_it_was_approved(Client::Boto3, Way::Endpoint);
+}
+
+#[test]
+fn a_list_ends_with_each_of_its_calls() {
+    what_changes_one_call_of_a_list_ends_the_list(Client::Boto3);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The main job with AWS CLI version 1, before both clouds and by both ways in; and the demo.
 
+use cordon_tests::batches::a_list_goes_in_the_order_in_which_it_was_approved;
 use cordon_tests::client::Client;
 use cordon_tests::cloud::Kind;
 use cordon_tests::demo::the_demo_goes_as_told_with;
@@ -28,6 +29,12 @@ fn works_on_its_task_with_lab_by_connect() {
 #[ignore = "drives AWS CLI version 1: cargo xtask test --lane aws-cli-v1"]
 fn works_on_its_task_with_lab_by_the_endpoint() {
     main_job(Client::AwsCliV1, Kind::Lab, Way::Endpoint);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 1: cargo xtask test --lane aws-cli-v1"]
+fn asks_for_a_list_of_approved_calls_in_its_order() {
+    a_list_goes_in_the_order_in_which_it_was_approved(Client::AwsCliV1, Way::Connect);
 }
 
 #[test]
