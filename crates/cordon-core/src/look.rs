@@ -253,6 +253,12 @@ impl Look {
         self.progress.todo.front()
     }
 
+    /// The reads that are known of by now, the next first: they may be asked at once. Which of their
+    /// answers is taken in first matters all the same.
+    pub fn due(&self) -> impl Iterator<Item = &Read> {
+        self.progress.todo.iter()
+    }
+
     /// Takes in the answer of the read that was next. `ledger` tells what is the task's own.
     ///
     /// # Errors

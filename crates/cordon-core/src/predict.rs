@@ -127,6 +127,19 @@ impl Asking {
         None
     }
 
+    /// The reads that rest on no answer of another that is still to come, the next first: they may be asked
+    /// at once.
+    pub fn due(&mut self, call: &Call) -> Vec<Read> {
+        let Some(next) = self.next(call) else {
+            return Vec::new();
+        };
+        let later = self.rule.sections.iter().take(self.until);
+        let later = later.skip(self.readings.len() + 1);
+        let later = later.filter(|section| section.concerns(call) && !section.follows());
+        let later = later.filter_map(|section| section.read(call, None));
+        std::iter::once(next).chain(later).collect()
+    }
+
     /// Takes in what became of the read that was next.
     pub fn learn(&mut self, reading: Reading) {
         self.readings.push(reading);

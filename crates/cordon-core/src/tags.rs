@@ -123,6 +123,11 @@ impl Asking {
         self.todo.last()
     }
 
+    /// The reads that are still to be made, the next first: they may be asked at once.
+    pub fn due(&self) -> impl Iterator<Item = &Read> {
+        self.todo.iter().rev()
+    }
+
     /// Takes in the answer of the read that was next.
     ///
     /// # Errors

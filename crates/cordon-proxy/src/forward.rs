@@ -75,6 +75,24 @@ impl Effect {
     }
 }
 
+/// Who makes a call: whose worker sends it, and who has the rest of its body.
+#[derive(Debug)]
+pub(crate) enum Caller<'c> {
+    /// The agent at the other end of this connection.
+    Agent(&'c mut Connection),
+    /// Cordon itself, in the thread of this worker: its calls have their bodies at hand.
+    Own(WorkerId),
+}
+
+impl Caller<'_> {
+    fn worker(&self) -> WorkerId {
+        match self {
+            Self::Agent(client) => client.worker(),
+            Self::Own(worker) => *worker,
+        }
+    }
+}
+
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -164,13 +182,13 @@ impl Forwarder {
         }
     }
 
-    /// Sends `outbound`, whose decision was `recorded`. A body that streams is read from `client`
+    /// Sends `outbound`, whose decision was `recorded`. A body that streams is read from the agent
     /// while it is sent, for as long as its session is `standing`.
     pub(crate) async fn forward(
         &self,
         outbound: Outbound,
         recorded: &Recorded,
-        client: &mut Connection,
+        caller: Caller<'_>,
         effect: Effect,
         standing: &Standing,
     ) -> Result<Answered, ForwardError> {
@@ -181,9 +199,12 @@ impl Forwarder {
             content_length,
             content,
         } = outbound.into_parts();
-        let target = self.target(&emission, client.worker());
+        let target = self.target(&emission, caller.worker());
         let (lease, response) = match (content, &emission.body) {
             (Some(content), _) => {
+                let Caller::Agent(client) = caller else {
+                    return Err(ForwardError::Upload(UploadFault::Nobody));
+                };
                 let upload = Upload::new(content, framing, content_length);
                 // Boxed, since few calls stream and it is large.
                 Box::pin(self.stream(&target, &emission, upload, client, standing)).await?

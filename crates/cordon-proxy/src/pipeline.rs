@@ -26,7 +26,7 @@ mod stop;
 mod tags;
 mod witness;
 
-use crate::forward::Answered;
+use crate::forward::{Answered, Caller};
 use crate::http1::{Connection, Reply, ReplyBody};
 use crate::line::Line;
 use crate::payload;
@@ -110,7 +110,7 @@ async fn carry(
             .await
             .map(Carried::Lent);
     }
-    let outcome = depart::depart(line, client, permit, &recorded, &departure).await;
+    let outcome = depart::depart(line, Caller::Agent(client), permit, &recorded, &departure).await;
     depart::close(line, recorded, departure, outcome)
         .await
         .map(Carried::Answered)

@@ -296,6 +296,19 @@ impl Section {
         })
     }
 
+    /// Whether its read needs what the one before answered.
+    pub(super) fn follows(&self) -> bool {
+        fn names_it(template: &Json) -> bool {
+            match template {
+                Json::String(text) => text.starts_with('@'),
+                Json::Array(items) => items.iter().any(names_it),
+                Json::Object(members) => members.values().any(names_it),
+                _ => false,
+            }
+        }
+        names_it(&self.template)
+    }
+
     /// Its read for a call; nothing where that cannot be asked for.
     pub(super) fn read(&self, call: &Call, before: Option<&Reading>) -> Option<Read> {
         let operation = call.service().operation(self.operation)?;

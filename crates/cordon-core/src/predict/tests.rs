@@ -45,7 +45,8 @@ fn value_of(value: &Json, shape: cordon_aws::catalog::Shape) -> cordon_aws::valu
 fn predicted(call: &Call, protocol: Protocol, answers: &[Option<&str>]) -> Prediction {
     let mut asking = Asking::of(call).unwrap();
     let mut answers = answers.iter();
-    while asking.next(call).is_some() {
+    while let Some(next) = asking.next(call) {
+        assert_eq!(asking.due(call).first(), Some(&next));
         let now = Timestamp::UNIX_EPOCH;
         asking.learn(match answers.next().copied().flatten() {
             Some(body) => Reading::of(protocol, 200, None, body.as_bytes(), now),
@@ -62,6 +63,32 @@ fn lines(prediction: &Prediction) -> Vec<[String; 3]> {
     properties
         .map(|it| [it.name.to_string(), side(&it.before), side(&it.after)])
         .collect()
+}
+
+#[test]
+fn what_rests_on_another_answer_is_not_asked_with_it() {
+    let due = |call: &Call| {
+        let due = Asking::of(call).unwrap().due(call);
+        let names = due.iter().map(|read| read.operation);
+        names.collect::<Vec<_>>()
+    };
+    let attribute = |name: &str, value: Json| {
+        let parameters = json!({ "InstanceId": "i-0abc", name: { "Value": value } });
+        call("ec2", "ModifyInstanceAttribute", &parameters)
+    };
+    let kind = attribute("InstanceType", json!("m5.large"));
+    assert_eq!(due(&kind), ["DescribeInstances"]);
+    let guarded = attribute("DisableApiTermination", json!(true));
+    assert_eq!(due(&guarded), ["DescribeInstanceAttribute"]);
+    let both = json!({ "VpcId": "vpc-0abc", "EnableDnsSupport": { "Value": true },
+        "EnableDnsHostnames": { "Value": true } });
+    let both = call("ec2", "ModifyVpcAttribute", &both);
+    assert_eq!(due(&both), ["DescribeVpcAttribute"; 2]);
+    // The settings are those of the application that the first read tells.
+    let environment = json!({ "EnvironmentName": "ce-prod", "VersionLabel": "v42",
+        "OptionSettings": [{ "Namespace": "aws:autoscaling:asg", "OptionName": "MinSize", "Value": "2" }] });
+    let environment = call("elasticbeanstalk", "UpdateEnvironment", &environment);
+    assert_eq!(due(&environment), ["DescribeEnvironments"]);
 }
 
 #[test]

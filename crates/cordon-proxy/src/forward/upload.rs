@@ -62,6 +62,8 @@ enum Source {
 pub(crate) enum UploadFault {
     #[error("the client did not send the whole body")]
     Client(#[source] BodyError),
+    #[error("a call of Cordon's own has no body that streams")]
+    Nobody,
     #[error("the body is not the one that was signed")]
     Payload(#[source] PayloadError),
     #[error("the body cannot be framed anew")]

@@ -3,8 +3,7 @@
 use super::lend::LendError;
 use super::outcome::{Head, Open, ToldBy};
 use super::stop::Stopped;
-use crate::forward::{Answered, Effect, ForwardError, Keeper, UploadFault};
-use crate::http1::Connection;
+use crate::forward::{Answered, Caller, Effect, ForwardError, Keeper, UploadFault};
 use crate::line::Line;
 use crate::meter::{Meter, Stage};
 use crate::payload;
@@ -90,7 +89,7 @@ impl Departure {
 /// Mints credentials for the call, signs it with them and sends it.
 pub(super) async fn depart(
     line: &Line,
-    client: &mut Connection,
+    caller: Caller<'_>,
     permit: Permit,
     recorded: &Recorded,
     departure: &Departure,
@@ -108,7 +107,7 @@ pub(super) async fn depart(
     let forwarded = line.forwarder.forward(
         outbound,
         recorded,
-        client,
+        caller,
         departure.effect,
         &departure.standing,
     );
@@ -288,7 +287,7 @@ fn of_upload(fault: &UploadFault) -> Failure {
     match fault {
         UploadFault::Client(error) => payload::failure_of(error),
         UploadFault::Payload(_) => Failure::BodyMismatch,
-        UploadFault::Framing(_) => Failure::NotWritten,
+        UploadFault::Framing(_) | UploadFault::Nobody => Failure::NotWritten,
         UploadFault::Fallen(fallen) => fallen.failure(),
         UploadFault::Upstream | UploadFault::Stalled(_) => Failure::Unreachable,
     }

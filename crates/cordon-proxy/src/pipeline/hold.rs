@@ -144,16 +144,16 @@ impl Passage<'_> {
             let now = line.clock.now();
             let mut gathered = gather(line, &identified, &snapshot, now).await;
             let time = Allowance::begin(line.bounds.deadlines.look);
-            let client = &mut *self.client;
-            look::look(line, client, &identified, &snapshot, &mut gathered, &time).await;
-            tags::look(line, client, &identified, &snapshot, &mut gathered, &time).await;
-            omission::look(line, client, &identified, &snapshot, &mut gathered, &time).await;
+            let worker = self.client.worker();
+            look::look(line, worker, &identified, &snapshot, &mut gathered, &time).await;
+            tags::look(line, worker, &identified, &snapshot, &mut gathered, &time).await;
+            omission::look(line, worker, &identified, &snapshot, &mut gathered, &time).await;
             let assessed = assess(identified, &gathered.knowledge(&snapshot));
             let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
             let Decision::Hold(refused) = decision else {
                 let beside = match &decision {
                     Decision::Preview(refused) => Beside {
-                        prediction: predict(line, self.client, refused, &snapshot, &gathered).await,
+                        prediction: predict(line, worker, refused, &snapshot, &gathered).await,
                         held_as: self.terms(refused, &snapshot, &gathered).await,
                         approval: None,
                     },
@@ -192,7 +192,15 @@ impl Passage<'_> {
             return None;
         }
         let identified = assessed.identified();
-        match tags::now(self.line, self.client, identified, snapshot, gathered).await {
+        match tags::now(
+            self.line,
+            self.client.worker(),
+            identified,
+            snapshot,
+            gathered,
+        )
+        .await
+        {
             Tags::Unknown => None,
             tags => Some(Box::new(Terms {
                 state: StateDigest::of(assessed, &tags),
@@ -272,11 +280,11 @@ impl Passage<'_> {
             return Next::Refused(refused, No::Open);
         }
         let identified = refused.assessed().identified();
-        let tags = tags::now(self.line, self.client, identified, now, gathered).await;
+        let tags = tags::now(self.line, self.client.worker(), identified, now, gathered).await;
         let asked = Hold::open(&refused, &tags, under.now);
         // Before the hold is there to be seen, so that its record follows it at once.
         if self.is_new(&asked, &now.people, under.now).await {
-            *prediction = predict(self.line, self.client, &refused, now, gathered).await;
+            *prediction = predict(self.line, self.client.worker(), &refused, now, gathered).await;
         }
         let store = &*self.line.store;
         let bounds = HoldBounds::default();

@@ -7,20 +7,21 @@
 
 use super::depart::{self, DepartError, Departure};
 use super::record::{Beside, record};
-use crate::forward::{AnswerBody, Answered, ForwardError};
+use crate::forward::{AnswerBody, Answered, Caller, ForwardError};
 use crate::gather::Gathered;
-use crate::http1::Connection;
 use crate::line::Line;
 use crate::live::Snapshot;
 use crate::trace::chain;
+use crate::worker::WorkerId;
 use cordon_aws::answer::Answer;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_core::assess::assess;
 use cordon_core::decide::decide;
 use cordon_core::fact::Fact;
 use cordon_core::identify::Identified;
-use cordon_core::look::{Look, LookError};
+use cordon_core::look::{Look, LookError, Read};
 use cordon_core::tags::TagsError;
+use futures_util::future::{BoxFuture, join_all};
 use http::StatusCode;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -70,6 +71,41 @@ impl Allowance {
     }
 }
 
+/// Answers of reads that were asked before it was their turn, so that those of one call are under way
+/// together.
+pub(super) struct Ahead<T>(Vec<(Read, T)>);
+
+/// Reads for one call that are under way at one time.
+const AT_ONCE: usize = 8;
+
+impl<T> Ahead<T> {
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// What `ask` gives for the first of the reads that are `due`; nothing where none is. Where that is not at
+    /// hand, it is asked with others that are not.
+    pub(super) async fn next<'a>(
+        &mut self,
+        mut due: Vec<Read>,
+        ask: &(dyn Fn(Read) -> BoxFuture<'a, T> + Sync),
+    ) -> Option<T> {
+        due.truncate(AT_ONCE);
+        let next = due.first()?.clone();
+        if !self.has(&next) {
+            due.retain(|read| !self.has(read));
+            let told = join_all(due.iter().cloned().map(ask)).await;
+            self.0.extend(due.into_iter().zip(told));
+        }
+        let place = self.0.iter().position(|(read, _)| *read == next)?;
+        Some(self.0.swap_remove(place).1)
+    }
+
+    fn has(&self, read: &Read) -> bool {
+        self.0.iter().any(|(known, _)| known == read)
+    }
+}
+
 /// Whether the task speaks nowhere of something that the call does: it is refused, whatever would be
 /// read for it.
 pub(super) fn is_out_of_scope(identified: &Identified) -> bool {
@@ -81,7 +117,7 @@ pub(super) fn is_out_of_scope(identified: &Identified) -> bool {
 /// Looks into a call that needs it, and adds to what was gathered.
 pub(super) async fn look(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &mut Gathered,
@@ -94,7 +130,7 @@ pub(super) async fn look(
         return;
     }
     let seen = see(
-        line, client, identified, snapshot, gathered, &mut look, time,
+        line, worker, identified, snapshot, gathered, &mut look, time,
     );
     match seen.await {
         Ok(()) => gathered.seen = Some(look.finish()),
@@ -113,35 +149,43 @@ pub(super) async fn look(
 
 async fn see(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &Gathered,
     look: &mut Look,
     time: &Allowance,
 ) -> Result<(), Unseen> {
-    while let Some(read) = look.next() {
-        let left = time.left()?;
-        let now = line.clock.now();
-        let read = identified.beside(read, line.references.next(now), now);
-        let read = read.ok_or(Unseen::NoWay)?;
-        let answer = ask(line, client, read, snapshot, gathered, left).await?;
-        look.learn(identified.call(), &answer, gathered.ledger())?;
+    let mut ahead = Ahead::new();
+    let asking = |read: Read| -> BoxFuture<'_, _> {
+        Box::pin(async move {
+            let left = time.left()?;
+            let now = line.clock.now();
+            let read = identified.beside(&read, line.references.next(now), now);
+            let read = read.ok_or(Unseen::NoWay)?;
+            ask(line, worker, read, snapshot, gathered, left).await
+        })
+    };
+    loop {
+        let due = look.due().cloned().collect();
+        let Some(answer) = ahead.next(due, &asking).await else {
+            return Ok(());
+        };
+        look.learn(identified.call(), &answer?, gathered.ledger())?;
     }
-    Ok(())
 }
 
 /// One read of Cordon's own that was answered well.
 pub(super) async fn ask(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     read: Identified,
     snapshot: &Snapshot,
     gathered: &Gathered,
     patience: Duration,
 ) -> Result<Answer, Unseen> {
     let protocol = read.call().protocol();
-    let told = send(line, client, read, snapshot, gathered, patience).await?;
+    let told = send(line, worker, read, snapshot, gathered, patience).await?;
     if !told.status.is_success() {
         return Err(Unseen::Status(told.status.as_u16()));
     }
@@ -158,20 +202,20 @@ pub(super) struct Told {
 /// One read of Cordon's own, down the line.
 pub(super) async fn send(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     read: Identified,
     snapshot: &Snapshot,
     gathered: &Gathered,
     patience: Duration,
 ) -> Result<Told, Unseen> {
-    let answered = answered(line, client, read, snapshot, gathered, patience).await?;
+    let answered = answered(line, worker, read, snapshot, gathered, patience).await?;
     told(answered, patience).await
 }
 
 /// One read of Cordon's own, down the line, until its answer begins.
 pub(super) async fn answered(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     read: Identified,
     snapshot: &Snapshot,
     gathered: &Gathered,
@@ -198,7 +242,7 @@ pub(super) async fn answered(
     .await
     .map_err(refused)?;
     let departure = Departure::of(line, &permit, shape, decided);
-    let departing = depart::depart(line, client, permit, &recorded, &departure);
+    let departing = depart::depart(line, Caller::Own(worker), permit, &recorded, &departure);
     let outcome = timeout(patience, departing)
         .await
         .unwrap_or_else(|_| Err(DepartError::Forward(ForwardError::TimedOut(patience))));
@@ -238,4 +282,53 @@ async fn whole(mut body: AnswerBody) -> Option<Vec<u8>> {
         bytes.extend_from_slice(&piece);
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use cordon_aws::value::Value;
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+    use tokio::sync::Barrier;
+
+    const OPERATIONS: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+
+    fn read(operation: &'static str) -> Read {
+        Read {
+            operation,
+            parameters: Value::Structure(BTreeMap::new()),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_due_is_asked_at_once_eight_at_a_time_and_answered_in_its_turn() {
+        // Nobody passes it before eight are there.
+        let barrier = Barrier::new(AT_ONCE);
+        let asked = Mutex::new(Vec::new());
+        let (barrier, all) = (&barrier, &asked);
+        let ask = |read: Read| -> BoxFuture<'_, &'static str> {
+            all.lock().unwrap().push(read.operation);
+            Box::pin(async move {
+                if all.lock().unwrap().len() <= AT_ONCE {
+                    barrier.wait().await;
+                }
+                read.operation
+            })
+        };
+        let mut ahead = Ahead::new();
+        let mut todo: Vec<Read> = OPERATIONS.map(read).into();
+        for (number, expected) in OPERATIONS.iter().enumerate() {
+            assert_eq!(ahead.next(todo.clone(), &ask).await, Some(*expected));
+            let under_way = [AT_ONCE, OPERATIONS.len()];
+            assert_eq!(
+                asked.lock().unwrap().len(),
+                under_way[usize::from(number >= AT_ONCE)]
+            );
+            todo.remove(0);
+        }
+        assert_eq!(ahead.next(todo, &ask).await, None);
+        assert_eq!(*asked.lock().unwrap(), OPERATIONS, "each once");
+    }
 }

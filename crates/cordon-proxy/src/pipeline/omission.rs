@@ -5,20 +5,20 @@
 //! [`Omission::Unknown`], never "nothing is left out".
 
 use super::look::{Allowance, is_out_of_scope};
-use super::predict::reading;
+use super::predict::read_all;
 use crate::gather::Gathered;
-use crate::http1::Connection;
 use crate::line::Line;
 use crate::live::Snapshot;
+use crate::worker::WorkerId;
 use cordon_core::guard::omission;
 use cordon_core::identify::Identified;
-use cordon_core::predict::{Asking, Omission, Reading};
+use cordon_core::predict::{Asking, Omission};
 
 /// Reads what is there, where some policy speaks of what is left out of it, and adds it to what was
 /// gathered.
 pub(super) async fn look(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &mut Gathered,
@@ -34,13 +34,16 @@ pub(super) async fn look(
     if is_out_of_scope(identified) {
         return;
     }
-    while let Some(read) = asking.next(call) {
-        let reading = match time.left() {
-            Err(_) => Reading::Failed,
-            Ok(left) => reading(line, client, identified, &read, snapshot, gathered, left).await,
-        };
-        asking.learn(reading);
-    }
+    read_all(
+        line,
+        worker,
+        identified,
+        snapshot,
+        gathered,
+        &mut asking,
+        time,
+    )
+    .await;
     gathered.omission = asking.omission(call);
     if gathered.omission == Omission::Unknown {
         tracing::warn!(

@@ -5,17 +5,18 @@
 //! says of the call. What they do not tell is unknown. What was read already for the decision
 //! ([`super::omission`]) is not asked for again.
 
-use super::look::{Allowance, send};
+use super::look::{Ahead, Allowance, send};
 use super::witness;
 use crate::gather::Gathered;
-use crate::http1::Connection;
 use crate::line::Line;
 use crate::live::Snapshot;
 use crate::trace::chain;
+use crate::worker::WorkerId;
 use cordon_core::decide::Refused;
 use cordon_core::identify::Identified;
 use cordon_core::look::Read;
 use cordon_core::predict::{Asking, Prediction, Reading};
+use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 /// How long the reads for one call may take together: its client waits.
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What a refused call would change; nothing where no rule knows its operation, and it has no dry run.
 pub(super) async fn predict(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     refused: &Refused,
     snapshot: &Snapshot,
     gathered: &Gathered,
@@ -35,27 +36,59 @@ pub(super) async fn predict(
     let mut prediction = None;
     // What the decision rests on is what people see.
     if let Some(mut asking) = Asking::knowing(call, gathered.readings.clone()) {
-        while let Some(read) = asking.next(call) {
-            let reading = match time.left() {
-                Err(_) => Reading::Failed,
-                Ok(left) => {
-                    reading(line, client, identified, &read, snapshot, gathered, left).await
-                }
-            };
-            asking.learn(reading);
-        }
+        read_all(
+            line,
+            worker,
+            identified,
+            snapshot,
+            gathered,
+            &mut asking,
+            &time,
+        )
+        .await;
         prediction = Some(asking.finish(call));
     }
-    if let Some(witness) = witness::hear(line, client, refused, snapshot, gathered, &time).await {
+    if let Some(witness) = witness::hear(line, worker, refused, snapshot, gathered, &time).await {
         prediction.get_or_insert_default().witness = Some(witness);
     }
     prediction.map(Box::new)
 }
 
-/// What became of one read.
-pub(super) async fn reading(
+/// Makes the reads that are still to be made, those that rest on no other at once.
+pub(super) async fn read_all(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
+    identified: &Identified,
+    snapshot: &Snapshot,
+    gathered: &Gathered,
+    asking: &mut Asking,
+    time: &Allowance,
+) {
+    let call = identified.call();
+    let mut ahead = Ahead::new();
+    let sending = |read: Read| -> BoxFuture<'_, _> {
+        Box::pin(async move {
+            match time.left() {
+                Err(_) => Reading::Failed,
+                Ok(left) => {
+                    reading(line, worker, identified, &read, snapshot, gathered, left).await
+                }
+            }
+        })
+    };
+    loop {
+        let due = asking.due(call);
+        let Some(reading) = ahead.next(due, &sending).await else {
+            return;
+        };
+        asking.learn(reading);
+    }
+}
+
+/// What became of one read.
+async fn reading(
+    line: &Line,
+    worker: WorkerId,
     identified: &Identified,
     read: &Read,
     snapshot: &Snapshot,
@@ -67,7 +100,7 @@ pub(super) async fn reading(
         return Reading::Failed;
     };
     let protocol = read.call().protocol();
-    match send(line, client, read, snapshot, gathered, patience).await {
+    match send(line, worker, read, snapshot, gathered, patience).await {
         Ok(told) => {
             let (status, error_type) = (told.status.as_u16(), told.error_type.as_deref());
             Reading::of(protocol, status, error_type, &told.body, now)

@@ -3,22 +3,24 @@
 //! The reads go down the line as a look's do, and so only where the task may make them. What is not
 //! told is [`Tags::Unknown`], never "no tags".
 
-use super::look::{Allowance, Unseen, ask, is_out_of_scope};
+use super::look::{Ahead, Allowance, Unseen, ask, is_out_of_scope};
 use crate::gather::Gathered;
-use crate::http1::Connection;
 use crate::line::Line;
 use crate::live::Snapshot;
 use crate::trace::chain;
+use crate::worker::WorkerId;
 use cordon_core::guard::managed;
 use cordon_core::identify::Identified;
+use cordon_core::look::Read;
 use cordon_core::tags::{ACTION, Asking, TagSet, Tags};
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 
 /// Reads the tags on which the decision rests, where some policy speaks of what they tell, and adds
 /// them to what was gathered.
 pub(super) async fn look(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &mut Gathered,
@@ -37,7 +39,7 @@ pub(super) async fn look(
     let (place, now) = (place(identified), line.clock.now());
     let known = line.tagged.of(&place, asking.wanted(), now);
     let asking = asking.knowing(known.clone());
-    gathered.tags = read(line, client, identified, snapshot, gathered, asking, time).await;
+    gathered.tags = read(line, worker, identified, snapshot, gathered, asking, time).await;
     if let Tags::Known(told) = &gathered.tags {
         // What was kept before grows no younger by being used.
         let mut told = told.clone();
@@ -56,21 +58,21 @@ fn place(identified: &Identified) -> String {
 /// The tags of a call's targets as they are now, for people to decide on.
 pub(super) async fn now(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &Gathered,
 ) -> Tags {
     let time = Allowance::begin(line.bounds.deadlines.look);
     match Asking::of(identified.call(), None) {
-        Some(asking) => read(line, client, identified, snapshot, gathered, asking, &time).await,
+        Some(asking) => read(line, worker, identified, snapshot, gathered, asking, &time).await,
         None => Tags::Unasked,
     }
 }
 
 async fn read(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &Gathered,
@@ -80,7 +82,7 @@ async fn read(
     if !identified.session().task.speaks_of(ACTION) {
         return Tags::Unknown;
     }
-    match told(line, client, identified, snapshot, gathered, asking, time).await {
+    match told(line, worker, identified, snapshot, gathered, asking, time).await {
         Ok(tags) => Tags::Known(tags),
         Err(error) => {
             tracing::warn!(
@@ -95,21 +97,30 @@ async fn read(
 
 async fn told(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     identified: &Identified,
     snapshot: &Snapshot,
     gathered: &Gathered,
     mut asking: Asking,
     time: &Allowance,
 ) -> Result<BTreeMap<Box<str>, TagSet>, Unseen> {
-    while let Some(read) = asking.next() {
-        let left = time.left()?;
-        let now = line.clock.now();
-        let reference = line.references.next(now);
-        let read = identified.beside_for_tags(read, line.catalog, reference, now);
-        let read = read.ok_or(Unseen::NoWay)?;
-        let answer = ask(line, client, read, snapshot, gathered, left).await?;
-        asking.learn(&answer)?;
+    let mut ahead = Ahead::new();
+    let sending = |read: Read| -> BoxFuture<'_, _> {
+        Box::pin(async move {
+            let left = time.left()?;
+            let now = line.clock.now();
+            let reference = line.references.next(now);
+            let read = identified.beside_for_tags(&read, line.catalog, reference, now);
+            let read = read.ok_or(Unseen::NoWay)?;
+            ask(line, worker, read, snapshot, gathered, left).await
+        })
+    };
+    loop {
+        let due = asking.due().cloned().collect();
+        let Some(answer) = ahead.next(due, &sending).await else {
+            break;
+        };
+        asking.learn(&answer?)?;
     }
     Ok(asking.finish())
 }

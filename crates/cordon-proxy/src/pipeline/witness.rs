@@ -6,10 +6,10 @@
 
 use super::look::{Allowance, answered, told};
 use crate::gather::Gathered;
-use crate::http1::Connection;
 use crate::line::Line;
 use crate::live::Snapshot;
 use crate::trace::chain;
+use crate::worker::WorkerId;
 use cordon_core::decide::Refused;
 use cordon_core::witness::{Heard, Witness, question};
 
@@ -20,7 +20,7 @@ const DEAF: &str = "the upstream takes a dry run for the call, so it is not aske
 /// What EC2 says of a call that does not go; nothing where it cannot be asked.
 pub(super) async fn hear(
     line: &Line,
-    client: &mut Connection,
+    worker: WorkerId,
     refused: &Refused,
     snapshot: &Snapshot,
     gathered: &Gathered,
@@ -45,7 +45,7 @@ pub(super) async fn hear(
             now,
         ));
     };
-    let answered = match answered(line, client, question, snapshot, gathered, left).await {
+    let answered = match answered(line, worker, question, snapshot, gathered, left).await {
         Ok(answered) => answered,
         Err(error) => return Some(unheard(error)),
     };
