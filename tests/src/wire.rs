@@ -48,6 +48,12 @@ impl Message {
         by_target || self.text().split('&').any(|pair| pair == action)
     }
 
+    /// Whether EC2 is only asked whether it would do it.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.text().contains("DryRun=true")
+    }
+
     /// One line for messages.
     #[must_use]
     pub fn summary(&self) -> String {
