@@ -147,7 +147,11 @@ async fn a_notice_tells_what_waits_and_nothing_of_what_is_in_it() {
     let mut chat = Receiver::start(&[200]).await;
     let channels = vec![
         webhook.channel("webhook", "http"),
-        chat.channel("slack", "http"),
+        // Of two with one name the second would hear nothing once the first was told.
+        Channel {
+            name: "chat".into(),
+            ..chat.channel("slack", "http")
+        },
     ];
     let stage = Stage::telling(Some("https://cordon.example.com"), channels, Vec::new()).await;
     stage.held("1", "max", &["senior"]).await;
