@@ -117,13 +117,8 @@ impl Asking {
         self.wanted.iter().map(|arn| &**arn)
     }
 
-    /// The next read; nothing when everything was told.
-    #[must_use]
-    pub fn next(&self) -> Option<&Read> {
-        self.todo.last()
-    }
-
-    /// The reads that are still to be made, the next first: they may be asked at once.
+    /// The reads that are still to be made, the next first; none when everything was told. They may be asked
+    /// at once.
     pub fn due(&self) -> impl Iterator<Item = &Read> {
         self.todo.iter().rev()
     }
@@ -277,10 +272,10 @@ mod tests {
 
     fn learned(body: &str) -> Result<BTreeMap<Box<str>, TagSet>, TagsError> {
         let mut asking = asking(&update()).unwrap();
-        assert_eq!(asking.next().unwrap().operation, OPERATION);
+        assert_eq!(asking.due().next().unwrap().operation, OPERATION);
         let answer = Answer::read(Protocol::Json11, body.as_bytes()).unwrap();
         asking.learn(&answer)?;
-        assert_eq!(asking.next(), None);
+        assert_eq!(asking.due().next(), None);
         Ok(asking.finish())
     }
 
@@ -375,7 +370,7 @@ mod tests {
     fn what_is_known_already_is_not_asked_for_again() {
         let known: BTreeMap<Box<str>, TagSet> = [(FUNCTION.into(), TagSet::new())].into();
         let asking = Asking::of(&update(), None).unwrap().knowing(known.clone());
-        assert_eq!(asking.next(), None);
+        assert_eq!(asking.due().next(), None);
         assert_eq!(asking.finish(), known);
     }
 }
