@@ -213,6 +213,16 @@ impl Decision {
             Self::Hold(refused) | Self::Preview(refused) | Self::Deny(refused) => &refused.assessed,
         }
     }
+    /// The call as it was identified, to be looked at, assessed and decided anew: a permit is given up.
+    #[must_use]
+    pub fn into_identified(self) -> Identified {
+        match self {
+            Self::Allow(permit) => permit.assessed.into_identified(),
+            Self::Hold(refused) | Self::Preview(refused) | Self::Deny(refused) => {
+                refused.into_identified()
+            }
+        }
+    }
 }
 
 impl Permit {

@@ -4,7 +4,6 @@ use crate::authenticate::{Authenticated, Ingress, Received};
 use crate::look::Read;
 use crate::names::Reference;
 use crate::session::{Session, Sessions};
-use crate::tags;
 use cordon_aws::call::{Call, Class};
 use cordon_aws::catalog::Catalog;
 use cordon_aws::identify::{IdentifyError, Known};
@@ -71,27 +70,21 @@ impl Identified {
     /// A read of Cordon's own for the session of this call, to be decided as one of the agent's;
     /// nothing where it is no read of configuration.
     #[must_use]
-    pub fn beside(&self, read: &Read, reference: Reference, now: Timestamp) -> Option<Self> {
-        let call = self.call.beside(read.operation, read.parameters.clone())?;
-        self.own(call, reference, now)
-    }
-
-    /// The same of the service that tells tags.
-    #[must_use]
-    pub fn beside_for_tags(
+    pub fn beside(
         &self,
         read: &Read,
         catalog: &'static Catalog,
         reference: Reference,
         now: Timestamp,
     ) -> Option<Self> {
-        let service = catalog.service(tags::SERVICE)?;
-        let operation = service.operation(read.operation)?;
-        let call = self.call.elsewhere(operation, read.parameters.clone())?;
-        self.own(call, reference, now)
-    }
-
-    fn own(&self, call: Call, reference: Reference, now: Timestamp) -> Option<Self> {
+        let parameters = read.parameters.clone();
+        let call = match read.service {
+            None => self.call.beside(read.operation, parameters)?,
+            Some(service) => {
+                let operation = catalog.service(service)?.operation(read.operation)?;
+                self.call.elsewhere(operation, parameters)?
+            }
+        };
         (call.class() == Class::Observe).then(|| Self {
             call,
             asked: None,

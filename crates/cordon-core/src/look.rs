@@ -52,9 +52,11 @@ const UNLISTED: [(&str, &str); 9] = [
     ("ssm", "DeleteInventory"),
 ];
 
-/// A read that Cordon makes itself: an operation of the call's own service.
+/// A read that Cordon makes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
+    /// The service that is asked, where it is not the call's own.
+    pub service: Option<&'static str>,
     /// The operation.
     pub operation: &'static str,
     /// Its parameters.
@@ -238,6 +240,14 @@ impl Look {
         })
     }
 
+    /// Whether what its reads tell is in motion by itself: a stack goes on for minutes after the call that
+    /// set it going was answered, and a change set can be executed some time after it was made. Such a look
+    /// is always at the present moment.
+    #[must_use]
+    pub fn is_of_the_moment(&self) -> bool {
+        matches!(self.subject, Subject::Stack(_))
+    }
+
     /// Whether the call has to be looked into by reads. `own` is whether all that it names is the
     /// task's own: an environment that is takes nothing along that is not.
     pub(crate) fn needs_reads(call: &Call, own: bool) -> bool {
@@ -327,9 +337,16 @@ impl Read {
             .into_iter()
             .map(|(name, text)| (name.into(), Value::String(text.into())));
         Self {
+            service: None,
             operation,
             parameters: Value::Structure(members.collect::<BTreeMap<_, _>>()),
         }
+    }
+
+    /// The same, asked of another service.
+    pub(crate) fn at(self, service: &'static str) -> Self {
+        let service = Some(service);
+        Self { service, ..self }
     }
 
     /// The same, with a list of texts.

@@ -25,7 +25,7 @@ use cordon_aws::call::{Access, Call, Class};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The service that tells tags, and the operation and action by which it does.
-pub const SERVICE: &str = "resourcegroupstaggingapi";
+const SERVICE: &str = "resourcegroupstaggingapi";
 const OPERATION: &str = "GetResources";
 /// The action that a task has to have for it.
 pub const ACTION: &str = "tag:GetResources";
@@ -103,7 +103,8 @@ impl Asking {
         let open: Vec<&Box<str>> = open.collect();
         let todo = open.chunks(AT_ONCE).map(|arns| {
             let arns = arns.iter().map(|arn| arn.to_string());
-            Read::of(OPERATION).listing("ResourceARNList", arns)
+            let read = Read::of(OPERATION).at(SERVICE);
+            read.listing("ResourceARNList", arns)
         });
         Self {
             todo: todo.collect(),

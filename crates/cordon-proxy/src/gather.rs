@@ -22,15 +22,23 @@ use std::sync::Arc;
 pub(crate) struct Gathered {
     ledger: Arc<Ledger>,
     last_minute: u32,
-    pub(crate) unverified: BTreeSet<Fact>,
-    /// What was seen of the call, where it needs a look.
+    unverified: BTreeSet<Fact>,
+    pub(crate) sights: Sights,
+    pub(crate) circumstances: Circumstances,
+}
+
+/// What was seen of a call by reads of Cordon's own.
+#[derive(Debug, Default)]
+pub(crate) struct Sights {
+    /// What it does, where it needs a look.
     pub(crate) seen: Option<Seen>,
+    /// Whether it needs one that failed.
+    pub(crate) is_unverified: bool,
     /// The tags of what it changes, where a policy rests on them.
     pub(crate) tags: Tags,
     /// What it leaves out of what is there, where a policy rests on it; and what was read to tell.
     pub(crate) omission: Omission,
     pub(crate) readings: Vec<Reading>,
-    pub(crate) circumstances: Circumstances,
 }
 
 impl Gathered {
@@ -38,6 +46,7 @@ impl Gathered {
         &self.ledger
     }
 
+    /// What is known beside any request of the task, before something was seen of it.
     pub(crate) fn knowledge<'g>(&'g self, snapshot: &'g Snapshot) -> Knowledge<'g> {
         Knowledge {
             environments: snapshot.policies.environments(),
@@ -45,10 +54,25 @@ impl Gathered {
             ledger: &self.ledger,
             last_minute: self.last_minute,
             unverified: self.unverified.clone(),
-            seen: self.seen.as_ref(),
-            tags: self.tags.clone(),
-            omission: self.omission.clone(),
+            seen: None,
+            tags: Tags::Unasked,
+            omission: Omission::Unasked,
         }
+    }
+
+    /// The same with what was seen of the call.
+    pub(crate) fn knowledge_of_call<'g>(&'g self, snapshot: &'g Snapshot) -> Knowledge<'g> {
+        let sights = &self.sights;
+        let mut knowledge = Knowledge {
+            seen: sights.seen.as_ref(),
+            tags: sights.tags.clone(),
+            omission: sights.omission.clone(),
+            ..self.knowledge(snapshot)
+        };
+        if sights.is_unverified {
+            knowledge.unverified.insert(Fact::Unverified);
+        }
+        knowledge
     }
 }
 
@@ -88,10 +112,7 @@ pub(crate) async fn gather(
         ledger,
         last_minute,
         unverified,
-        seen: None,
-        tags: Tags::Unasked,
-        omission: Omission::Unasked,
-        readings: Vec::new(),
+        sights: Sights::default(),
         circumstances: Circumstances {
             approvals: BTreeSet::new(),
             checks: BTreeSet::new(),

@@ -12,7 +12,9 @@
 //! Nothing on the line looks at whether the client is still there: once a call was forwarded, its
 //! outcome is recorded.
 
+mod ahead;
 mod depart;
+mod eyes;
 mod hold;
 mod lend;
 mod look;

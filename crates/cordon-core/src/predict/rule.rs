@@ -325,6 +325,7 @@ impl Section {
             None => Value::Structure(BTreeMap::new()),
         };
         Some(Read {
+            service: None,
             operation: operation.name(),
             parameters,
         })

@@ -13,15 +13,16 @@
 //!   └── something was said ◄── held: open or join, park
 //! ```
 
-use super::look::{self, Allowance};
+use super::eyes::{Allowance, Eyes};
+use super::look;
 use super::omission;
 use super::patience::Patience;
 use super::pause::pause;
-use super::predict::predict;
+use super::predict::{self, predict};
 use super::record::{Beside, record};
 use super::stop::{Stopped, stop};
 use super::tags;
-use crate::gather::{Gathered, gather};
+use crate::gather::{Gathered, Sights, gather};
 use crate::http1::Connection;
 use crate::line::Line;
 use crate::live::Snapshot;
@@ -131,7 +132,7 @@ impl<'p> Passage<'p> {
     }
 }
 
-impl Passage<'_> {
+impl<'p> Passage<'p> {
     /// Decides the call, anew whenever people said something of it while its client waits.
     pub(super) async fn pass(
         mut self,
@@ -143,17 +144,15 @@ impl Passage<'_> {
         loop {
             let now = line.clock.now();
             let mut gathered = gather(line, &identified, &snapshot, now).await;
-            let time = Allowance::begin(line.bounds.deadlines.look);
-            let worker = self.client.worker();
-            look::look(line, worker, &identified, &snapshot, &mut gathered, &time).await;
-            tags::look(line, worker, &identified, &snapshot, &mut gathered, &time).await;
-            omission::look(line, worker, &identified, &snapshot, &mut gathered, &time).await;
-            let assessed = assess(identified, &gathered.knowledge(&snapshot));
+            let patience = line.bounds.deadlines.look;
+            let eyes = self.eyes(&identified, &snapshot, &gathered, patience);
+            gathered.sights = see(&eyes).await;
+            let assessed = assess(identified, &gathered.knowledge_of_call(&snapshot));
             let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
             let Decision::Hold(refused) = decision else {
                 let beside = match &decision {
                     Decision::Preview(refused) => Beside {
-                        prediction: predict(line, worker, refused, &snapshot, &gathered).await,
+                        prediction: self.predict(refused, &snapshot, &gathered).await,
                         held_as: self.terms(refused, &snapshot, &gathered).await,
                         approval: None,
                     },
@@ -179,6 +178,49 @@ impl Passage<'_> {
         }
     }
 
+    /// Eyes for what is to be known of a call, for this long.
+    fn eyes<'e>(
+        &self,
+        identified: &'e Identified,
+        snapshot: &'e Snapshot,
+        gathered: &'e Gathered,
+        patience: Duration,
+    ) -> Eyes<'e>
+    where
+        'p: 'e,
+    {
+        Eyes {
+            line: self.line,
+            worker: self.client.worker(),
+            identified,
+            snapshot,
+            gathered,
+            allowance: Allowance::begin(patience),
+        }
+    }
+
+    /// What a call that does not go would change.
+    async fn predict(
+        &self,
+        refused: &Refused,
+        snapshot: &Snapshot,
+        gathered: &Gathered,
+    ) -> Option<Box<Prediction>> {
+        let identified = refused.assessed().identified();
+        predict(
+            &self.eyes(identified, snapshot, gathered, predict::PATIENCE),
+            refused,
+        )
+        .await
+    }
+
+    /// The tags of its targets as they are now.
+    async fn tags(&self, refused: &Refused, snapshot: &Snapshot, gathered: &Gathered) -> Tags {
+        let identified = refused.assessed().identified();
+        let patience = self.line.bounds.deadlines.look;
+        tags::now(&self.eyes(identified, snapshot, gathered, patience)).await
+    }
+
     /// On what terms a call that is only previewed would be held, so that people can decide about it
     /// before it is made; nothing where it would not be, or where what they say could not be bound to it.
     async fn terms(
@@ -191,16 +233,7 @@ impl Passage<'_> {
         if verdict.needs.is_empty() || assessed.content() == Content::Open {
             return None;
         }
-        let identified = assessed.identified();
-        match tags::now(
-            self.line,
-            self.client.worker(),
-            identified,
-            snapshot,
-            gathered,
-        )
-        .await
-        {
+        match self.tags(refused, snapshot, gathered).await {
             Tags::Unknown => None,
             tags => Some(Box::new(Terms {
                 state: StateDigest::of(assessed, &tags),
@@ -279,12 +312,11 @@ impl Passage<'_> {
         if refused.assessed().content() == Content::Open {
             return Next::Refused(refused, No::Open);
         }
-        let identified = refused.assessed().identified();
-        let tags = tags::now(self.line, self.client.worker(), identified, now, gathered).await;
+        let tags = self.tags(&refused, now, gathered).await;
         let asked = Hold::open(&refused, &tags, under.now);
         // Before the hold is there to be seen, so that its record follows it at once.
         if self.is_new(&asked, &now.people, under.now).await {
-            *prediction = predict(self.line, self.client.worker(), &refused, now, gathered).await;
+            *prediction = self.predict(&refused, now, gathered).await;
         }
         let store = &*self.line.store;
         let bounds = HoldBounds::default();
@@ -476,6 +508,15 @@ impl Passage<'_> {
             () = sleep_until(until) => false,
         }
     }
+}
+
+/// What is to be seen of a call before it is decided.
+async fn see(eyes: &Eyes<'_>) -> Sights {
+    let mut sights = Sights::default();
+    look::look(eyes, &mut sights).await;
+    tags::look(eyes, &mut sights).await;
+    omission::look(eyes, &mut sights).await;
+    sights
 }
 
 /// Waits until the client went away, and lets it hear something now and then where it needs that.

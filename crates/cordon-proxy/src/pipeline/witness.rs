@@ -4,12 +4,10 @@
 //! recorded, minted for, signed. What keeps the call itself from leaving is in
 //! [`cordon_core::witness`]. An upstream that takes a question for the call is not asked again.
 
-use super::look::{Allowance, answered, told};
-use crate::gather::Gathered;
-use crate::line::Line;
-use crate::live::Snapshot;
+use super::eyes::{Eyes, told};
 use crate::trace::chain;
-use crate::worker::WorkerId;
+use cordon_aws::call::Protocol;
+use cordon_core::assess::assess;
 use cordon_core::decide::Refused;
 use cordon_core::witness::{Heard, Witness, question};
 
@@ -18,14 +16,8 @@ const MADE: &str = "the upstream did not see that it was asked, and may have mad
 const DEAF: &str = "the upstream takes a dry run for the call, so it is not asked";
 
 /// What EC2 says of a call that does not go; nothing where it cannot be asked.
-pub(super) async fn hear(
-    line: &Line,
-    worker: WorkerId,
-    refused: &Refused,
-    snapshot: &Snapshot,
-    gathered: &Gathered,
-    time: &Allowance,
-) -> Option<Witness> {
+pub(super) async fn hear(eyes: &Eyes<'_>, refused: &Refused) -> Option<Witness> {
+    let line = eyes.line;
     let now = line.clock.now();
     let question = question(refused, line.references.next(now), now)?;
     let (reference, operation) = (
@@ -39,13 +31,15 @@ pub(super) async fn hear(
         tracing::warn!(%reference, operation, error = %chain(&error), "EC2 could not be asked");
         Witness::unheard("EC2 could not be asked, or did not answer in time", now)
     };
-    let Ok(left) = time.left() else {
+    let Ok(left) = eyes.allowance.left() else {
         return Some(Witness::unheard(
             "the reads took all the time there was",
             now,
         ));
     };
-    let answered = match answered(line, worker, question, snapshot, gathered, left).await {
+    // It is the call itself, and so what was seen of that is known of it.
+    let question = assess(question, &eyes.gathered.knowledge_of_call(eyes.snapshot));
+    let answered = match eyes.answered(question, left).await {
         Ok(answered) => answered,
         Err(error) => return Some(unheard(error)),
     };
@@ -63,7 +57,7 @@ pub(super) async fn hear(
         );
         return Some(Witness::unheard(MADE, now));
     }
-    Some(match told(answered, left).await {
+    Some(match told(answered, Protocol::Ec2, now, left).await {
         Ok(told) => match Heard::of(status, &told.body, now) {
             Heard::Told(witness) => witness,
             Heard::Made => Witness::unheard(MADE, now),
