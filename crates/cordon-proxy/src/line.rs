@@ -4,6 +4,7 @@ use crate::ca::Authority;
 use crate::clock::Clock;
 use crate::forward::Forwarder;
 use crate::http1::Bounds;
+use crate::known::Known;
 use crate::live::Live;
 use crate::meter::Meter;
 use crate::own::OwnHosts;
@@ -36,6 +37,7 @@ pub(crate) struct Line {
     pub(crate) forwarder: Forwarder,
     pub(crate) watch: Arc<Watch>,
     pub(crate) replays: Replays,
+    pub(crate) known: Arc<Known>,
     pub(crate) tagged: Tagged,
     pub(crate) witnesses: Witnesses,
     pub(crate) strangers: Strangers,

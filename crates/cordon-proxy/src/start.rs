@@ -196,6 +196,7 @@ fn line(
         forwarder,
         watch,
         replays: Replays::new(limits.remembered_signatures, began),
+        known: Arc::default(),
         tagged: Tagged::default(),
         witnesses: Witnesses::default(),
         strangers: Strangers::new(began),

@@ -4,12 +4,13 @@ use super::lend::LendError;
 use super::outcome::{Head, Open, ToldBy};
 use super::stop::Stopped;
 use crate::forward::{Answered, Caller, Effect, ForwardError, Keeper, UploadFault};
+use crate::known::Changing;
 use crate::line::Line;
 use crate::meter::{Meter, Stage};
 use crate::payload;
 use crate::standing::{Fallen, Need, Standing};
 use crate::trace::chain;
-use cordon_aws::call::Protocol;
+use cordon_aws::call::{Class, Protocol};
 use cordon_aws::error_shape::ErrorShape;
 use cordon_aws::made::Maker;
 use cordon_aws::told::{Told, ToldReader};
@@ -35,6 +36,8 @@ pub(super) struct Departure {
     maker: Option<Maker>,
     pub(super) decided: Instant,
     pub(super) standing: Standing,
+    /// What makes that nothing is known from before it, where it may change something.
+    changing: Option<Changing>,
 }
 
 /// Why there is no answer.
@@ -54,6 +57,8 @@ impl Departure {
     pub(super) fn of(line: &Line, permit: &Permit, shape: ErrorShape, decided: Instant) -> Self {
         let assessed = permit.assessed();
         let call = assessed.call();
+        // A question is none only if the upstream sees that it is one.
+        let may_change = call.class() != Class::Observe || assessed.is_question();
         Self {
             reference: assessed.reference().clone(),
             shape,
@@ -76,6 +81,7 @@ impl Departure {
                 permit.concerned(),
                 permit.posture(),
             ),
+            changing: may_change.then(|| line.known.change()),
         }
     }
 
@@ -126,7 +132,8 @@ pub(super) async fn close(
     mut departure: Departure,
     outcome: Result<Answered, DepartError>,
 ) -> Result<Answered, Stopped> {
-    let open = Open::of(line, recorded, &departure.reference, departure.decided);
+    let mut open = Open::of(line, recorded, &departure.reference, departure.decided);
+    open.changing = departure.changing.take();
     match outcome {
         Ok(mut answered) => {
             let told = match answered.status.is_success() {

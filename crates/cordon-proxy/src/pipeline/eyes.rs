@@ -5,11 +5,13 @@
 //! So Cordon sees no more than the task may, and the record tells what it looked at.
 //!
 //! ```text
-//! Eyes ─ ask ─► Asked ─ next ─► Told ─► an answer, or a reading
+//! Eyes ─ ask ─► Asked ─ next ─► Told ─► an answer, or a reading ─ learned ─► known for a moment
 //! ```
 //! What to ask, and what an answer means, is the core's: what a call takes along ([`super::look`]), its
 //! targets' tags ([`super::tags`]), what it leaves out ([`super::omission`]), what it would change
 //! ([`super::predict`]). All reads for one decision have the same time.
+//!
+//! What was answered a moment ago is not asked again where that may serve: [`crate::known`] says when it may not.
 
 use super::ahead::Ahead;
 use super::depart::{self, DepartError, Departure};
@@ -17,14 +19,16 @@ use super::record::{Beside, record};
 use super::stop::Stopped;
 use crate::forward::{AnswerBody, Answered, Caller, ForwardError};
 use crate::gather::Gathered;
+use crate::known::{self, Key, Moment};
 use crate::line::Line;
 use crate::live::Snapshot;
 use crate::worker::WorkerId;
+use bytes::Bytes;
 use cordon_aws::answer::Answer;
 use cordon_aws::call::Protocol;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_core::assess::{Assessed, assess};
-use cordon_core::decide::decide;
+use cordon_core::decide::{Decision, decide};
 use cordon_core::identify::Identified;
 use cordon_core::look::{LookError, Read};
 use cordon_core::predict::Reading;
@@ -32,6 +36,7 @@ use cordon_core::tags::TagsError;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use jiff::Timestamp;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -47,29 +52,46 @@ pub(super) struct Eyes<'e> {
     pub(super) snapshot: &'e Snapshot,
     pub(super) gathered: &'e Gathered,
     pub(super) allowance: Allowance,
+    /// Whether something was seen by an answer from before the call was looked at.
+    pub(super) by_known: AtomicBool,
 }
 
-/// The time that all the reads have together on which the decision of one call rests.
+/// What the reads may take on which the decision of one call rests: how long they have together, and how old
+/// an answer may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     whole: Duration,
     began: Instant,
+    came: Moment,
+    oldest: Moment,
+}
+
+/// Whether an answer may be one that is known already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It may, and is known from then on.
+    Known,
+    /// It is asked for, whatever is known.
+    Upstream,
 }
 
 /// The reads of one question, of which those that rest on no other are under way together.
 pub(super) struct Asked<'e> {
     eyes: &'e Eyes<'e>,
+    source: Source,
     ahead: Ahead<Result<Told, Unseen>>,
 }
 
 /// What came back of a read.
 pub(super) struct Told {
     pub(super) status: StatusCode,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
     error_type: Option<String>,
     protocol: Protocol,
     /// When it was asked.
     at: Timestamp,
+    /// As what it is known once something was learned from it.
+    unknown: Option<(Key, Moment)>,
 }
 
 /// Why a call could not be looked into.
@@ -100,43 +122,77 @@ impl Eyes<'_> {
         !accesses.all(|access| task.speaks_of(&access.action))
     }
 
-    /// Begins a question.
-    pub(super) fn ask(&self) -> Asked<'_> {
+    /// Whether something was seen by an answer from before the call was looked at.
+    pub(super) fn saw_by_known(&self) -> bool {
+        self.by_known.load(Ordering::Relaxed)
+    }
+
+    /// Begins a question, whose answers may come from there.
+    pub(super) fn ask(&self, source: Source) -> Asked<'_> {
         Asked {
             eyes: self,
+            source,
             ahead: Ahead::new(),
         }
     }
 
-    /// Sends one read of Cordon's own; gives what came back.
-    async fn send(&self, read: &Read) -> Result<Told, Unseen> {
+    /// What one read of Cordon's own is answered.
+    async fn told(&self, read: &Read, source: Source) -> Result<Told, Unseen> {
         let left = self.allowance.left()?;
         let (line, at) = (self.line, self.line.clock.now());
         let reference = line.references.next(at);
         let read = self.identified.beside(read, line.catalog, reference, at);
         // What was seen of the call is nothing that is known of a read beside it.
         let knowledge = self.gathered.knowledge(self.snapshot);
-        let read = assess(read.ok_or(Unseen::NoWay)?, &knowledge);
-        let protocol = read.call().protocol();
-        let answered = self.answered(read, left).await?;
-        told(answered, protocol, at, left).await
+        let decision = self.decide(assess(read.ok_or(Unseen::NoWay)?, &knowledge));
+        let protocol = decision.assessed().call().protocol();
+        let unknown = match (source, &decision) {
+            (Source::Known, Decision::Allow(permit)) => {
+                let key = Key::of(permit.assessed());
+                if let Some(known) = line.known.find(&key, self.allowance.oldest, at) {
+                    return Ok(self.seen_by(known, protocol));
+                }
+                Some((key, line.known.moment()))
+            }
+            _ => None,
+        };
+        let answered = self.send(decision, left).await?;
+        let told = told(answered, protocol, at, left).await?;
+        Ok(Told { unknown, ..told })
+    }
+
+    fn seen_by(&self, known: known::Answered, protocol: Protocol) -> Told {
+        if known.asked < self.allowance.came {
+            self.by_known.store(true, Ordering::Relaxed);
+        }
+        Told {
+            status: StatusCode::OK,
+            body: known.body,
+            error_type: None,
+            protocol,
+            at: known.at,
+            unknown: None,
+        }
+    }
+
+    /// Whether the task may make a call of Cordon's own.
+    pub(super) fn decide(&self, assessed: Assessed) -> Decision {
+        let circumstances = &self.gathered.circumstances;
+        decide(&self.snapshot.policies, assessed, circumstances)
     }
 
     /// Sends one call of Cordon's own down the line; gives its answer when that begins.
-    pub(super) async fn answered(
+    pub(super) async fn send(
         &self,
-        assessed: Assessed,
+        decision: Decision,
         patience: Duration,
     ) -> Result<Answered, Unseen> {
-        let line = self.line;
+        let (line, decided) = (self.line, Instant::now());
         let shape = ErrorShape {
-            protocol: assessed.call().protocol(),
+            protocol: decision.assessed().call().protocol(),
             s3: false,
             head: false,
         };
-        let decided = Instant::now();
-        let circumstances = &self.gathered.circumstances;
-        let decision = decide(&self.snapshot.policies, assessed, circumstances);
         let refused = |stopped: Stopped| Unseen::Refused(stopped.refusal.message);
         let (beside, now) = (Beside::default(), line.clock.now());
         let recording = record(line, decision, beside, None, shape, now);
@@ -153,9 +209,22 @@ impl Eyes<'_> {
 }
 
 impl Allowance {
-    pub(super) fn begin(whole: Duration) -> Self {
-        let began = Instant::now();
-        Self { whole, began }
+    /// Begins with what is known.
+    pub(super) fn begin(line: &Line, whole: Duration) -> Self {
+        Self {
+            whole,
+            began: Instant::now(),
+            came: line.known.moment(),
+            oldest: Moment::default(),
+        }
+    }
+
+    /// What is left of it, for answers that were asked since it began.
+    pub(super) fn of_now(self) -> Self {
+        Self {
+            oldest: self.came,
+            ..self
+        }
     }
 
     /// What is left of it.
@@ -171,10 +240,20 @@ impl Allowance {
 impl Asked<'_> {
     /// What the first of the reads that are `due` was answered; nothing where none is.
     pub(super) async fn next(&mut self, due: Vec<Read>) -> Option<Result<Told, Unseen>> {
-        let eyes = self.eyes;
-        let send =
-            |read: Read| -> BoxFuture<'_, _> { Box::pin(async move { eyes.send(&read).await }) };
-        self.ahead.next(due, &send).await
+        let (eyes, source) = (self.eyes, self.source);
+        let tell = |read: Read| -> BoxFuture<'_, _> {
+            Box::pin(async move { eyes.told(&read, source).await })
+        };
+        self.ahead.next(due, &tell).await
+    }
+
+    /// Something was learned from what was told: it is known from now on.
+    pub(super) fn learned(&self, told: Told) {
+        if let Some((key, asked)) = told.unknown.filter(|_| told.status.is_success()) {
+            let Told { at, body, .. } = told;
+            let answered = known::Answered { asked, at, body };
+            self.eyes.line.known.keep(key, answered);
+        }
     }
 }
 
@@ -216,10 +295,11 @@ pub(super) async fn told(
         .map_err(|_| Unseen::TooSlow(patience))?;
     Ok(Told {
         status,
-        body: body.ok_or(Unseen::Unread)?,
+        body: body.ok_or(Unseen::Unread)?.into(),
         error_type,
         protocol,
         at,
+        unknown: None,
     })
 }
 

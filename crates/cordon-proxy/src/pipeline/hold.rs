@@ -46,6 +46,7 @@ use cordon_store::{HoldBounds, Recorded, Sought, StoreError, seek};
 use http::HeaderValue;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::time::{Instant as Deadline, sleep_until, timeout};
 
@@ -144,11 +145,7 @@ impl<'p> Passage<'p> {
         loop {
             let now = line.clock.now();
             let mut gathered = gather(line, &identified, &snapshot, now).await;
-            let patience = line.bounds.deadlines.look;
-            let eyes = self.eyes(&identified, &snapshot, &gathered, patience);
-            gathered.sights = see(&eyes).await;
-            let assessed = assess(identified, &gathered.knowledge_of_call(&snapshot));
-            let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
+            let decision = self.judge(identified, &snapshot, &mut gathered).await;
             let Decision::Hold(refused) = decision else {
                 let beside = match &decision {
                     Decision::Preview(refused) => Beside {
@@ -178,13 +175,47 @@ impl<'p> Passage<'p> {
         }
     }
 
-    /// Eyes for what is to be known of a call, for this long.
+    /// Decides the call by what can be seen of it: nothing goes, and nothing is put before people, by what
+    /// was known before the call came.
+    async fn judge(
+        &self,
+        identified: Identified,
+        snapshot: &Snapshot,
+        gathered: &mut Gathered,
+    ) -> Decision {
+        let time = Allowance::begin(self.line, self.line.bounds.deadlines.look);
+        let (decision, by_known) = self.judged(identified, snapshot, gathered, time).await;
+        if !by_known || is_only_told(&decision) {
+            return decision;
+        }
+        let identified = decision.into_identified();
+        let anew = self.judged(identified, snapshot, gathered, time.of_now());
+        Box::pin(anew).await.0
+    }
+
+    /// The decision by what is seen within `time`, and whether some of that was known before.
+    async fn judged(
+        &self,
+        identified: Identified,
+        snapshot: &Snapshot,
+        gathered: &mut Gathered,
+        time: Allowance,
+    ) -> (Decision, bool) {
+        let eyes = self.eyes(&identified, snapshot, gathered, time);
+        let (sights, by_known) = (see(&eyes).await, eyes.saw_by_known());
+        gathered.sights = sights;
+        let assessed = assess(identified, &gathered.knowledge_of_call(snapshot));
+        let decision = decide(&snapshot.policies, assessed, &gathered.circumstances);
+        (decision, by_known)
+    }
+
+    /// Eyes for what is to be known of a call.
     fn eyes<'e>(
         &self,
         identified: &'e Identified,
         snapshot: &'e Snapshot,
         gathered: &'e Gathered,
-        patience: Duration,
+        allowance: Allowance,
     ) -> Eyes<'e>
     where
         'p: 'e,
@@ -195,7 +226,8 @@ impl<'p> Passage<'p> {
             identified,
             snapshot,
             gathered,
-            allowance: Allowance::begin(patience),
+            allowance,
+            by_known: AtomicBool::default(),
         }
     }
 
@@ -207,18 +239,19 @@ impl<'p> Passage<'p> {
         gathered: &Gathered,
     ) -> Option<Box<Prediction>> {
         let identified = refused.assessed().identified();
-        predict(
-            &self.eyes(identified, snapshot, gathered, predict::PATIENCE),
-            refused,
-        )
-        .await
+        let time = Allowance::begin(self.line, predict::PATIENCE);
+        let time = match is_put_before_people(refused) {
+            true => time.of_now(),
+            false => time,
+        };
+        predict(&self.eyes(identified, snapshot, gathered, time), refused).await
     }
 
     /// The tags of its targets as they are now.
     async fn tags(&self, refused: &Refused, snapshot: &Snapshot, gathered: &Gathered) -> Tags {
         let identified = refused.assessed().identified();
-        let patience = self.line.bounds.deadlines.look;
-        tags::now(&self.eyes(identified, snapshot, gathered, patience)).await
+        let time = Allowance::begin(self.line, self.line.bounds.deadlines.look);
+        tags::now(&self.eyes(identified, snapshot, gathered, time)).await
     }
 
     /// On what terms a call that is only previewed would be held, so that people can decide about it
@@ -508,6 +541,21 @@ impl<'p> Passage<'p> {
             () = sleep_until(until) => false,
         }
     }
+}
+
+/// Whether nothing comes of a decision but what the agent is told.
+fn is_only_told(decision: &Decision) -> bool {
+    match decision {
+        Decision::Deny(_) => true,
+        Decision::Preview(refused) => !is_put_before_people(refused),
+        Decision::Allow(_) | Decision::Hold(_) => false,
+    }
+}
+
+/// Whether people may approve the call as it stands now, before it is made or while it waits.
+fn is_put_before_people(refused: &Refused) -> bool {
+    let verdict = refused.verdict();
+    verdict.outcome == Outcome::Hold || !verdict.needs.is_empty()
 }
 
 /// What is to be seen of a call before it is decided.

@@ -3,7 +3,7 @@
 //! Takes a call that needs a look; gives what was seen of it. A look that fails is the fact `unverified`, and
 //! the call stays as severe as its parameters make it.
 
-use super::eyes::{Eyes, Unseen};
+use super::eyes::{Eyes, Source, Unseen};
 use crate::gather::Sights;
 use crate::trace::chain;
 use cordon_core::look::Look;
@@ -34,9 +34,14 @@ pub(super) async fn look(eyes: &Eyes<'_>, sights: &mut Sights) {
 
 async fn see(eyes: &Eyes<'_>, look: &mut Look) -> Result<(), Unseen> {
     let (call, ledger) = (eyes.identified.call(), eyes.gathered.ledger());
-    let mut asked = eyes.ask();
+    let mut asked = eyes.ask(match look.is_of_the_moment() {
+        true => Source::Upstream,
+        false => Source::Known,
+    });
     while let Some(told) = asked.next(look.due().cloned().collect()).await {
-        look.learn(call, &told?.answer()?, ledger)?;
+        let told = told?;
+        look.learn(call, &told.answer()?, ledger)?;
+        asked.learned(told);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! where only that tells.
 
 use crate::forward::{Answered, Content, End};
+use crate::known::Changing;
 use crate::line::{Line, UnderWay};
 use crate::meter::Meter;
 use crate::trace::chain;
@@ -27,6 +28,8 @@ pub(super) struct Open {
     decided: Instant,
     store: Arc<dyn Store>,
     under_way: Arc<UnderWay>,
+    /// Held until the outcome is kept, where the call may change something.
+    pub(super) changing: Option<Changing>,
     /// Nothing is waited for any more.
     cut: CancellationToken,
     /// How long the rest of an answer that nobody else reads is read.
@@ -114,6 +117,7 @@ impl Open {
             decided,
             store: Arc::clone(&line.store),
             under_way: Arc::clone(&line.under_way),
+            changing: None,
             cut: line.cut.clone(),
             patience: line.bounds.deadlines.answer,
         }
@@ -165,6 +169,7 @@ impl Open {
             decided,
             store,
             under_way,
+            changing,
             ..
         } = self;
         if let Err(error) = store
@@ -173,6 +178,7 @@ impl Open {
         {
             tracing::error!(%reference, error = %chain(&error), "an outcome could not be recorded");
         }
+        drop(changing);
         under_way.end(&reference);
     }
 }

@@ -4,7 +4,7 @@
 //! denied one makes Cordon ask nothing. EC2 is asked what it says of the call as well. What is not told is
 //! unknown. What was read already for the decision ([`super::omission`]) is not asked for again.
 
-use super::eyes::Eyes;
+use super::eyes::{Eyes, Source};
 use super::witness;
 use crate::trace::chain;
 use cordon_core::decide::Refused;
@@ -34,18 +34,25 @@ pub(super) async fn predict(eyes: &Eyes<'_>, refused: &Refused) -> Option<Box<Pr
 /// Makes the reads that are still to be made, those that rest on no other at once.
 pub(super) async fn read_all(eyes: &Eyes<'_>, asking: &mut Asking) {
     let call = eyes.identified.call();
-    let mut asked = eyes.ask();
+    let mut asked = eyes.ask(Source::Known);
     while let Some(told) = asked.next(asking.due(call)).await {
-        asking.learn(told.map_or_else(
-            |error| {
+        let reading = match told {
+            Ok(told) => {
+                let reading = told.reading();
+                if matches!(reading, Reading::Answered(..)) {
+                    asked.learned(told);
+                }
+                reading
+            }
+            Err(error) => {
                 tracing::warn!(
                     reference = %eyes.identified.reference(),
                     error = %chain(&error),
                     "how things stand could not be read"
                 );
                 Reading::Failed
-            },
-            |told| told.reading(),
-        ));
+            }
+        };
+        asking.learn(reading);
     }
 }

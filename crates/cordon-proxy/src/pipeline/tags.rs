@@ -2,7 +2,7 @@
 //!
 //! They are read only where the task may read them. What is not told is [`Tags::Unknown`], never "no tags".
 
-use super::eyes::{Eyes, Unseen};
+use super::eyes::{Eyes, Source, Unseen};
 use crate::gather::Sights;
 use crate::trace::chain;
 use cordon_core::guard::managed;
@@ -31,7 +31,7 @@ pub(super) async fn look(eyes: &Eyes<'_>, sights: &mut Sights) {
         // What was kept before grows no younger by being used.
         let mut told = told.clone();
         told.retain(|arn, _| !known.contains_key(arn));
-        tagged.keep(&place, &told, now);
+        tagged.keep(&place, told, now);
     }
 }
 
@@ -68,7 +68,8 @@ async fn read(eyes: &Eyes<'_>, asking: Asking) -> Tags {
 }
 
 async fn told(eyes: &Eyes<'_>, mut asking: Asking) -> Result<BTreeMap<Box<str>, TagSet>, Unseen> {
-    let mut asked = eyes.ask();
+    // What was told a moment ago is kept by resource, and nothing is told of it twice.
+    let mut asked = eyes.ask(Source::Upstream);
     while let Some(told) = asked.next(asking.due().cloned().collect()).await {
         asking.learn(&told?.answer()?)?;
     }

@@ -39,7 +39,7 @@ pub(super) async fn hear(eyes: &Eyes<'_>, refused: &Refused) -> Option<Witness> 
     };
     // It is the call itself, and so what was seen of that is known of it.
     let question = assess(question, &eyes.gathered.knowledge_of_call(eyes.snapshot));
-    let answered = match eyes.answered(question, left).await {
+    let answered = match eyes.send(eyes.decide(question), left).await {
         Ok(answered) => answered,
         Err(error) => return Some(unheard(error)),
     };

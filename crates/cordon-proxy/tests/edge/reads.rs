@@ -9,6 +9,8 @@
 //! | `tags_known` | none: the tags were told less than ten seconds ago |
 //! | `tags_read` | one: whether a stack has the queue |
 //! | `whole_read` | one: what the variables of the function are now; its tags are known |
+//! | `look_known` | none, of a call that is previewed: it was looked into less than five seconds ago |
+//! | `look_read` | one, of a call that is previewed: whether a table of its name has just vanished |
 
 #![allow(
     clippy::expect_used,
@@ -81,13 +83,34 @@ fn set_variables() -> Change {
     }
 }
 
-fn task() -> String {
+fn create_table(name: &str) -> Change {
+    Change {
+        target: Some("DynamoDB_20120810.CreateTable"),
+        body: format!(
+            r#"{{"TableName":"{name}","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{{"AttributeName":"id","AttributeType":"S"}}],"KeySchema":[{{"AttributeName":"id","KeyType":"HASH"}}]}}"#
+        ),
+        ..put_item()
+    }
+}
+
+/// What becomes of the changes of a row.
+#[derive(Clone, Copy)]
+enum Mode {
+    Live,
+    Preview,
+}
+
+fn task(mode: Mode) -> String {
+    let mode = match mode {
+        Mode::Live => "live",
+        Mode::Preview => "preview",
+    };
     format!(
         r#"
 schema = "cordon.task/v1"
 title  = "Measure what reads cost"
 team   = "edge"
-mode   = "live"
+mode   = "{mode}"
 ttl    = "1h"
 
 [where]
@@ -99,7 +122,7 @@ environments = ["dev"]
 do = ["observe"]
 
 [[allow]]
-do = ["dynamodb:PutItem", "sqs:SetQueueAttributes", "lambda:UpdateFunctionConfiguration"]
+do = ["dynamodb:PutItem", "dynamodb:CreateTable", "sqs:SetQueueAttributes", "lambda:UpdateFunctionConfiguration"]
 on = [
   "arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*",
   "arn:aws:sqs:{REGION}:{ACCOUNT}:*",
@@ -154,13 +177,17 @@ impl Change {
 
 /// Sends what `change` gives for each number, one after the other, and holds the cloud's log to what the
 /// row is about.
-fn row(bencher: Bencher<'_, '_>, reads: usize, change: impl Fn(u64) -> Change) {
+fn row(bencher: Bencher<'_, '_>, mode: Mode, reads: usize, change: impl Fn(u64) -> Change) {
     let runtime = Runtime::new().unwrap();
-    let setup = || Setup {
-        task: task(),
+    let setup = Setup {
+        task: task(mode),
         ..Setup::default()
     };
-    let world = runtime.block_on(World::with(setup()));
+    let (verdict, leaves) = match mode {
+        Mode::Live => (None, 1),
+        Mode::Preview => (Some("preview"), 0),
+    };
+    let world = runtime.block_on(World::with(setup));
     let host = world.own();
     let mut talk: Talk = runtime.block_on(world.connect());
     let next = AtomicU64::new(0);
@@ -173,32 +200,48 @@ fn row(bencher: Bencher<'_, '_>, reads: usize, change: impl Fn(u64) -> Change) {
     };
     // Sessions are minted, and what can be known is.
     let answer = send(next.fetch_add(1, Ordering::Relaxed));
-    assert_eq!(answer.header("x-cordon-verdict"), None, "{answer:?}");
+    assert_eq!(answer.header("x-cordon-verdict"), verdict, "{answer:?}");
     let before = world.sent();
     let answer = send(next.fetch_add(1, Ordering::Relaxed));
-    assert_eq!(answer.header("x-cordon-verdict"), None, "{answer:?}");
-    assert_eq!(world.sent() - before, reads + 1, "the call and its reads");
+    assert_eq!(answer.header("x-cordon-verdict"), verdict, "{answer:?}");
+    assert_eq!(
+        world.sent() - before,
+        reads + leaves,
+        "the call and its reads"
+    );
     bencher.bench_local(|| send(next.fetch_add(1, Ordering::Relaxed)));
 }
 
 #[divan::bench]
 fn without_reads(bencher: Bencher<'_, '_>) {
-    row(bencher, 0, |_| put_item());
+    row(bencher, Mode::Live, 0, |_| put_item());
 }
 
 #[divan::bench]
 fn tags_known(bencher: Bencher<'_, '_>) {
-    row(bencher, 0, |_| set_attributes("none"));
+    row(bencher, Mode::Live, 0, |_| set_attributes("none"));
 }
 
 #[divan::bench]
 fn tags_read(bencher: Bencher<'_, '_>) {
-    row(bencher, 1, |number| {
+    row(bencher, Mode::Live, 1, |number| {
         set_attributes(&format!("none-{number}"))
     });
 }
 
 #[divan::bench]
 fn whole_read(bencher: Bencher<'_, '_>) {
-    row(bencher, 1, |_| set_variables());
+    row(bencher, Mode::Live, 1, |_| set_variables());
+}
+
+#[divan::bench]
+fn look_known(bencher: Bencher<'_, '_>) {
+    row(bencher, Mode::Preview, 0, |_| create_table("none"));
+}
+
+#[divan::bench]
+fn look_read(bencher: Bencher<'_, '_>) {
+    row(bencher, Mode::Preview, 1, |number| {
+        create_table(&format!("none-{number}"))
+    });
 }

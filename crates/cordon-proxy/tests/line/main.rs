@@ -17,6 +17,7 @@ mod faulty;
 mod holds;
 mod hostile;
 mod killed;
+mod known;
 mod learned;
 mod postures;
 mod replay;

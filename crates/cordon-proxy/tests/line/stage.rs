@@ -55,6 +55,14 @@ do = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchWriteItem"]
 on = ["arn:aws:dynamodb:eu-central-1:111122223333:table/orders"]
 
 [[allow]]
+do = ["dynamodb:CreateTable"]
+on = ["arn:aws:dynamodb:eu-central-1:111122223333:table/new*"]
+
+[[allow]]
+do = ["cloudformation:ExecuteChangeSet"]
+on = ["arn:aws:cloudformation:eu-central-1:111122223333:stack/web/*"]
+
+[[allow]]
 do = ["sqs:SendMessage"]
 on = ["arn:aws:sqs:eu-central-1:111122223333:jobs"]
 
@@ -77,6 +85,9 @@ on = ["own"]
 [destroy]
 "arn:aws:s3:::reports/old-1" = ["s3:DeleteObject"]
 "arn:aws:s3:::reports/old-2" = ["s3:DeleteObject"]
+"arn:aws:rds:eu-central-1:111122223333:cluster:web" = ["rds:DeleteDBCluster"]
+"arn:aws:rds:eu-central-1:111122223333:cluster-snapshot:last" = ["rds:DeleteDBCluster"]
+"arn:aws:rds:eu-central-1:111122223333:db:web-1" = ["rds:DeleteDBInstance"]
 
 [budget]
 mutations  = 50
@@ -165,7 +176,11 @@ impl Stage {
             Err(error) => panic!("{error}"),
         }
         let live = Arc::new(Live::new(Snapshot {
-            sessions: Arc::new(Sessions::new([session(SessionState::Live, &set)])),
+            sessions: Arc::new(Sessions::new([session(
+                SessionState::Live,
+                Mode::Live,
+                &set,
+            )])),
             policies: Arc::clone(&POLICIES),
             posture: Posture::Normal.into(),
             people: Arc::default(),
@@ -226,7 +241,13 @@ impl Stage {
 
     /// The one session is like this from now on.
     pub(crate) fn session_is(&self, state: SessionState) {
-        let session = session(state, &self.set);
+        let session = session(state, Mode::Live, &self.set);
+        self.live.set_sessions(Arc::new(Sessions::new([session])));
+    }
+
+    /// The task is in this mode from now on.
+    pub(crate) fn mode_is(&self, mode: Mode) {
+        let session = session(SessionState::Live, mode, &self.set);
         self.live.set_sessions(Arc::new(Sessions::new([session])));
     }
 
@@ -324,13 +345,13 @@ fn text(set: &Set) -> String {
     }
 }
 
-fn session(state: SessionState, set: &Set) -> Arc<Session> {
+fn session(state: SessionState, mode: Mode, set: &Set) -> Arc<Session> {
     let written = Written::parse("task.toml", &text(set)).unwrap();
     let launch = Launch {
         id: "T-LINE".parse().unwrap(),
         sponsor: "mia@example.com".parse().unwrap(),
         at: Timestamp::now(),
-        mode: None,
+        mode: Some(mode),
         expires: set.ends,
     };
     let task = Task::compile(&written, &POLICIES, launch).unwrap();
