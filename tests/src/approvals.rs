@@ -326,6 +326,18 @@ impl Person {
         cordon.on_terminal(self.home.path(), arguments)
     }
 
+    /// As [`Person::on_terminal`], with these variables beside.
+    #[must_use]
+    #[cfg(unix)]
+    pub fn on_terminal_in(
+        &self,
+        cordon: &Cordon,
+        environment: &Environment,
+        arguments: &[&str],
+    ) -> Terminal {
+        cordon.on_terminal_in(self.home.path(), environment, arguments)
+    }
+
     /// What the program answers to this person, a value for each line.
     #[must_use]
     pub fn json(&self, cordon: &Cordon, arguments: &[&str]) -> Vec<Value> {

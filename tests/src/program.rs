@@ -153,8 +153,20 @@ impl Cordon {
     #[must_use]
     #[cfg(unix)]
     pub fn on_terminal(&self, home: &Path, arguments: &[&str]) -> Terminal {
+        self.on_terminal_in(home, &Environment::new(), arguments)
+    }
+
+    /// As [`Cordon::on_terminal`], with these variables beside.
+    #[must_use]
+    #[cfg(unix)]
+    pub fn on_terminal_in(
+        &self,
+        home: &Path,
+        environment: &Environment,
+        arguments: &[&str],
+    ) -> Terminal {
         let mut command = cordon(self.folder.path(), &self.base);
-        Terminal::start(command.env("HOME", home).args(arguments))
+        Terminal::start(command.envs(environment).env("HOME", home).args(arguments))
     }
 
     /// Writes the file of people anew.

@@ -107,6 +107,20 @@ impl Terminal {
         })
     }
 
+    /// Whether anything on the screen is in a colour, bold or dim.
+    ///
+    /// # Panics
+    /// When its reader did.
+    #[must_use]
+    pub fn is_coloured(&self) -> bool {
+        let screen = self.shown.screen.lock().expect("no reader panics");
+        let screen = screen.0.screen();
+        let cells = (0..ROWS).flat_map(|row| (0..COLUMNS).map(move |column| (row, column)));
+        cells
+            .filter_map(|(row, column)| screen.cell(row, column))
+            .any(|cell| cell.fgcolor() != vt100::Color::Default || cell.bold() || cell.dim())
+    }
+
     fn wait(&self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) -> String {
         let until = Instant::now() + DEADLINE;
         let mut screen = self.shown.screen.lock().expect("no reader panics");

@@ -161,6 +161,33 @@ fn lines_are_shown_to_those_who_ask_for_them() {
 }
 
 #[test]
+fn colours_are_for_terminals_whose_people_want_them() {
+    let (desk, tester) = open();
+    let agent = Agent::on(&desk.cordon, &desk.task());
+    make(&agent, "weekly");
+    let shown = |variables: &[(&str, &str)], words: &[&str]| {
+        let pairs = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let lines = tester.on_terminal_in(&desk.cordon, &pairs.collect(), words);
+        let screen = lines.wait_for(&["DENY"]);
+        (lines.is_coloured(), screen)
+    };
+    let plain: &[&str] = &["calls", "tail", "--plain"];
+    assert!(shown(&[], plain).0);
+    // A variable that holds nothing asks for nothing: <https://no-color.org>.
+    assert!(shown(&[("NO_COLOR", "")], plain).0);
+    for wish in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        // Lines as well: a view is drawn in colours.
+        for words in [plain, &["calls", "tail"]] {
+            let (is_coloured, screen) = shown(&[wish], words);
+            assert!(!is_coloured, "{wish:?}: {screen}");
+            assert!(!screen.contains("q quit"), "{wish:?}: {screen}");
+        }
+    }
+}
+
+#[test]
 fn a_command_is_run_beside_the_view_of_its_calls() {
     let (desk, tester) = open();
     let gate = desk.folder().join("gate");

@@ -58,6 +58,8 @@ pub(crate) struct Refused {
 /// Reads requests, line by line.
 pub(crate) struct Reader {
     input: Box<dyn BufRead>,
+    /// How many bytes of it were read.
+    taken: u64,
     own: OwnHosts,
     account: Option<AccountId>,
 }
@@ -80,6 +82,7 @@ impl Reader {
             .map_err(|error| Failure::because("`--own-host` cannot be used", &error).code(USAGE))?;
         Ok(Self {
             input,
+            taken: 0,
             own,
             account: reading.account.clone(),
         })
@@ -97,7 +100,10 @@ impl Reader {
                 .by_ref()
                 .take(LINE_LIMIT as u64 + 1)
                 .read_until(b'\n', &mut line);
-            match read.map_err(|error| Failure::because("the input could not be read", &error))? {
+            let unread = |error| Failure::because("the input could not be read", &error);
+            let read = read.map_err(unread)?;
+            self.taken += read as u64;
+            match read {
                 0 => return Ok(None),
                 length if length > LINE_LIMIT => return self.skip().map(Some),
                 _ if line.trim_ascii().is_empty() => {}
@@ -106,11 +112,17 @@ impl Reader {
         }
     }
 
+    /// How many bytes of the input were read.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Skips the rest of a line that is too long.
     fn skip(&mut self) -> Result<Result<RequestLine, Refused>, Failure> {
-        self.input
-            .skip_until(b'\n')
-            .map_err(|error| Failure::because("the input could not be read", &error))?;
+        let skipped = self.input.skip_until(b'\n');
+        let skipped =
+            skipped.map_err(|error| Failure::because("the input could not be read", &error))?;
+        self.taken += skipped as u64;
         let error = LineError::new(
             "line-too-long",
             format!("a line may have {LINE_LIMIT} bytes"),

@@ -19,6 +19,7 @@ mod offline;
 mod output;
 mod people;
 mod preview;
+mod progress;
 mod reads;
 mod serving;
 mod telemetry;

@@ -9,9 +9,10 @@ use crate::launch::LaunchOptions;
 use crate::machine::{LineError, Reader, Refused, RequestLine};
 use crate::offline::{self, judge_line};
 use crate::preview::{Preview as Shown, PreviewFormat, Source, recording};
+use crate::progress::Progress;
 use crate::reads::Reads;
 use crate::telemetry::{self, Usual};
-use crate::{launch, output, wiring};
+use crate::{launch, wiring};
 use clap::Args;
 use cordon_aws::arn::Region;
 use cordon_aws::call::Call;
@@ -29,11 +30,11 @@ use cordon_store::Store;
 use jiff::Timestamp;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufReader, IsTerminal as _, Read as _};
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Show what would happen, before anything does.
 ///
@@ -154,11 +155,11 @@ impl Preview {
                 .help("name it: --region eu-central-1")
                 .code(USAGE));
         }
-        let mut progress = Progress::of(terraform.len());
+        let mut progress = Progress::of(terraform.len() as u64);
         let named_task = task.as_ref().map(named_task);
         let mut judging = self.judging(task, policies)?;
-        let plan = terraform.preview(&place, judging.by(), |done| progress.show(done));
-        progress.end();
+        let plan = terraform.preview(&place, judging.by(), |done| progress.show(done as u64));
+        drop(progress);
         Ok(Shown {
             plan,
             source: Source {
@@ -467,25 +468,36 @@ pub(super) fn each_record(
 ) -> Result<(), Failure> {
     if recording::is_har(file) {
         let reader = Reader::new(reading)?;
-        for (number, line) in (1..).zip(recording::har(file)?) {
+        let entries = recording::har(file)?;
+        let mut progress = Progress::of(entries.len() as u64);
+        for (number, line) in (1..).zip(entries) {
             take(&reader, number, line);
+            progress.show(number);
         }
         return Ok(());
     }
-    let mut reader = match file.as_os_str() == "-" {
-        true => Reader::new(reading)?,
+    let (mut reader, size) = match file.as_os_str() == "-" {
+        true => (Reader::new(reading)?, None),
         false => {
-            let opened = File::open(file).map_err(|error| {
+            let unread = |error| {
                 Failure::because(format!("`{}` could not be read", file.display()), &error)
                     .help("name a file with one request a line, or `-` for standard input")
-            })?;
-            Reader::of(reading, Box::new(BufReader::new(opened)))?
+            };
+            let opened = File::open(file).map_err(unread)?;
+            let size = opened.metadata().map_err(unread)?.len();
+            let input = Box::new(BufReader::new(opened));
+            (Reader::of(reading, input)?, Some(size))
         }
     };
+    // How much comes by standard input, nobody knows.
+    let mut progress = size.map(Progress::of);
     let mut number = 0;
     while let Some(line) = reader.next_line()? {
         number += 1;
         take(&reader, number, line);
+        if let Some(progress) = &mut progress {
+            progress.show(reader.taken());
+        }
     }
     Ok(())
 }
@@ -615,44 +627,5 @@ fn read_plan(file: &Path) -> Result<Vec<u8>, Failure> {
         true => Err(Failure::new(format!("`{shown}` is larger than 256 MiB"))
             .help("plan its modules one by one: `terraform plan -target=module.NAME`")),
         false => Ok(bytes),
-    }
-}
-
-/// A bar on standard error, for what takes longer than a second before a terminal.
-struct Progress {
-    whole: usize,
-    since: Instant,
-    shown: Option<Instant>,
-}
-
-impl Progress {
-    fn of(whole: usize) -> Self {
-        Self {
-            whole,
-            since: Instant::now(),
-            shown: None,
-        }
-    }
-
-    fn show(&mut self, done: usize) {
-        let due = match self.shown {
-            Some(last) => last.elapsed() > Duration::from_millis(100),
-            None => self.since.elapsed() > Duration::from_secs(1),
-        };
-        if !due || !std::io::stderr().is_terminal() {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let filled = done * 30 / self.whole.max(1);
-        let bar: String = (0..30)
-            .map(|at| if at < filled { '#' } else { '.' })
-            .collect();
-        output::error_part(format_args!("\r[{bar}] {done} of {}", self.whole));
-    }
-
-    fn end(&self) {
-        if self.shown.is_some() {
-            output::error_part(format_args!("\r{:60}\r", ""));
-        }
     }
 }
