@@ -113,7 +113,7 @@ fn recorded_call(bencher: Bencher<'_, '_>, operation: &str) {
         .bench_local_values(|received| {
             let judgement = judge.judge(received, now()).unwrap();
             let mut plan = Plan::default();
-            plan.push_call(PlannedCall::of_judgement(&judgement));
+            plan.push_call(PlannedCall::of_judged(judgement.record, &judgement.verdict));
             plan
         });
 }

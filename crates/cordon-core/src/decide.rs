@@ -216,10 +216,14 @@ impl Decision {
     /// The call as it was identified, to be looked at, assessed and decided anew: a permit is given up.
     #[must_use]
     pub fn into_identified(self) -> Identified {
+        self.weighed().0.into_identified()
+    }
+    /// The call and what decided, for whoever only asked: a permit is given up.
+    pub(crate) fn weighed(self) -> (Assessed, Verdict) {
         match self {
-            Self::Allow(permit) => permit.assessed.into_identified(),
+            Self::Allow(permit) => (permit.assessed, permit.verdict),
             Self::Hold(refused) | Self::Preview(refused) | Self::Deny(refused) => {
-                refused.into_identified()
+                (refused.assessed, refused.verdict)
             }
         }
     }

@@ -350,13 +350,13 @@ impl<'p> Judge<'p> {
             .as_ref()
             .map(|refusal| (refusal, refusal.code.unwrap_or("AccessDenied")));
         let record = CallRecord::of_decision(&decision, code, self.catalog.version());
-        let assessed = decision.assessed();
+        let (assessed, verdict) = decision.weighed();
         Judgement {
-            call: assessed.call().clone(),
-            accesses: assessed.accesses().to_vec(),
-            facts: assessed.facts().clone(),
-            digest: assessed.digest().clone(),
-            verdict: decision.verdict().clone(),
+            call: assessed.identified.call,
+            accesses: assessed.accesses,
+            facts: assessed.facts,
+            digest: assessed.digest,
+            verdict,
             refusal,
             record,
         }

@@ -347,11 +347,11 @@ impl Line {
 impl Plan {
     /// Adds the line of a call. Reads are counted, and listed only where they do not go.
     pub fn push_call(&mut self, call: PlannedCall) {
-        let line = Line::of_call(call);
-        let refused = line.outcome().is_some_and(|outcome| !outcome.allowed());
-        match line.effect == Effect::Read && !refused {
+        let verdict = call.verdict.as_ref();
+        let goes = verdict.is_none_or(|verdict| verdict.outcome.allowed());
+        match goes && call.effect() == Effect::Read {
             true => self.reads += 1,
-            false => self.push(line),
+            false => self.push(Line::of_call(call)),
         }
     }
 

@@ -71,7 +71,7 @@ impl ChangesShown {
     /// What a recorded call would change; nothing where that was not looked at.
     pub(super) fn of(record: &CallRecord) -> Option<Self> {
         let prediction = record.prediction.as_deref()?;
-        let call = PlannedCall::of_record(record, None);
+        let call = PlannedCall::of_record(record.clone(), None);
         let names = |texts: &[Box<str>]| texts.iter().map(|text| inert(text, NAME)).collect();
         let long = |text: Option<String>| text.map(|text| inert(&text, LONGEST));
         Some(Self {

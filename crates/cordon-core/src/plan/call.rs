@@ -1,9 +1,8 @@
 //! One call of a plan: what it is, on what, and what was decided of it.
 
 use super::Effect;
-use crate::decide::{DenyReason, Outcome};
+use crate::decide::{DenyReason, Outcome, Verdict};
 use crate::fact::Fact;
-use crate::judge::Judgement;
 use crate::policy::Policies;
 use crate::predict::{Prediction, Undo};
 use crate::record::{AccessRecord, CallRecord, RecordedOutcome, parameters};
@@ -74,12 +73,12 @@ impl PlannedCall {
         }
     }
 
-    /// A call that was judged.
+    /// A call that was judged: the record of its judgement, and the verdict.
     #[must_use]
-    pub fn of_judgement(judgement: &Judgement) -> Self {
-        let mut call = Self::of_record(&judgement.record, None);
-        if let (Some(verdict), Some(reason)) = (&mut call.verdict, judgement.verdict.reason) {
-            verdict.reason = why(reason);
+    pub fn of_judged(record: CallRecord, verdict: &Verdict) -> Self {
+        let mut call = Self::of_record(record, None);
+        if let (Some(planned), Some(reason)) = (&mut call.verdict, verdict.reason) {
+            planned.reason = why(reason);
         }
         call.reference = "".into();
         call
@@ -88,9 +87,9 @@ impl PlannedCall {
     /// A call of a session. A call that was recorded in preview mode would, once the task is live,
     /// wait for what the holds among its policies ask for: `policies` know that.
     #[must_use]
-    pub fn of_record(record: &CallRecord, policies: Option<&Policies>) -> Self {
-        let mut needs: BTreeSet<Box<str>> = record.needs.iter().cloned().collect();
-        let mut checks: BTreeSet<Box<str>> = record.checks.iter().cloned().collect();
+    pub fn of_record(record: CallRecord, policies: Option<&Policies>) -> Self {
+        let mut needs: BTreeSet<Box<str>> = record.needs.into_iter().collect();
+        let mut checks: BTreeSet<Box<str>> = record.checks.into_iter().collect();
         let previewed = record.outcome == RecordedOutcome::Decided(Outcome::Preview);
         if let Some(policies) = policies.filter(|_| previewed) {
             let ids = || record.policies.iter().map(|(id, _, _)| &**id);
@@ -102,30 +101,31 @@ impl PlannedCall {
                     .map(|it| it.as_str().into()),
             );
         }
+        let reason = match record.outcome.denied() && record.policies.is_empty() {
+            true => "no permit of the task and of its team's ceiling contains it",
+            false => "",
+        };
         let verdict = PlanVerdict {
             outcome: record.outcome,
-            policies: record.policies.clone(),
+            policies: record.policies,
             needs,
             checks,
-            reason: match record.outcome.denied() && record.policies.is_empty() {
-                true => "no permit of the task and of its team's ceiling contains it",
-                false => "",
-            },
+            reason,
         };
         let class = Class::ALL
             .into_iter()
             .find(|class| class.as_str() == record.class);
         Self {
-            service: record.service.clone(),
-            operation: record.operation.clone(),
+            service: record.service,
+            operation: record.operation,
             class: class.unwrap_or(Class::Destroy),
-            accesses: record.accesses.clone(),
-            facts: record.facts.clone(),
+            accesses: record.accesses,
+            facts: record.facts,
             verdict: Some(verdict),
-            reference: record.reference.clone(),
-            region: record.region.clone(),
-            parameters: record.parameters.clone(),
-            prediction: record.prediction.clone(),
+            reference: record.reference,
+            region: record.region,
+            parameters: record.parameters,
+            prediction: record.prediction,
         }
     }
 

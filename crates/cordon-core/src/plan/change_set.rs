@@ -140,7 +140,7 @@ impl Document {
             Some((judge, reference, now)) => {
                 let (call, reference) = (call.clone(), reference.clone());
                 let judgement = judge.judge_planned(call, seen.as_ref(), reference, now);
-                PlannedCall::of_judgement(&judgement)
+                PlannedCall::of_judged(judgement.record, &judgement.verdict)
             }
             None => {
                 let told = seen.and_then(|seen| seen.told(call));

@@ -350,7 +350,7 @@ impl TerraformPlan {
                     Some((judge, reference, now)) => {
                         let reference = (*reference).clone();
                         let judgement = judge.judge_planned(derived.call, None, reference, *now);
-                        PlannedCall::of_judgement(&judgement)
+                        PlannedCall::of_judged(judgement.record, &judgement.verdict)
                     }
                     None => PlannedCall::of_call(&derived.call),
                 });

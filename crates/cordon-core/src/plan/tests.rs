@@ -27,7 +27,7 @@ fn record(operation: &str, class: &'static str, outcome: Outcome) -> CallRecord 
 fn plan(records: &[CallRecord]) -> Plan {
     let mut plan = Plan::default();
     for record in records {
-        plan.push_call(PlannedCall::of_record(record, None));
+        plan.push_call(PlannedCall::of_record(record.clone(), None));
     }
     plan.sort();
     plan
@@ -110,12 +110,12 @@ fn what_was_previewed_says_who_would_have_to_agree_once_it_is_live() {
     let id = |id: &str| (id.into(), "title".into(), "hint".into());
     previewed.policies = vec![id("preview-first"), id("production-change-needs-senior")];
     let mut plan = Plan::default();
-    plan.push_call(PlannedCall::of_record(&previewed, Some(&policies)));
+    plan.push_call(PlannedCall::of_record(previewed.clone(), Some(&policies)));
     assert_eq!(plan.needs().into_iter().collect::<Vec<_>>(), ["senior"]);
     assert_eq!(plan.conclusion(), Conclusion::Approval);
     previewed.policies = vec![id("preview-first")];
     let mut plan = Plan::default();
-    plan.push_call(PlannedCall::of_record(&previewed, Some(&policies)));
+    plan.push_call(PlannedCall::of_record(previewed.clone(), Some(&policies)));
     assert_eq!(plan.conclusion(), Conclusion::Changes);
 }
 

@@ -426,7 +426,7 @@ async fn session_plan(
     let stored = find(store, task).await?;
     let mut plan = Plan::default();
     for record in recorded(store, Some(task), session).await? {
-        plan.push_call(PlannedCall::of_record(&record, Some(policies)));
+        plan.push_call(PlannedCall::of_record(record, Some(policies)));
     }
     plan.sort();
     let name = session.map_or_else(|| task.to_string(), ToString::to_string);
@@ -543,7 +543,8 @@ pub(super) fn called(
     match judge {
         Some(judge) => {
             let judgement = judge_line(judge, reader, line, Timestamp::now())?;
-            Ok((PlannedCall::of_judgement(&judgement), judgement.call))
+            let planned = PlannedCall::of_judged(judgement.record, &judgement.verdict);
+            Ok((planned, judgement.call))
         }
         None => {
             let call = reader.identify(line)?;

@@ -239,11 +239,8 @@ impl Learn {
             None => wiring::block_on(async {
                 let store = wiring::visit(config).await?;
                 let of = recorded(&store, self.task.as_ref(), self.session.as_ref());
-                calls.extend(
-                    of.await?
-                        .iter()
-                        .map(|record| PlannedCall::of_record(record, None)),
-                );
+                let of = of.await?.into_iter();
+                calls.extend(of.map(|record| PlannedCall::of_record(record, None)));
                 Ok(())
             })?,
         }

@@ -132,7 +132,7 @@ pub(crate) fn call_value(call: &StoredCall) -> Value {
 /// What the call would change, where that was looked at: as `cordon preview` tells it.
 fn prediction(record: &CallRecord) -> Value {
     match record.prediction {
-        Some(_) => json::line(&Line::of_call(PlannedCall::of_record(record, None))),
+        Some(_) => json::line(&Line::of_call(PlannedCall::of_record(record.clone(), None))),
         None => Value::Null,
     }
 }
@@ -200,7 +200,7 @@ pub(crate) fn explanation(call: &StoredCall, task: Option<&Amended>) -> Vec<Stri
         row("told", &inert(&record.message, 2000));
     }
     if record.prediction.is_some() {
-        let line = Line::of_call(PlannedCall::of_record(record, None));
+        let line = Line::of_call(PlannedCall::of_record(record.clone(), None));
         let changes = human::changes(&line);
         row("changes", &changes.join("\n"));
     }

@@ -209,10 +209,10 @@ fn session() -> Preview {
     ];
     let mut plan = Plan::default();
     for (number, call) in calls.iter().enumerate() {
-        plan.push_call(PlannedCall::of_record(&call.record(number), None));
+        plan.push_call(PlannedCall::of_record(call.record(number), None));
     }
     // The same change once more is counted.
-    plan.push_call(PlannedCall::of_record(&calls[3].record(9), None));
+    plan.push_call(PlannedCall::of_record(calls[3].record(9), None));
     plan.sort();
     Preview {
         plan,
@@ -290,7 +290,7 @@ fn instances() -> Preview {
     let mut record = called.record(1);
     record.prediction = Some(Box::new(prediction));
     let mut plan = Plan::default();
-    plan.push_call(PlannedCall::of_record(&record, None));
+    plan.push_call(PlannedCall::of_record(record, None));
     Preview { plan, ..session() }
 }
 
