@@ -259,6 +259,13 @@ impl Policies {
         abouts.flat_map(|about| about.checks.clone()).collect()
     }
 
+    /// Whether a policy only has calls previewed: of one that is held later, it asks nothing.
+    #[must_use]
+    pub fn only_previews(&self, id: &str) -> bool {
+        let about = self.about(id);
+        about.is_some_and(|about| about.verb == Some(Verb::Preview))
+    }
+
     /// Every check that some hold asks for.
     #[must_use]
     pub fn checks(&self) -> BTreeSet<&CheckName> {

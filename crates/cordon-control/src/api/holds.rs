@@ -654,6 +654,14 @@ impl Sight {
         }
     }
 
+    /// The policies that ask for it. The call of a batch was recorded as a preview.
+    fn asking(&self, plane: &Plane) -> Vec<PolicyShown> {
+        let mut shown = self.record.as_ref().map(policies).unwrap_or_default();
+        let bundle = plane.bundle();
+        shown.retain(|policy| !bundle.only_previews(&policy.id));
+        shown
+    }
+
     pub(super) fn whole(&self, plane: &Plane, visitor: &Visitor, task_title: String) -> HoldShown {
         let hold = &self.hold;
         let accesses = self.record.as_ref().map(|record| gravest_first(record));
@@ -675,7 +683,7 @@ impl Sight {
                 .map(|access| AccessShown::of(access))
                 .collect(),
             facts: self.record.as_ref().map(facts).unwrap_or_default(),
-            policies: self.record.as_ref().map(policies).unwrap_or_default(),
+            policies: self.asking(plane),
             votes: hold
                 .votes
                 .iter()

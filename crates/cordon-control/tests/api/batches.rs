@@ -77,6 +77,9 @@ impl Stage {
                 held_as: made.read.then(|| Box::new(terms)),
                 digest: digest(made.digit).into(),
                 policy_version: BUNDLE.version().into(),
+                policies: ["preview-first", "production-change-needs-senior"]
+                    .map(|id| (id.into(), id.into(), "".into()))
+                    .into(),
                 ..call(&reference, "T-1", "mei", self.now())
             };
             let _previewed = self.store.record(record, Budget::default()).await.unwrap();
@@ -185,6 +188,11 @@ async fn a_yes_is_to_the_list_that_was_shown_by_who_is_asked() {
     // A call of a list is not decided about by itself.
     let hold = second["calls"][0]["hold"]["id"].as_str().unwrap();
     let ola = stage.token("ola").await;
+    // That it was previewed first asks nothing of her.
+    let shown = stage.get(&format!("/holds/{hold}"), &ola).await;
+    let asking = shown.body["policies"].as_array().unwrap().iter();
+    let asking: Vec<&str> = asking.map(|it| it["id"].as_str().unwrap()).collect();
+    assert_eq!(asking, ["production-change-needs-senior"]);
     let alone = stage.approve(hold, &ola, &digest('b')).await;
     alone.refuses(409, "in-batch");
     let yes = stage.yes(second, "ola").await;

@@ -113,6 +113,10 @@ fn what_was_previewed_says_who_would_have_to_agree_once_it_is_live() {
     plan.push_call(PlannedCall::of_record(previewed.clone(), Some(&policies)));
     assert_eq!(plan.needs().into_iter().collect::<Vec<_>>(), ["senior"]);
     assert_eq!(plan.conclusion(), Conclusion::Approval);
+    assert!(policies.only_previews("preview-first"));
+    for id in ["production-change-needs-senior", "nothing-of-that-name"] {
+        assert!(!policies.only_previews(id), "{id}");
+    }
     previewed.policies = vec![id("preview-first")];
     let mut plan = Plan::default();
     plan.push_call(PlannedCall::of_record(previewed.clone(), Some(&policies)));

@@ -1,6 +1,7 @@
 //! `cordon policy stats`: how people decided on what each policy asked them, and how long they took. A
 //! rule that everyone waves through within seconds protects nobody: it wants to be narrower.
 
+use crate::bundle::Bundle;
 use crate::config::{Config, Flags};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -8,6 +9,7 @@ use crate::{people, wiring};
 use clap::Args;
 use cordon_core::hold::{Closing, Hold, Standing};
 use cordon_core::people::People;
+use cordon_core::policy::Policies;
 use cordon_store::{HoldFilter, Store};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -48,9 +50,10 @@ impl Stats {
     pub(crate) fn run(self, flags: &Flags) -> Result<ExitCode, Failure> {
         let config = Config::load(flags)?;
         let people = people::read(&config)?;
+        let policies = Bundle::of(&config)?.load()?;
         let tallies = wiring::block_on(async {
             let store = wiring::visit(&config).await?;
-            self.count(&store, &people).await
+            self.count(&store, &people, &policies).await
         })?;
         match self.format {
             Format::Json => tallies
@@ -71,6 +74,7 @@ impl Stats {
         &self,
         store: &Arc<dyn Store>,
         people: &People,
+        policies: &Policies,
     ) -> Result<BTreeMap<Box<str>, Tally>, Failure> {
         let now = Timestamp::now();
         let since = now
@@ -88,7 +92,9 @@ impl Stats {
                 continue;
             };
             let people = who_decided(&**store, people, hold).await?;
-            for (id, _, _) in call.record.policies {
+            let ids = call.record.policies.into_iter().map(|(id, _, _)| id);
+            // The call of a batch was recorded as a preview.
+            for id in ids.filter(|id| !policies.only_previews(id)) {
                 tallies.entry(id).or_default().add(hold, &people, now);
             }
         }
