@@ -28,6 +28,8 @@ pub(crate) struct Faulty {
     full: AtomicBool,
     /// How many steps there are to the end of the process; zero: it lives.
     steps: AtomicU32,
+    /// Grows with everything that is done for a call.
+    done: watch::Sender<u64>,
 }
 
 impl Faulty {
@@ -36,6 +38,18 @@ impl Faulty {
             inner,
             full: AtomicBool::new(false),
             steps: AtomicU32::new(0),
+            done: watch::Sender::new(0),
+        }
+    }
+
+    /// What `look` finds, once it finds something: it looks again whenever something was done for a call.
+    pub(crate) async fn once<T>(&self, look: impl AsyncFn() -> Option<T>) -> T {
+        let mut done = self.done.subscribe();
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            done.changed().await.unwrap();
         }
     }
 
@@ -58,6 +72,7 @@ impl Faulty {
     async fn step<T>(&self, asked: impl Future<Output = T>) -> T {
         self.may_die().await;
         let answer = asked.await;
+        self.done.send_modify(|done| *done += 1);
         self.may_die().await;
         answer
     }

@@ -68,13 +68,12 @@ async fn holds(stage: &Stage) -> Vec<Hold> {
 
 /// The newest hold, once there are `count` and each was asked for so often.
 pub(crate) async fn waiting(stage: &Stage, count: usize, asked: u32) -> Hold {
-    loop {
+    let look = async || {
         let mut holds = holds(stage).await;
-        if holds.len() == count && holds.first().is_some_and(|hold| hold.asked == asked) {
-            return holds.remove(0);
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+        let is_it = holds.len() == count && holds.first().is_some_and(|it| it.asked == asked);
+        is_it.then(|| holds.remove(0))
+    };
+    stage.store.once(look).await
 }
 
 /// What a person says, as the control plane would have it written.

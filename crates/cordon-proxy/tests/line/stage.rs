@@ -264,36 +264,24 @@ impl Stage {
     /// The call of this reference, once it is written down: a hold opens a moment before its call is.
     pub(crate) async fn written(&self, reference: &str) -> StoredCall {
         let reference = reference.parse().unwrap();
-        loop {
-            if let Some(call) = self.store.call(&reference).await.unwrap() {
-                return call;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let look = async || self.store.call(&reference).await.unwrap();
+        self.store.once(look).await
     }
 
     /// The record of the call that was answered with this reference, once it is closed.
     pub(crate) async fn closed(&self, reference: &str) -> CallResult {
-        loop {
-            if let Some(closed) = self.call(reference).await.closed {
-                return closed.result;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let look = async || self.call(reference).await.closed;
+        self.store.once(look).await.result
     }
 
     /// The one call so far that was let go, once it is closed.
     pub(crate) async fn last(&self) -> CallResult {
-        let call = loop {
+        let look = async || {
             let calls = self.store.tail_all().await;
-            if let Some(call) = calls
-                .into_iter()
-                .rfind(|call| call.record.outcome.allowed())
-            {
-                break call;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            let mut calls = calls.into_iter();
+            calls.rfind(|call| call.record.outcome.allowed())
         };
+        let call = self.store.once(look).await;
         self.closed(&call.record.reference).await
     }
 
