@@ -57,6 +57,19 @@ impl Sight<'_> {
     }
 
     /// The ARNs of the call's resources.
+    /// The parameters of a table (service, operation, path) that are of this operation and that the call has.
+    fn given<'t>(
+        &self,
+        table: &'t [(&str, &str, &'static str)],
+    ) -> impl Iterator<Item = &'static str> + use<'t, '_> {
+        let name = (self.call.service().name(), self.call.operation().name());
+        let parameters = self.call.parameters();
+        let rows = table
+            .iter()
+            .filter(move |(service, operation, _)| (*service, *operation) == name);
+        rows.filter_map(move |(_, _, path)| (!parameters.at(path).is_empty()).then_some(*path))
+    }
+
     fn arns(&self) -> impl Iterator<Item = Arn> {
         self.accesses
             .iter()

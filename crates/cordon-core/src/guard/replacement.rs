@@ -40,11 +40,7 @@ fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
 }
 
 fn renames(sight: &Sight<'_>) -> bool {
-    let call = sight.call;
-    let name = (call.service().name(), call.operation().name());
-    let mut known = RENAMES.iter();
-    let parameter = known.find(|(service, operation, _)| (*service, *operation) == name);
-    parameter.is_some_and(|(_, _, it)| call.parameters().get(it).is_some())
+    sight.given(&RENAMES).next().is_some()
 }
 
 #[cfg(test)]

@@ -69,12 +69,8 @@ fn look(sight: &Sight<'_>, facts: &mut BTreeSet<Fact>) {
 
 /// Whether the call sets a size that the task does not limit, of what the task did not make.
 fn enlarges(sight: &Sight<'_>) -> bool {
-    let name = (sight.call.service().name(), sight.call.operation().name());
-    let mut sizes = SIZES.iter().filter(|(service, operation, path)| {
-        (*service, *operation) == name && !sight.call.parameters().at(path).is_empty()
-    });
     let task = &sight.session.task;
-    sizes.any(|(_, _, path)| {
+    sight.given(&SIZES).any(|path| {
         let open = |access: &AssessedAccess| !access.own && !task.limits(access, path);
         sight.accesses.iter().any(open)
     })

@@ -5,6 +5,7 @@ use crate::plan::property;
 use cordon_aws::answer::Answer;
 use cordon_aws::catalog::{Member, Shape};
 use cordon_aws::value::Value;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
 /// The parameters of a call. With `masked`, marks stand for what the model calls sensitive.
@@ -191,30 +192,11 @@ pub(super) fn document(tree: &Json) -> Json {
         return tree.clone();
     };
     let decoded = match text.starts_with("%7B") || text.starts_with("%5B") {
-        true => decoded(text),
-        false => text.starts_with(['{', '[']).then(|| text.clone()),
+        true => percent_decode_str(text).decode_utf8().ok(),
+        false => text.starts_with(['{', '[']).then_some(text.into()),
     };
     let read = decoded.and_then(|text| serde_json::from_str(&text).ok());
     read.unwrap_or_else(|| tree.clone())
-}
-
-/// Percent signs taken out; nothing where they are no text's.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        match (first, after) {
-            (b'%', [high, low, after @ ..]) => {
-                let digit = |byte: &u8| char::from(*byte).to_digit(16);
-                let byte = digit(high)? * 16 + digit(low)?;
-                bytes.push(u8::try_from(byte).ok()?);
-                rest = after;
-            }
-            _ => bytes.push(*first),
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// A value as one line that anybody may see.
