@@ -95,8 +95,12 @@ pub(crate) const SERVICES: [&Service; 13] = [
     &tagging::SERVICE,
 ];
 
-/// A service by the name in a credential scope.
+/// A service by the name in a credential scope. S3 has a second one, for directory buckets.
 pub(crate) fn named(name: &str) -> Option<&'static Service> {
+    let name = match name {
+        s3::EXPRESS => s3::SERVICE.name,
+        name => name,
+    };
     SERVICES.into_iter().find(|service| service.name == name)
 }
 

@@ -239,7 +239,7 @@ impl Claim {
         }
         let payload = match (payload, *service) {
             // Only S3 lets a body go unsigned; everywhere else the service hashes what it got.
-            (payload, "s3") => payload,
+            (payload, "s3" | "s3express") => payload,
             (Payload::Declared(_) | Payload::Computed | Payload::Unsigned, _) => Payload::Computed,
             (Payload::SignedChunks { .. } | Payload::UnsignedChunks, _) => {
                 return Err(SignatureFault::Incomplete(
@@ -327,7 +327,7 @@ impl Claim {
         let age = now.duration_since(self.time);
         // S3 gives a quarter of an hour; the others five minutes.
         let window = match self.service.as_str() {
-            "s3" => SignedDuration::from_mins(15),
+            "s3" | "s3express" => SignedDuration::from_mins(15),
             _ => SignedDuration::from_mins(5),
         };
         match self.form {
@@ -385,7 +385,7 @@ impl Claim {
     /// S3 encodes the key once, as it is; every other service normalises the path and encodes
     /// what is on the wire once more.
     fn canonical_path(&self, head: &Head) -> Result<String, SignatureFault> {
-        if self.service == "s3" {
+        if matches!(self.service.as_str(), "s3" | "s3express") {
             let path = decode(&head.raw_path).map_err(SignatureFault::Incomplete)?;
             return Ok(utf8_percent_encode(&path, PATH).to_string());
         }

@@ -23,7 +23,7 @@ pub const READ_ROLE: &str = "cordon-read";
 
 /// What the deployment role may do: all that the story's team could do before, which is more
 /// than any one task needs. The difference is what a session policy must take away.
-const DEPLOY_ACTIONS: [&str; 12] = [
+const DEPLOY_ACTIONS: [&str; 13] = [
     "cloudformation:*",
     "dynamodb:*",
     "ec2:*",
@@ -32,6 +32,7 @@ const DEPLOY_ACTIONS: [&str; 12] = [
     "logs:*",
     "rds:*",
     "s3:*",
+    "s3express:*",
     "secretsmanager:*",
     "sqs:*",
     "tag:GetResources",

@@ -197,6 +197,13 @@ fn answer(
         ));
     }
     let claim = arrival.claim?.ok_or(SignatureFault::Missing)?;
+    if head.header("x-amz-s3session-token").is_some() {
+        return Err(Fault::new(
+            400,
+            "InvalidToken",
+            "The lab has no sessions of S3 Express, so this is the token of none.",
+        ));
+    }
     check_host(head, &claim)?;
     let (principal, region) = authenticate(state, claim, head, body, now, learned)?;
     let service = arrival

@@ -1,7 +1,8 @@
 //! S3: buckets and objects, by path-style or virtual-host addresses.
 //!
 //! Takes requests whose method, path and sub-resource name the operation; keeps buckets and
-//! their objects with versions. Content is kept up to a bound for the whole lab; beyond it
+//! their objects with versions. Directory buckets (`NAME--ZONE--x-s3`) are signed for by a name of
+//! their own, and what guards their objects is one action on the bucket. Content is kept up to a bound for the whole lab; beyond it
 //! an object has its true size, `ETag` and checksums but no content.
 
 mod bucket;
@@ -23,6 +24,10 @@ use crate::intake::Body;
 use crate::policy::Policy;
 use crate::reply::{Fault, Protocol};
 use crate::request::Head;
+use crate::signature::Claim;
+
+/// The name in the credential scope of a call on a directory bucket.
+pub(crate) const EXPRESS: &str = "s3express";
 
 /// S3.
 pub(crate) const SERVICE: Service = Service {
@@ -432,7 +437,34 @@ fn object_arn(call: &Call<'_>, bucket: &str, key: &str) -> String {
     format!("arn:{}:s3:::{bucket}/{key}", call.partition)
 }
 
+/// The access to a directory bucket, or nothing for any other: one is called where it was signed for.
+fn on_directory(call: &Call<'_>) -> Result<Option<Access>, Fault> {
+    let bucket = bucket_name(call)?;
+    let is_directory = bucket.ends_with("--x-s3");
+    if is_directory != (Claim::stated_service(call.head) == Some(EXPRESS)) {
+        return Err(Fault::new(
+            400,
+            "InvalidRequest",
+            "Directory buckets, and they alone, are signed for as s3express.",
+        ));
+    }
+    let action = match call.operation {
+        "CreateBucket" | "DeleteBucket" | "GetBucketPolicy" | "PutBucketPolicy"
+        | "DeleteBucketPolicy" => call.operation,
+        _ => "CreateSession",
+    };
+    Ok(is_directory.then(|| {
+        Access::new(
+            format!("{EXPRESS}:{action}"),
+            call.arn_of(EXPRESS, &format!("bucket/{bucket}")),
+        )
+    }))
+}
+
 fn on_bucket(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
+    if let Some(access) = on_directory(call)? {
+        return Ok(vec![access]);
+    }
     let action = match call.operation {
         "HeadBucket" | "ListObjects" | "ListObjectsV2" => "s3:ListBucket".to_owned(),
         "ListObjectVersions" => "s3:ListBucketVersions".to_owned(),
@@ -449,6 +481,9 @@ fn on_bucket(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
 }
 
 fn on_object(call: &Call<'_>, _: &Estate) -> Result<Vec<Access>, Fault> {
+    if let Some(access) = on_directory(call)? {
+        return Ok(vec![access]);
+    }
     let has_version = call.head.has_query("versionId");
     let action = match call.operation {
         "GetObject" | "HeadObject" if has_version => "s3:GetObjectVersion",

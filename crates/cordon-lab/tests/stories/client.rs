@@ -115,7 +115,7 @@ impl Request {
                 .push(("host".to_owned(), "127.0.0.1".to_owned()));
         }
         self.headers.push(("x-amz-date".to_owned(), time.clone()));
-        if self.service == "s3"
+        if self.service.starts_with("s3")
             && !self
                 .headers
                 .iter()
@@ -215,7 +215,7 @@ impl Request {
             .collect();
         // Paths in these stories are such that encoding them once more is all that differs.
         let path = match self.service.as_str() {
-            "s3" => self.path.clone(),
+            "s3" | "s3express" => self.path.clone(),
             _ => self.path.replace('%', "%25"),
         };
         let canonical = format!(

@@ -445,3 +445,35 @@ async fn a_header_that_the_lab_does_not_honour_is_never_ignored() {
         404
     );
 }
+
+#[tokio::test]
+async fn a_directory_bucket_is_signed_for_by_its_own_name_and_guarded_as_a_whole() {
+    const DIRECTORY: &str = "/orders--cnn1-az1--x-s3";
+    let story = Story::start().await;
+    let arn = |name: &str| format!("arn:aws-cn:s3express:cn-north-1:111122223333:bucket{name}");
+    let actions = ["s3express:CreateBucket", "s3express:CreateSession"];
+    let keys = story
+        .session(Some(&allow(&actions, &[&arn(DIRECTORY)])))
+        .await;
+    let call = |service: &str, method: &str, path: &str| {
+        Request::new(service, method, &format!("{DIRECTORY}{path}"))
+    };
+    let place = "<CreateBucketConfiguration><LocationConstraint>cn-north-1</LocationConstraint>\
+                 </CreateBucketConfiguration>";
+    let create = call("s3express", "PUT", "").body(place.as_bytes());
+    let put = || call("s3express", "PUT", "/a").body(b"abc");
+    assert_eq!(story.send(&keys, create).await.status, 200);
+    assert_eq!(story.send(&keys, put()).await.status, 200);
+    let read = story.send(&keys, call("s3express", "GET", "/a")).await;
+    assert_eq!((read.status, &*read.body), (200, "abc"));
+
+    let regional = story.send(&keys, call("s3", "GET", "/a")).await;
+    assert_eq!(regional.code(), "InvalidRequest");
+    let ordinary = Request::new("s3express", "GET", &path("a"));
+    assert_eq!(story.send(&keys, ordinary).await.code(), "InvalidRequest");
+    let token = put().header("x-amz-s3session-token", "of nobody");
+    assert_eq!(story.send(&keys, token).await.code(), "InvalidToken");
+    let other = allow(&actions, &[&arn("/ledger--cnn1-az1--x-s3")]);
+    let other = story.session(Some(&other)).await;
+    assert_eq!(story.send(&other, put()).await.status, 403);
+}
