@@ -27,6 +27,7 @@ pub mod client;
 pub mod cloud;
 pub mod costs;
 pub mod demo;
+pub mod express;
 pub mod lab;
 pub mod outputs;
 pub mod process;

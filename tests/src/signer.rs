@@ -31,7 +31,7 @@ pub struct Call<'a> {
     pub service: &'a str,
     /// The method.
     pub method: &'a str,
-    /// The path, percent-encoded as on the wire. Queries are not supported.
+    /// The path, percent-encoded as on the wire, with a query as it is signed: `/bucket?session=`.
     pub path: &'a str,
     /// Headers beside those that signing sets, in lower case.
     pub headers: &'a [(&'a str, &'a str)],
@@ -138,9 +138,10 @@ impl<'a> Call<'a> {
             .map(|(name, _)| *name)
             .collect::<Vec<_>>()
             .join(";");
+        let (path, query) = self.path.split_once('?').unwrap_or((self.path, ""));
         let canonical = format!(
-            "{}\n{}\n\n{lines}\n{names}\n{digest}",
-            self.method, self.path
+            "{}\n{path}\n{query}\n{lines}\n{names}\n{digest}",
+            self.method
         );
         let scope = format!("{day}/{REGION}/{}/aws4_request", self.service);
         let hashed = hex::encode(Sha256::digest(canonical.as_bytes()));
@@ -179,7 +180,7 @@ pub fn assume(address: SocketAddr, keys: &Keys, role: &str) -> Keys {
     session_keys(&answer.text()).expect("keys in the answer")
 }
 
-/// The keys in an answer of `AssumeRole`.
+/// The keys in an answer of `AssumeRole`, or of another operation that gives out such.
 #[must_use]
 pub fn session_keys(answer: &str) -> Option<Keys> {
     let element = |name: &str| {

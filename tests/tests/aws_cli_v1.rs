@@ -4,6 +4,7 @@ use cordon_tests::batches::a_list_goes_in_the_order_in_which_it_was_approved;
 use cordon_tests::client::Client;
 use cordon_tests::cloud::Kind;
 use cordon_tests::demo::the_demo_goes_as_told_with;
+use cordon_tests::express::objects_of_a_directory_bucket_go_by_lent_keys;
 use cordon_tests::program::Way;
 use cordon_tests::story::main_job;
 
@@ -41,4 +42,16 @@ fn asks_for_a_list_of_approved_calls_in_its_order() {
 #[ignore = "drives AWS CLI version 1: cargo xtask test --lane aws-cli-v1"]
 fn plays_the_demo() {
     the_demo_goes_as_told_with("CORDON_TEST_AWS_CLI_V1");
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 1: cargo xtask test --lane aws-cli-v1"]
+fn objects_of_a_directory_bucket_go_by_lent_keys_by_connect() {
+    objects_of_a_directory_bucket_go_by_lent_keys(Client::AwsCliV1, Way::Connect);
+}
+
+#[test]
+#[ignore = "drives AWS CLI version 1: cargo xtask test --lane aws-cli-v1"]
+fn objects_of_a_directory_bucket_go_by_lent_keys_by_the_endpoint() {
+    objects_of_a_directory_bucket_go_by_lent_keys(Client::AwsCliV1, Way::Endpoint);
 }

@@ -3,6 +3,7 @@
 
 use cordon_tests::client::Client;
 use cordon_tests::cloud::Kind;
+use cordon_tests::express::objects_of_a_directory_bucket_go_by_lent_keys;
 use cordon_tests::program::Way;
 use cordon_tests::story::main_job;
 
@@ -28,4 +29,10 @@ fn works_on_its_task_with_moto_by_connect() {
 #[ignore = "drives the AWS SDK for JavaScript: cargo xtask test --lane javascript"]
 fn works_on_its_task_with_lab_by_connect() {
     main_job(Client::Javascript, Kind::Lab, Way::Connect);
+}
+
+#[test]
+#[ignore = "drives the AWS SDK for JavaScript: cargo xtask test --lane javascript"]
+fn objects_of_a_directory_bucket_go_by_lent_keys_by_connect() {
+    objects_of_a_directory_bucket_go_by_lent_keys(Client::Javascript, Way::Connect);
 }

@@ -182,6 +182,13 @@ const EXAMPLES: &[Example] = &[
         "Action=CancelJob&Version=2010-06-01&JobId=j&SignatureVersion=2",
     ),
     (
+        "Sessions of S3 Express",
+        V4("s3express"),
+        "GET https://orders--euw1-az1--x-s3.s3express-euw1-az1.eu-west-1.amazonaws.com/?session",
+        &[("x-amz-create-session-mode", "ReadOnly")],
+        "",
+    ),
+    (
         "S3 with the keys of a session of Express",
         V4("s3express"),
         "GET https://orders--euw1-az1--x-s3.s3express-euw1-az1.eu-west-1.amazonaws.com/key",

@@ -1,8 +1,9 @@
-//! Virtual credentials: the operations of STS that Cordon answers itself, and their answers.
+//! Virtual credentials: the operations that Cordon answers itself, and their answers.
 //!
 //! Takes an operation; gives [`Lending`] where its answer holds credentials that can be lent: the
-//! caller gets placeholder keys in the very shape in which STS hands out real ones, and the real
-//! ones stay where they are. The request that was made for them never leaves.
+//! caller gets placeholder keys in the very shape in which STS, or S3 for a directory bucket, hands
+//! out real ones, and the real ones stay where they are. The request that was made for them never
+//! leaves.
 
 use crate::catalog::Operation;
 use crate::sigv4::{AccessKeyId, SecretKey};
@@ -13,40 +14,48 @@ use jiff::Timestamp;
 use quick_xml::escape::escape;
 use std::fmt::Write as _;
 
-const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+const STS_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 /// An operation whose credentials are lent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of STS")]
+#[expect(missing_docs, reason = "the names are those of STS and S3")]
 pub enum Lending {
     AssumeRole,
     AssumeRoleWithWebIdentity,
     GetSessionToken,
+    CreateSession,
 }
 
 impl Lending {
     /// Every operation whose credentials are lent.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::AssumeRole,
         Self::AssumeRoleWithWebIdentity,
         Self::GetSessionToken,
+        Self::CreateSession,
     ];
 
     /// What is lent by `operation`; nothing for every other one, also where it hands out
     /// credentials.
     #[must_use]
     pub fn of(operation: Operation) -> Option<Self> {
-        let of_sts = operation.service().name() == "sts";
-        let named = |lending: &Self| lending.as_str() == operation.name();
-        Self::ALL.into_iter().filter(|_| of_sts).find(named)
+        let named = |lending: &Self| {
+            lending.service() == operation.service().name() && lending.as_str() == operation.name()
+        };
+        Self::ALL.into_iter().find(named)
     }
 
     /// Whether an IAM action is that of an operation whose credentials are lent.
     #[must_use]
     pub fn is_action(action: &str) -> bool {
-        let name = action.strip_prefix("sts:");
-        name.is_some_and(|name| Self::ALL.iter().any(|lending| lending.as_str() == name))
+        let is_own = |lending: Self| {
+            let (prefix, name) = action.split_once(':').unwrap_or_default();
+            lending.prefix() == prefix && lending.as_str() == name
+        };
+        Self::ALL.into_iter().any(is_own)
     }
 
     /// The operation's name.
@@ -56,6 +65,22 @@ impl Lending {
             Self::AssumeRole => "AssumeRole",
             Self::AssumeRoleWithWebIdentity => "AssumeRoleWithWebIdentity",
             Self::GetSessionToken => "GetSessionToken",
+            Self::CreateSession => "CreateSession",
+        }
+    }
+
+    fn service(self) -> &'static str {
+        match self {
+            Self::AssumeRole | Self::AssumeRoleWithWebIdentity | Self::GetSessionToken => "sts",
+            Self::CreateSession => "s3",
+        }
+    }
+
+    /// What the operation's action begins with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::AssumeRole | Self::AssumeRoleWithWebIdentity | Self::GetSessionToken => "sts",
+            Self::CreateSession => "s3express",
         }
     }
 }
@@ -84,21 +109,31 @@ pub struct AssumedRoleUser {
     pub id: String,
 }
 
-/// The answer to `lending`, as STS writes it: it speaks the query protocol alone.
+/// The answer to `lending`, as its service writes it: STS speaks the query protocol alone, S3 XML.
 #[must_use]
 pub fn answer(lending: Lending, lent: &Lent<'_>, request_id: &str) -> Response<Bytes> {
-    let name = lending.as_str();
-    let body = format!(
-        "<{name}Response xmlns=\"{NAMESPACE}\"><{name}Result>{}</{name}Result>\
-         <ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata></{name}Response>",
-        result(lent),
-        escape(request_id),
-    );
+    let (name, result) = (lending.as_str(), result(lent));
+    let (body, kind, id) = match lending {
+        Lending::AssumeRole | Lending::AssumeRoleWithWebIdentity | Lending::GetSessionToken => (
+            format!(
+                "<{name}Response xmlns=\"{STS_NAMESPACE}\"><{name}Result>{result}</{name}Result>\
+                 <ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata></{name}Response>",
+                escape(request_id),
+            ),
+            "text/xml",
+            STS_REQUEST_ID,
+        ),
+        Lending::CreateSession => (
+            format!("<{name}Result xmlns=\"{S3_NAMESPACE}\">{result}</{name}Result>"),
+            "application/xml",
+            S3_REQUEST_ID,
+        ),
+    };
     let mut response = Response::new(Bytes::from(body));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(request_id) = HeaderValue::from_str(request_id) {
-        headers.insert(REQUEST_ID, request_id);
+        headers.insert(id, request_id);
     }
     response
 }
@@ -146,13 +181,27 @@ mod tests {
         assert_eq!(
             lent,
             [
+                "s3:CreateSession",
                 "sts:AssumeRole",
                 "sts:AssumeRoleWithWebIdentity",
                 "sts:GetSessionToken"
             ]
         );
-        assert!(lent.iter().all(|action| Lending::is_action(action)));
-        for other in ["sts:AssumeRoot", "sts:AssumeRoleWithSAML", "AssumeRole"] {
+        for action in ["s3express:CreateSession"]
+            .into_iter()
+            .chain(lent.iter().skip(1).map(String::as_str))
+        {
+            assert!(Lending::is_action(action), "{action}");
+        }
+        for other in [
+            "sts:AssumeRoot",
+            "sts:AssumeRoleWithSAML",
+            "AssumeRole",
+            "s3:CreateSession",
+            "sts:CreateSession",
+            "s3express:AssumeRole",
+            "glue:CreateSession",
+        ] {
             assert!(!Lending::is_action(other), "{other}");
         }
     }
@@ -161,6 +210,36 @@ mod tests {
     fn sts_speaks_the_query_protocol_alone() {
         let sts = Catalog::embedded().service("sts").unwrap();
         assert_eq!(sts.protocols(), [Protocol::Query]);
+    }
+
+    #[test]
+    fn s3_speaks_xml_alone() {
+        let s3 = Catalog::embedded().service("s3").unwrap();
+        assert_eq!(s3.protocols(), [Protocol::RestXml]);
+    }
+
+    #[test]
+    fn an_answer_reads_as_one_of_s3() {
+        let lent = Lent {
+            key_id: &"ASIACRDN000000000001".parse().unwrap(),
+            secret: &SecretKey::new("a<secret".to_owned()),
+            token: &SecretKey::new("a&token".to_owned()),
+            ends: "2026-11-25T10:00:00.9Z".parse().unwrap(),
+            assumed: None,
+        };
+        let response = answer(Lending::CreateSession, &lent, "REF1");
+        assert_eq!(response.headers()["x-amz-request-id"], "REF1");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/xml");
+        let answer = Answer::read(Protocol::RestXml, response.body()).unwrap();
+        let credentials = answer.get("Credentials").unwrap();
+        for (name, value) in [
+            ("AccessKeyId", "ASIACRDN000000000001"),
+            ("SecretAccessKey", "a<secret"),
+            ("SessionToken", "a&token"),
+            ("Expiration", "2026-11-25T10:00:00Z"),
+        ] {
+            assert_eq!(credentials.text(name), Some(value));
+        }
     }
 
     #[test]

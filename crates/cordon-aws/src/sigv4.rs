@@ -27,7 +27,9 @@ mod verify;
 
 pub use canonical::MalformedQuery;
 pub use claim::{Claim, ClaimError, ClaimedPayload, Form, PayloadMode, Streaming};
-pub use key::{AccessKeyId, AccessKeyIdError, SecretKey, SigningCredentials, SigningKeys};
+pub use key::{
+    AccessKeyId, AccessKeyIdError, SecretKey, SessionToken, SigningCredentials, SigningKeys,
+};
 pub use payload::{
     ChecksumAlgorithm, ChunkWriter, Payload, PayloadError, PayloadReader, Trailer, WriteError,
 };

@@ -246,7 +246,10 @@ impl Groups {
     /// The groups of an access, given what its action does by itself.
     #[must_use]
     pub fn of_access(access: &Access, rule: Option<&KnownAction>) -> Self {
-        let own = rule.map_or(access.class, |rule| rule.class);
+        // What Cordon answers itself hands out nothing by it. The action for that of S3 Express guards the objects of
+        // directory buckets, too, which what is done with them is told of by the call alone.
+        let rule_of_own = rule.filter(|rule| !Lending::is_action(rule.action));
+        let own = rule_of_own.map_or(access.class, |rule| rule.class);
         let level = rule.map_or(access.level, |rule| rule.level.max(access.level));
         Self::new(access.class, level, own)
     }

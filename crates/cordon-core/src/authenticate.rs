@@ -5,7 +5,7 @@ use crate::names::Reference;
 use crate::session::{Session, Sessions, is_lent};
 use cordon_aws::request::Request;
 use cordon_aws::sigv4::{
-    Claim, ClaimError, DEFAULT_SKEW, SecretKey, SigningKeys, Verified, VerifyError, verify,
+    Claim, ClaimError, DEFAULT_SKEW, SessionToken, SigningKeys, Verified, VerifyError, verify,
 };
 use jiff::Timestamp;
 use std::sync::{Arc, LazyLock};
@@ -145,8 +145,8 @@ fn prove(
 }
 
 /// Whether a session token is the one that belongs to the key: none to that of a launched session
-/// and to one that nobody holds, its own to that of a child.
-fn is_token_of(session: Option<&Arc<Session>>, token: Option<&SecretKey>) -> bool {
+/// and to one that nobody holds, its own to that of a child, in the place for its kind.
+fn is_token_of(session: Option<&Arc<Session>>, token: Option<&SessionToken>) -> bool {
     match (session.and_then(|session| session.token()), token) {
         (None, None) => true,
         (Some(own), Some(token)) => own.matches(token),
@@ -164,7 +164,7 @@ pub enum AuthenticateError {
     #[error("the session token is not the one that belongs to the key")]
     Token,
     /// The child session that its key belongs to has ended: it is over, or not served any more.
-    #[error("the session of the assumed role has ended")]
+    #[error("the session that the key was lent for has ended")]
     Ended,
     /// The signature does not hold.
     #[error("the signature does not hold")]

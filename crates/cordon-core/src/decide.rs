@@ -6,13 +6,14 @@ use crate::action::Groups;
 use crate::assess::{Assessed, AssessedAccess};
 use crate::cedar::{self, Asked, Asker, Circumstance};
 use crate::hold::{Missing, PATIENCE};
-use crate::identify::Identified;
+use crate::identify::{Identified, Origin};
 use crate::ledger::Changes;
 use crate::loan::Loan;
 use crate::names::{ApproverGroup, CheckName, PolicyId};
 use crate::policy::{About, BASE, Policies, Verb, evaluate};
 use crate::posture::{Announced, Concerned, Declared, Postures};
 use crate::session::SessionState;
+use crate::session::express::Beyond;
 use crate::task::Task;
 use cedar_policy::{Context, Entities, PolicySet, Request, Response};
 use jiff::{SignedDuration, Timestamp};
@@ -136,6 +137,10 @@ pub enum DenyReason {
     Narrowed,
     /// It asks for virtual credentials that are not lent.
     NotLent,
+    /// It is about something else than the objects of the bucket that its session of S3 Express is for.
+    OutsideBucket,
+    /// Its session of S3 Express is for reading.
+    ReadOnly,
 }
 
 impl Verdict {
@@ -393,8 +398,8 @@ fn verdict(
     }
 }
 
-/// What denies a call whatever policies say: that its session was asked to be narrower, and that
-/// what it asks for is not lent.
+/// What denies a call whatever policies say: that its session was asked to be narrower, is for the
+/// objects of one bucket, and that what it asks for is not lent.
 fn beside_policies(assessed: &Assessed) -> Option<Finding> {
     let descent = assessed.session().descent.as_ref();
     let narrowed = descent.is_some_and(|descent| {
@@ -405,13 +410,26 @@ fn beside_policies(assessed: &Assessed) -> Option<Finding> {
                 descent.allows(&access.action, &access.resource.arn)
             })
     });
-    let unlent = matches!(assessed.loan, Some(Err(_)));
-    let reason = match (narrowed, unlent) {
-        (true, _) => DenyReason::Narrowed,
-        (false, true) => DenyReason::NotLent,
-        (false, false) => return None,
+    let reason = match (narrowed, beyond_express(assessed), &assessed.loan) {
+        (true, _, _) => DenyReason::Narrowed,
+        (false, Some(Beyond::Bucket), _) => DenyReason::OutsideBucket,
+        (false, None, Some(Err(_))) => DenyReason::NotLent,
+        (false, Some(Beyond::Mode), _) => DenyReason::ReadOnly,
+        (false, None, _) => return None,
     };
     Some(Finding::denied(reason))
+}
+
+/// Why a call is not one for its session of S3 Express. What Cordon itself asks beside a call is no
+/// use of that session's keys.
+fn beyond_express(assessed: &Assessed) -> Option<Beyond> {
+    let express = assessed.session().express()?;
+    match assessed.identified.origin {
+        Origin::Own | Origin::Witness => None,
+        Origin::Signed(_) | Origin::Judged => {
+            express.admits(assessed.call(), &assessed.accesses).err()
+        }
+    }
 }
 
 fn weigh_access(
@@ -730,13 +748,15 @@ impl DenyReason {
     fn rank(self) -> u8 {
         match self {
             Self::NotLent => 0,
-            Self::Narrowed => 1,
-            Self::AboveCeiling => 2,
-            Self::OutOfScope => 3,
-            Self::Guardrail => 4,
-            Self::Paused => 5,
-            Self::Evaluation => 6,
-            Self::UnknownAction => 7,
+            Self::ReadOnly => 1,
+            Self::OutsideBucket => 2,
+            Self::Narrowed => 3,
+            Self::AboveCeiling => 4,
+            Self::OutOfScope => 5,
+            Self::Guardrail => 6,
+            Self::Paused => 7,
+            Self::Evaluation => 8,
+            Self::UnknownAction => 9,
         }
     }
 
@@ -752,6 +772,8 @@ impl DenyReason {
             Self::UnknownAction => "unknown-action",
             Self::Narrowed => "narrowed",
             Self::NotLent => "not-lent",
+            Self::OutsideBucket => "outside-bucket",
+            Self::ReadOnly => "read-only",
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::loan::Loan;
 use crate::names::Reference;
 use crate::posture::{Announced, Scope};
 use crate::session_policy::SessionPolicyError;
+use cordon_aws::arn::Arn;
 use cordon_aws::error_shape::ErrorShape;
 use cordon_aws::identify::IdentifyError;
 
@@ -184,13 +185,25 @@ impl Refusal {
                 status: None,
             },
             (_, Some(DenyReason::OutOfScope)) if assessed.loan.is_some() => {
-                Self::denied(unnamed_role(assessed))
+                Self::denied(unnamed_loan(assessed))
             }
             (_, Some(DenyReason::Narrowed)) => Self::denied(format!(
                 "The session policy that was asked for when this role was assumed does not allow \
                  this, so the request was not sent to AWS. {IS_POLICY} Use the keys that the role \
                  was assumed with, or assume it again with a policy that holds what you need. Do \
                  not retry. Ref {reference}."
+            )),
+            (_, Some(DenyReason::OutsideBucket)) => Self::denied(format!(
+                "This was signed with the keys of a session of S3 Express, which are for the objects \
+                 of the one bucket that they were asked for, so the request was not sent to AWS. \
+                 {IS_POLICY} Sign it with the access key that Cordon gave to this session. Do not \
+                 retry. Ref {reference}."
+            )),
+            (_, Some(DenyReason::ReadOnly)) => Self::denied(format!(
+                "This was signed with the keys of a session of S3 Express that was asked for as \
+                 ReadOnly, so the request was not sent to AWS. {IS_POLICY} Where the task needs the \
+                 change, call CreateSession for ReadWrite, or sign with the access key that Cordon \
+                 gave to this session. Do not retry. Ref {reference}."
             )),
             (_, Some(DenyReason::NotLent)) => {
                 let why = assessed.loan.as_ref().and_then(|loan| loan.as_ref().err());
@@ -427,8 +440,8 @@ impl Refusal {
             Failure::TooManySessions => (
                 "AccessDenied",
                 403,
-                "The task has as many sessions of roles as Cordon keeps for one task, so the request was not sent. Use the \
-                 credentials of one that you have, or wait until one of them ends.",
+                "The task has as many sessions of roles and of S3 Express as Cordon keeps for one task, so the \
+                 request was not sent. Use the credentials of one that you have, or wait until one of them ends.",
             ),
             Failure::SessionOver => (
                 "CordonSessionOver",
@@ -468,19 +481,17 @@ fn guardrail(policy: &str, hint: &str, task: &str, reference: &Reference) -> Str
     )
 }
 
-/// A role that the task does not name, with the smallest change that would name it. The ARN is
-/// repeated only where it is one that could stand in a task file.
-fn unnamed_role(assessed: &Assessed) -> String {
+/// A role or bucket that the task does not name, with the smallest change that would name it. The
+/// ARN is repeated only where it is one that could stand in a task file.
+fn unnamed_loan(assessed: &Assessed) -> String {
     let task = assessed.session().task.id();
     let reference = assessed.reference();
     let access = assessed.accesses().first();
     let action = access.map_or("sts:AssumeRole", |access| &*access.access.action);
-    let role = assessed
-        .loan
-        .as_ref()
-        .and_then(|loan| loan.as_ref().ok())
-        .and_then(Loan::role);
-    let resource = role.map_or("*", |role| role.arn.as_str());
+    let loan = assessed.loan.as_ref().and_then(|loan| loan.as_ref().ok());
+    let role = loan.and_then(Loan::role).map(|role| &role.arn);
+    let bucket = loan.and_then(Loan::express).map(|express| &express.bucket);
+    let resource = role.or(bucket).map_or("*", Arn::as_str);
     format!(
         "Task {task} does not name {action} on this resource, so there are no credentials for it and \
          nothing was sent to AWS. {IS_POLICY} {NO_WAY_ROUND} If the task needs it, ask your sponsor \

@@ -2,19 +2,22 @@
 //!
 //! A session may begin another one, by assuming a role through Cordon. Such a child works on the
 //! task of its parent, in its ledger and under its budget; what it may do is what the parent may
-//! do, as the role, for no longer. [`descent`] says how.
+//! do, as the role, for no longer. [`descent`] says how. One of S3 Express may do even less:
+//! [`express`] says what.
 
 mod descent;
+pub(crate) mod express;
 mod placeholder;
 
 pub use descent::{AssumedRole, Descent, DescentError, Terms};
+pub use express::{ExpressSession, SessionMode};
 pub(crate) use placeholder::is_lent;
 pub use placeholder::{Placeholder, PlaceholderKind, is_placeholder, readable};
 
 use crate::names::SessionId;
 use crate::task::Task;
 use cordon_aws::arn::AccountId;
-use cordon_aws::sigv4::{AccessKeyId, SecretKey, SigningKeys};
+use cordon_aws::sigv4::{AccessKeyId, SessionToken, SigningKeys};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -63,8 +66,14 @@ impl Session {
 
     /// The session token that comes with its key, which that of a child has.
     #[must_use]
-    pub fn token(&self) -> Option<&SecretKey> {
+    pub fn token(&self) -> Option<&SessionToken> {
         self.descent.as_ref().map(Descent::token)
+    }
+
+    /// The directory bucket that it is for, where it is a session of S3 Express.
+    #[must_use]
+    pub fn express(&self) -> Option<&ExpressSession> {
+        self.descent.as_ref()?.terms().express.as_ref()
     }
 }
 
@@ -125,7 +134,7 @@ impl Sessions {
 fn descends(session: &Session, by_id: &HashMap<&SessionId, &Arc<Session>>) -> bool {
     let mut session = session;
     // A chain is short, and one that leads in a circle is none.
-    for _ in 0..=descent::LONGEST_CHAIN {
+    for _ in 0..=descent::DEEPEST {
         let Some(descent) = &session.descent else {
             return true;
         };

@@ -47,7 +47,7 @@ pub(crate) fn actions() -> Arc<Actions> {
         ("iam:DeleteRole", Destroy),
         ("sts:GetCallerIdentity", Observe),
         ("sts:AssumeRole", Identity),
-        ("s3express:CreateSession", Data),
+        ("s3express:CreateSession", Identity),
         ("logs:CreateLogGroup", Create),
         ("logs:PutRetentionPolicy", Destroy),
         ("logs:TagResource", Update),

@@ -106,8 +106,6 @@ impl AgentEnvironment {
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("AWS_CONFIG_FILE", NULL_FILE.to_owned()),
             ("AWS_SHARED_CREDENTIALS_FILE", NULL_FILE.to_owned()),
-            // A session of S3 Express has keys of AWS, which are not handed out.
-            ("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", "true".to_owned()),
             ("AWS_PAGER", String::new()),
         ]);
         match access.way {

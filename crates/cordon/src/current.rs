@@ -493,6 +493,7 @@ mod tests {
                         external_id: None,
                     }),
                     policy: None,
+                    express: None,
                 }),
             };
             self.current.store.put_session(child).await.unwrap();

@@ -18,6 +18,7 @@ use cordon_tests::approvals::{
 use cordon_tests::client::{Client, Step};
 use cordon_tests::cloud::{Cloud, Kind, QUEUE};
 use cordon_tests::costs::the_seed_story;
+use cordon_tests::express::objects_of_a_directory_bucket_go_by_lent_keys;
 use cordon_tests::profiles::{acts_as_its_roles_and_no_wider, deploys_by_the_roles_of_cdk};
 use cordon_tests::program::{Cordon, Way, task};
 use cordon_tests::signer::Call;
@@ -199,4 +200,16 @@ fn waits_for_a_second_person_with_moto_by_the_endpoint() {
 #[ignore = "drives boto3: cargo xtask test --lane boto3"]
 fn the_roles_of_cdk_deploy_within_the_task() {
     deploys_by_the_roles_of_cdk(Client::Boto3);
+}
+
+#[test]
+#[ignore = "drives boto3: cargo xtask test --lane boto3"]
+fn objects_of_a_directory_bucket_go_by_lent_keys_by_connect() {
+    objects_of_a_directory_bucket_go_by_lent_keys(Client::Boto3, Way::Connect);
+}
+
+#[test]
+#[ignore = "drives boto3: cargo xtask test --lane boto3"]
+fn objects_of_a_directory_bucket_go_by_lent_keys_by_the_endpoint() {
+    objects_of_a_directory_bucket_go_by_lent_keys(Client::Boto3, Way::Endpoint);
 }

@@ -15,6 +15,7 @@ const SPENT: &[&str] = &[
     "x-amz-date",
     "x-amz-decoded-content-length",
     "x-amz-region-set",
+    "x-amz-s3session-token",
     "x-amz-security-token",
     "x-amz-trailer",
     "x-amz-user-agent",

@@ -70,12 +70,13 @@ pub(super) fn select<'r>(
 
 /// The pairs of the URL without those of a presigned signature, which has been verified.
 fn url_pairs(request: &Request) -> Result<Vec<Pair<'_>>, IdentifyError> {
-    const SIGNATURE: [&str; 8] = [
+    const SIGNATURE: [&str; 9] = [
         "X-Amz-Algorithm",
         "X-Amz-Content-Sha256",
         "X-Amz-Credential",
         "X-Amz-Date",
         "X-Amz-Expires",
+        "X-Amz-S3session-Token",
         "X-Amz-Security-Token",
         "X-Amz-Signature",
         "X-Amz-SignedHeaders",

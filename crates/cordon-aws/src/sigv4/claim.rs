@@ -10,7 +10,7 @@ mod tests;
 
 use super::canonical::{ALGORITHM, MalformedQuery, parameters, parse_hash};
 use super::payload::ChecksumAlgorithm;
-use super::{AccessKeyId, CredentialScope, DateTime, Day, SecretKey};
+use super::{AccessKeyId, CredentialScope, DateTime, Day, SecretKey, SessionToken};
 use crate::arn::Region;
 use crate::request::{Body, HeaderError, Request};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING};
@@ -33,7 +33,7 @@ pub struct Claim {
     pub(super) moment: Timestamp,
     pub(super) signed_headers: Box<str>,
     pub(super) signature: [u8; 32],
-    pub(super) token: Option<SecretKey>,
+    pub(super) token: Option<SessionToken>,
     pub(super) payload: ClaimedPayload,
     pub(super) decoded_length: Option<u64>,
 }
@@ -141,7 +141,7 @@ impl Claim {
 
     /// The session token, which is signed with the rest.
     #[must_use]
-    pub fn token(&self) -> Option<&SecretKey> {
+    pub fn token(&self) -> Option<&SessionToken> {
         self.token.as_ref()
     }
 
@@ -170,7 +170,11 @@ impl Claim {
             // A client that sends no `x-amz-date` signs `Date` instead.
             None => parse_date_header(request.single("date")?.ok_or(ClaimError::NoDate)?),
         };
-        let token = request.single("x-amz-security-token")?;
+        let token = token_of(
+            request.single("x-amz-security-token")?.map(str::to_owned),
+            request.single("x-amz-s3session-token")?.map(str::to_owned),
+            &scope,
+        )?;
         let payload = match request.single("x-amz-content-sha256")? {
             Some(text) => ClaimedPayload::Declared(parse_mode(request, text)?),
             // S3 on Outposts is managed by a JSON service that signs as it, without this header.
@@ -187,7 +191,7 @@ impl Claim {
             moment,
             signed_headers: parts.signed_headers.into(),
             signature: parse_signature(parts.signature)?,
-            token: token.map(|token| SecretKey::new(token.to_owned())),
+            token,
             payload: check_mode(payload, &scope, Form::Header)?,
             decoded_length: decoded_length(request)?,
             scope,
@@ -209,7 +213,11 @@ impl Claim {
             expires: parse_expires(&expires)?,
         };
         // The same thing in header and query would have two readings.
-        for name in ["x-amz-date", "x-amz-security-token"] {
+        for name in [
+            "x-amz-date",
+            "x-amz-security-token",
+            "x-amz-s3session-token",
+        ] {
             if request.headers.contains_key(name) {
                 return Err(ClaimError::Mixed);
             }
@@ -228,7 +236,7 @@ impl Claim {
             moment,
             signed_headers: part(query.signed_headers, "X-Amz-SignedHeaders")?.into(),
             signature: parse_signature(&part(query.signature, "X-Amz-Signature")?)?,
-            token: query.token.map(SecretKey::new),
+            token: token_of(query.token, query.express_token, &scope)?,
             payload: check_mode(payload, &scope, form)?,
             decoded_length: decoded_length(request)?,
             scope,
@@ -331,12 +339,27 @@ fn has_body(body: &Body) -> bool {
 
 /// Schemes that Cordon does not speak are named, so that the answer says what to change.
 fn refuse_other_schemes(request: &Request) -> Result<(), ClaimError> {
-    for name in ["x-amz-s3session-token", "x-amz-bearer-token"] {
-        if request.headers.contains_key(name) {
-            return Err(ClaimError::Scheme(name.to_owned()));
-        }
+    let bearer = "x-amz-bearer-token";
+    match request.headers.contains_key(bearer) {
+        true => Err(ClaimError::Scheme(bearer.to_owned())),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// The one token of a request. That of a session of S3 Express goes with signatures for directory
+/// buckets alone: elsewhere AWS would not look at it, and one who does would see another identity.
+fn token_of(
+    sts: Option<String>,
+    express: Option<String>,
+    scope: &CredentialScope,
+) -> Result<Option<SessionToken>, ClaimError> {
+    match (sts, express) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(ClaimError::TwoTokens),
+        (Some(token), None) => Ok(Some(SessionToken::Sts(SecretKey::new(token)))),
+        (None, Some(_)) if &*scope.service != "s3express" => Err(ClaimError::ExpressToken),
+        (None, Some(token)) => Ok(Some(SessionToken::Express(SecretKey::new(token)))),
+    }
 }
 
 fn unknown_algorithm(name: &str) -> ClaimError {
@@ -395,6 +418,7 @@ struct PresignedParameters {
     signed_headers: Option<String>,
     signature: Option<String>,
     token: Option<String>,
+    express_token: Option<String>,
     content: Option<String>,
 }
 
@@ -420,6 +444,7 @@ impl PresignedParameters {
             "X-Amz-SignedHeaders" => (&mut self.signed_headers, "X-Amz-SignedHeaders"),
             "X-Amz-Signature" => (&mut self.signature, "X-Amz-Signature"),
             "X-Amz-Security-Token" => (&mut self.token, "X-Amz-Security-Token"),
+            "X-Amz-S3session-Token" => (&mut self.express_token, "X-Amz-S3session-Token"),
             "X-Amz-Content-Sha256" => (&mut self.content, "X-Amz-Content-Sha256"),
             _ => return refuse_look_alike(key),
         };
@@ -435,7 +460,7 @@ impl PresignedParameters {
 /// Names that differ from a credential parameter in case alone, and credentials of other
 /// schemes. A reader that folds case would see an identity that this one does not.
 fn refuse_look_alike(key: &str) -> Result<(), ClaimError> {
-    const RESERVED: [&str; 8] = [
+    const RESERVED: [&str; 9] = [
         "X-Amz-Algorithm",
         "X-Amz-Credential",
         "X-Amz-Date",
@@ -443,6 +468,7 @@ fn refuse_look_alike(key: &str) -> Result<(), ClaimError> {
         "X-Amz-SignedHeaders",
         "X-Amz-Signature",
         "X-Amz-Security-Token",
+        "X-Amz-S3session-Token",
         "X-Amz-Content-Sha256",
     ];
     if key.eq_ignore_ascii_case("AWSAccessKeyId") {
@@ -450,9 +476,6 @@ fn refuse_look_alike(key: &str) -> Result<(), ClaimError> {
     }
     if key.eq_ignore_ascii_case("X-Amz-Region-Set") {
         return Err(ClaimError::SigV4A);
-    }
-    if key.eq_ignore_ascii_case("X-Amz-S3session-Token") {
-        return Err(ClaimError::Scheme("x-amz-s3session-token".to_owned()));
     }
     match RESERVED.iter().find(|name| key.eq_ignore_ascii_case(name)) {
         Some(name) => Err(ClaimError::LookAlike(name)),
@@ -612,6 +635,10 @@ pub enum ClaimError {
     Bearer,
     #[error("the authentication scheme `{0}` is not supported; sign with `AWS4-HMAC-SHA256`")]
     Scheme(String),
+    #[error("the request carries the session token of STS and that of S3 Express")]
+    TwoTokens,
+    #[error("the session token of S3 Express goes with signatures for `s3express` alone")]
+    ExpressToken,
     #[error("the credential's access key id is not 1 to 128 letters, digits and `_`")]
     KeyId,
     #[error("the credential scope is not `KEYID/yyyymmdd/region/service/aws4_request`")]
@@ -678,6 +705,15 @@ impl ClaimError {
             Self::Bearer | Self::Scheme(_) => {
                 "Sign with AWS4-HMAC-SHA256 and the access key that Cordon gave to this session; \
                  other kinds of credentials are not accepted."
+            }
+            Self::TwoTokens => {
+                "Send the session token that came with the access key, and no other: of S3's \
+                 CreateSession in x-amz-s3session-token, of STS in x-amz-security-token."
+            }
+            Self::ExpressToken => {
+                "The keys of S3's CreateSession are for directory buckets (NAME--ZONE--x-s3), whose \
+                 calls are signed for s3express. Sign this call with the access key that Cordon \
+                 gave to this session."
             }
             Self::NotSigned(_) | Self::SignedHeaderAbsent(_) | Self::SignedHeaders(_) => {
                 "Sign every header that has an effect: host, content-type and all that begin \

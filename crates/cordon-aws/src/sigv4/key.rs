@@ -90,6 +90,37 @@ impl fmt::Debug for SecretKey {
     }
 }
 
+/// A session token, by who gives such out: the two travel under names of their own, and one is
+/// never taken for the other.
+#[derive(Debug, Clone)]
+pub enum SessionToken {
+    /// STS: `x-amz-security-token`.
+    Sts(SecretKey),
+    /// S3, for a directory bucket: `x-amz-s3session-token`.
+    Express(SecretKey),
+}
+
+impl SessionToken {
+    /// The token itself.
+    #[must_use]
+    pub fn secret(&self) -> &SecretKey {
+        match self {
+            Self::Sts(secret) | Self::Express(secret) => secret,
+        }
+    }
+
+    /// Whether both are the same token of the same kind.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sts(one), Self::Sts(other)) | (Self::Express(one), Self::Express(other)) => {
+                one.matches(other)
+            }
+            (Self::Sts(_), Self::Express(_)) | (Self::Express(_), Self::Sts(_)) => false,
+        }
+    }
+}
+
 /// How many derived keys are remembered for one secret. One agent works in a few regions and
 /// services; Cost Explorer to S3 in two regions over midnight is a dozen.
 const REMEMBERED: usize = 32;

@@ -9,7 +9,7 @@ use cordon_aws::emit::{Emission, EmittedBody};
 use cordon_aws::endpoint::Destination;
 use cordon_aws::request::{Body, Request};
 use cordon_aws::sigv4::{
-    SecretKey, SigningCredentials, SigningKeys, SigningTarget, Transport, sign,
+    SecretKey, SessionToken, SigningCredentials, SigningKeys, SigningTarget, Transport, sign,
 };
 use cordon_core::action::Actions;
 use cordon_core::assess::{Knowledge, assess};
@@ -182,7 +182,11 @@ impl Desk {
 /// The credentials of a session's agent.
 pub(crate) fn credentials(session: &Session) -> SigningCredentials {
     let secret = session.keys.secret().clone();
-    SigningCredentials::new(session.key_id.clone(), secret, session.token().cloned())
+    SigningCredentials::new(
+        session.key_id.clone(),
+        secret,
+        session.token().map(SessionToken::secret).cloned(),
+    )
 }
 
 /// A call of DynamoDB as an SDK signs it with placeholder keys.

@@ -206,5 +206,7 @@ fn why(reason: DenyReason) -> &'static str {
         DenyReason::UnknownAction => "no reference names its IAM action",
         DenyReason::Narrowed => "the session policy that was asked for leaves it out",
         DenyReason::NotLent => "such credentials are not lent",
+        DenyReason::OutsideBucket => "outside the bucket of its session of S3 Express",
+        DenyReason::ReadOnly => "its session of S3 Express is for reading",
     }
 }

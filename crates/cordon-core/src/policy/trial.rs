@@ -262,7 +262,7 @@ impl Trials {
                 source: "".into(),
             },
             level: rule.level,
-            class: test.class.unwrap_or(rule.class),
+            class: test.class.unwrap_or(Groups::of_rule(rule).class),
         };
         let groups = Groups::of_access(&access, Some(rule));
         let parts: Vec<&str> = target.arn.splitn(6, ':').collect();

@@ -54,13 +54,14 @@ impl Fault {
                 Kind::Token,
                 "The session token is not that of the access key.",
                 "Use the access key that Cordon gave to this session, and leave \
-                 AWS_SESSION_TOKEN empty; or, for a role that was assumed through Cordon, all \
-                 three parts of its credentials.",
+                 AWS_SESSION_TOKEN empty; or, for a role that was assumed through Cordon or a \
+                 session of S3 Express, all three parts of its credentials.",
             ),
             AuthenticateError::Ended => (
                 Kind::Ended,
-                "The access key belongs to no live session: that of the assumed role has ended.",
-                "Assume the role again with the access key that Cordon gave to this session.",
+                "The access key belongs to no live session: the one that it was lent for, of a role \
+                 or of S3 Express, has ended.",
+                "Ask for credentials anew with the access key that Cordon gave to this session.",
             ),
             AuthenticateError::Signature(VerifyError::UnknownKey) => (
                 Kind::UnknownKey,

@@ -1,20 +1,23 @@
-//! Child sessions: what one session begins when it assumes a role, or asks for other keys of its
-//! own, through Cordon.
+//! Child sessions: what one session begins when it assumes a role, asks for other keys of its own,
+//! or for those of a directory bucket, through Cordon.
 //!
 //! Takes a parent and [`Terms`]; gives a [`Session`] that has the parent's task, whatever limits
 //! the parent has, and those of the terms. There is no other way to a [`Descent`], so no child can
 //! be more than its parent, whether it is begun now or read from the store after a restart.
 
-use super::{Placeholder, Session, SessionState};
+use super::{ExpressSession, Placeholder, Session, SessionState};
 use crate::asked_policy::{AskedPolicy, AskedPolicyError};
 use crate::names::SessionId;
 use cordon_aws::arn::{AccountId, Arn};
-use cordon_aws::sigv4::{SecretKey, SigningKeys};
+use cordon_aws::sigv4::{SessionToken, SigningKeys};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// How many sessions may descend from one another.
-pub(super) const LONGEST_CHAIN: usize = 4;
+/// How many sessions of roles may descend from one another.
+const LONGEST_CHAIN: usize = 4;
+/// How many sessions may lie between one and the launched session, itself included: those of roles,
+/// further keys of the launched one before them, and one of S3 Express at the end.
+pub(super) const DEEPEST: usize = LONGEST_CHAIN + 2;
 
 /// What a child session is begun on; the part of it that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Terms {
     pub role: Option<AssumedRole>,
     /// The session policy that its agent asked for.
     pub policy: Option<Box<str>>,
+    /// The directory bucket that it is for, where it is one of S3 Express.
+    pub express: Option<ExpressSession>,
 }
 
 /// A role that a session assumed.
@@ -45,7 +50,7 @@ pub struct Descent {
     home: AccountId,
     roles: Vec<AssumedRole>,
     policies: Vec<AskedPolicy>,
-    token: SecretKey,
+    token: SessionToken,
 }
 
 /// Why there is no such child.
@@ -60,6 +65,9 @@ pub enum DescentError {
     /// The role is in an account that the task does not declare.
     #[error("the role is in an account that the task does not declare")]
     Account,
+    /// A session of S3 Express has keys for objects alone.
+    #[error("a session of S3 Express begins no other one")]
+    OfExpress,
     /// The session policy cannot be weighed.
     #[error("the session policy cannot be weighed")]
     Policy(#[from] AskedPolicyError),
@@ -86,7 +94,12 @@ impl Session {
             key_id,
             secret,
         } = placeholder;
-        let token = secret.derived(&format!("session token of {key_id}"));
+        let token = match &terms.express {
+            None => SessionToken::Sts(secret.derived(&format!("session token of {key_id}"))),
+            Some(_) => {
+                SessionToken::Express(secret.derived(&format!("S3 session token of {key_id}")))
+            }
+        };
         Ok(Self {
             id: session,
             task: Arc::clone(&parent.task),
@@ -109,9 +122,12 @@ fn declared(parent: &Session, role: &Arn) -> Result<AccountId, DescentError> {
 }
 
 impl Descent {
-    fn of(parent: &Session, terms: Terms, token: SecretKey) -> Result<Self, DescentError> {
+    fn of(parent: &Session, terms: Terms, token: SessionToken) -> Result<Self, DescentError> {
         if terms.parent != parent.id {
             return Err(DescentError::Parent);
+        }
+        if parent.express().is_some() {
+            return Err(DescentError::OfExpress);
         }
         let above = parent.descent.as_ref();
         let mut roles = above.map_or_else(Vec::new, |above| above.roles.clone());
@@ -173,13 +189,14 @@ impl Descent {
         action == "sts:GetCallerIdentity" || policies.all(|policy| policy.allows(action, arn))
     }
 
-    /// Whether a session policy was asked for on the way.
+    /// Whether it is for less than its task allows its role: a session policy was asked for on the
+    /// way, or one bucket.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
-        !self.policies.is_empty()
+        !self.policies.is_empty() || self.terms.express.is_some()
     }
 
-    pub(super) fn token(&self) -> &SecretKey {
+    pub(super) fn token(&self) -> &SessionToken {
         &self.token
     }
 }

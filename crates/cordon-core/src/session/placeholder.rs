@@ -37,7 +37,7 @@ pub(crate) fn is_lent(key_id: &str) -> bool {
 pub enum PlaceholderKind {
     /// The agent of a session that a person launched: like a key of a user.
     Launched,
-    /// Whoever assumed a role through Cordon: like a key of a session of STS.
+    /// Whoever assumed a role through Cordon, or asked for a session of S3 Express: like a key of a session of STS.
     Lent,
 }
 

@@ -88,7 +88,10 @@ pub(crate) fn session(text: &str) -> Session {
 }
 
 pub(crate) fn session_of(task: Task) -> Session {
-    let task = Arc::new(task);
+    session_on(Arc::new(task))
+}
+
+pub(crate) fn session_on(task: Arc<Task>) -> Session {
     Session {
         id: "S-01K3".parse().unwrap(),
         account: task.accounts()[0].clone(),

@@ -5,7 +5,7 @@ use crate::harness::{
     self, KEY_ID, POLICIES, SECRET, Sent, ask, compile, judge, judge_with, now, query, session,
 };
 use cordon_aws::emit::HostStyle;
-use cordon_aws::sigv4::{SecretKey, SigningCredentials, Transport};
+use cordon_aws::sigv4::{SecretKey, SessionToken, SigningCredentials, Transport};
 use cordon_core::authenticate::authenticate;
 use cordon_core::decide::{Outcome, Permit};
 use cordon_core::judge::{Judge, Judgement};
@@ -120,6 +120,7 @@ fn terms(parent: &Session, role: Option<&str>, policy: Option<&str>) -> Terms {
             external_id: None,
         }),
         policy: policy.map(Box::from),
+        express: None,
     }
 }
 
@@ -442,8 +443,8 @@ fn the_three_parts_of_lent_credentials_hold_together() {
     let parent = parent();
     let child = child_of(&parent, 1, terms(&parent, Some(DEPLOY), None)).unwrap();
     let other = child_of(&parent, 2, terms(&parent, Some(DEPLOY), None)).unwrap();
-    let own = child.token().unwrap().clone();
-    let foreign = other.token().unwrap().clone();
+    let own = child.token().unwrap().secret().clone();
+    let foreign = other.token().unwrap().secret().clone();
     assert!(parent.token().is_none());
     let ends = child.ends();
     let sessions = Sessions::new([parent, child, other].map(Arc::new));
@@ -483,7 +484,7 @@ fn a_child_that_has_ended_is_told_so() {
     let mut over = terms(&parent, Some(DEPLOY), None);
     over.ends = now();
     let child = child_of(&parent, 1, over).unwrap();
-    let lent = credentials_of(1, child.token());
+    let lent = credentials_of(1, child.token().map(SessionToken::secret));
     let sessions = Sessions::new([parent, child].map(Arc::new));
     let received = form("GetCallerIdentity", &[]).signed_with(&lent);
     let (_, error) = authenticate(received, &sessions, now()).unwrap_err();

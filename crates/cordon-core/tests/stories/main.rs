@@ -14,6 +14,7 @@
 mod baseline;
 mod calls;
 mod checks;
+mod express;
 mod golden;
 mod harness;
 mod line;

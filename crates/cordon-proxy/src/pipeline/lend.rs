@@ -1,7 +1,7 @@
 //! Virtual credentials: the answer to a call that Cordon answers itself.
 //!
 //! Takes the permit of such a call; gives the keys of a new child session, in the shape in which STS
-//! would give real ones. The broker sees that AWS lets the role be assumed, the store keeps the child,
+//! or S3 would give real ones. The broker sees that AWS lets the role be assumed, the store keeps the child,
 //! and the answer goes down once the data plane serves it, so that its first call is not a
 //! stranger's. The request itself never leaves, and no real key comes up here.
 
@@ -22,6 +22,7 @@ use cordon_core::session::{
 };
 use cordon_store::{Recorded, StoreError, StoredSession};
 use jiff::Timestamp;
+use std::sync::Arc;
 use tokio::time::timeout;
 use zeroize::Zeroize as _;
 
@@ -31,15 +32,15 @@ const MOST: usize = 64;
 /// Why nothing is lent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LendError {
-    #[error("the task has {MOST} sessions of roles already")]
+    #[error("the task has {MOST} child sessions already")]
     TooMany,
     #[error("the system gave no randomness: {0}")]
     Randomness(getrandom::Error),
-    #[error("the session of the role cannot be begun")]
+    #[error("the child session cannot be begun")]
     Descent(#[source] DescentError),
-    #[error("the session of the role could not be kept")]
+    #[error("the child session could not be kept")]
     Store(#[source] StoreError),
-    #[error("the session of the role is not served")]
+    #[error("the child session is not served")]
     NotServed,
     #[error("the credentials are not given out")]
     Fallen(#[source] Fallen),
@@ -69,7 +70,7 @@ impl LendError {
     }
 }
 
-/// Begins the child that `permit` is for, and answers with its keys.
+/// Begins the child that `permit` is for, or finds the one that goes on, and answers with its keys.
 pub(super) async fn lend(
     line: &Line,
     permit: &Permit,
@@ -77,8 +78,17 @@ pub(super) async fn lend(
 ) -> Result<Reply, DepartError> {
     line.under_way.begin(&departure.reference);
     let now = line.clock.now();
-    let (loan, child) =
-        begin(permit, &line.live.snapshot().sessions, now).map_err(DepartError::Lend)?;
+    let sessions = Arc::clone(&line.live.snapshot().sessions);
+    let loan = permit
+        .loan()
+        .ok_or(DepartError::Lend(LendError::NotServed))?;
+    if let Some(running) = loan.running(permit.assessed().session(), &sessions, now) {
+        let stands = departure.standing.check(Need::Look);
+        let stands = stands.map_err(LendError::Fallen);
+        let lent = stands.and_then(|_| reply(loan, running, None, departure));
+        return lent.map_err(DepartError::Lend);
+    }
+    let child = begin(permit, loan, &sessions, now).map_err(DepartError::Lend)?;
     let is_live = || departure.standing.check(Need::Look).is_ok();
     let lending = line.broker.lend(permit, &child.id, now, is_live);
     let assumed = lending.await.map_err(DepartError::Mint)?;
@@ -88,12 +98,12 @@ pub(super) async fn lend(
 }
 
 /// The child that `permit` is for, which nobody knows yet.
-fn begin<'p>(
-    permit: &'p Permit,
+fn begin(
+    permit: &Permit,
+    loan: &Loan,
     sessions: &Sessions,
     now: Timestamp,
-) -> Result<(&'p Loan, Session), LendError> {
-    let loan = permit.loan().ok_or(LendError::NotServed)?;
+) -> Result<Session, LendError> {
     let parent = permit.assessed().session();
     let children = sessions.iter().filter(|session| {
         session.descent.is_some() && session.task.id() == parent.task.id() && !session.is_over(now)
@@ -107,7 +117,7 @@ fn begin<'p>(
     random.zeroize();
     let terms = loan.terms(parent, now);
     let child = Session::child(parent, placeholder, terms, now, SessionState::Live);
-    Ok((loan, child.map_err(LendError::Descent)?))
+    child.map_err(LendError::Descent)
 }
 
 /// Keeps the child, and waits until its calls are taken.
@@ -132,12 +142,14 @@ async fn keep(line: &Line, child: &Session, departure: &Departure) -> Result<(),
     timeout(line.bounds.deadlines.look, served)
         .await
         .map_err(|_| LendError::NotServed)??;
-    let role = terms.and_then(|terms| terms.role);
+    let role = terms.as_ref().and_then(|terms| terms.role.as_ref());
+    let express = terms.as_ref().and_then(|terms| terms.express.as_ref());
     tracing::info!(
         reference = %departure.reference,
         task = %child.task.id(),
         session = %child.id,
-        role = role.as_ref().map(|role| role.arn.as_str()),
+        role = role.map(|role| role.arn.as_str()),
+        bucket = express.map(|express| express.bucket.as_str()),
         ends = %child.ends(),
         "a child session has begun"
     );
@@ -153,7 +165,7 @@ fn reply(
     let lent = Lent {
         key_id: &child.key_id,
         secret: child.keys.secret(),
-        token: child.token().ok_or(LendError::NotServed)?,
+        token: child.token().ok_or(LendError::NotServed)?.secret(),
         ends: child.ends(),
         assumed,
     };

@@ -168,10 +168,11 @@ fn subject(change: &Change) -> (&'static str, &str) {
 fn put_session(session: &StoredSession) -> Statement<'_> {
     let child = session.child.as_ref();
     let role = child.and_then(|terms| terms.role.as_ref());
+    let express = child.and_then(|terms| terms.express.as_ref());
     sqlx::query(
         "INSERT INTO session (id, task, key_id, secret, agent, account, started, state, \
-         parent, ends, role, external_id, policy) \
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+         parent, ends, role, external_id, policy, bucket, mode) \
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 \
          WHERE ?9 IS NULL OR EXISTS (SELECT 1 FROM session JOIN task ON task.id = session.task \
          WHERE session.id = ?9 AND task.id = ?2 \
          AND session.state <> 'stopped' AND task.state <> 'stopped')",
@@ -189,6 +190,8 @@ fn put_session(session: &StoredSession) -> Statement<'_> {
     .bind(role.map(|role| role.arn.as_str()))
     .bind(role.and_then(|role| role.external_id.as_deref()))
     .bind(child.and_then(|terms| terms.policy.as_deref()))
+    .bind(express.map(|express| express.bucket.as_str()))
+    .bind(express.map(|express| express.mode.as_str()))
 }
 
 pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;

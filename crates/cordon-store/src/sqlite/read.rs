@@ -11,7 +11,7 @@ use cordon_aws::sigv4::SecretKey;
 use cordon_core::ledger::{Ledger, Used};
 use cordon_core::names::{Reference, SessionId, TaskId};
 use cordon_core::record::RecordedOutcome;
-use cordon_core::session::{AssumedRole, Terms};
+use cordon_core::session::{AssumedRole, ExpressSession, SessionMode, Terms};
 use cordon_core::task::Mode;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -116,7 +116,7 @@ pub(super) async fn sessions(
 ) -> Result<Vec<StoredSession>, StoreError> {
     let mut query = QueryBuilder::<Database>::new(
         "SELECT id, task, key_id, secret, agent, account, started, state, \
-         parent, ends, role, external_id, policy FROM session WHERE ",
+         parent, ends, role, external_id, policy, bucket, mode FROM session WHERE ",
     );
     match id {
         Some(id) => query.push("id = ").push_bind(id.as_str()),
@@ -180,6 +180,7 @@ fn child(row: &SqliteRow) -> Result<Option<Option<Terms>>, sqlx::Error> {
     };
     let ends = row.try_get::<Option<i64>, _>("ends")?;
     let (role, external_id, policy) = (text("role")?, text("external_id")?, text("policy")?);
+    let (bucket, mode) = (text("bucket")?, text("mode")?);
     Ok((|| {
         let role = match role {
             None => None,
@@ -188,11 +189,19 @@ fn child(row: &SqliteRow) -> Result<Option<Option<Terms>>, sqlx::Error> {
                 external_id: external_id.map(Box::from),
             }),
         };
+        let express = match (bucket, mode) {
+            (None, None) => None,
+            (bucket, mode) => Some(ExpressSession {
+                bucket: bucket?.parse().ok()?,
+                mode: SessionMode::named(&mode?)?,
+            }),
+        };
         Some(Some(Terms {
             parent: parent.parse().ok()?,
             ends: microseconds(ends?)?,
             role,
             policy: policy.map(Box::from),
+            express,
         }))
     })())
 }

@@ -1,7 +1,7 @@
 //! What every store promises of sessions and their children.
 
 use crate::fixture::*;
-use cordon_core::session::SessionState;
+use cordon_core::session::{ExpressSession, SessionMode, SessionState};
 use cordon_store::{Store, StoreError, TaskState};
 use std::sync::Arc;
 
@@ -59,6 +59,19 @@ pub(crate) async fn a_child_comes_back_as_it_was_and_stops_with_its_parent(store
     }
     let launched = store.session(&"S-1".parse().unwrap()).await.unwrap();
     assert_eq!(launched.unwrap().child, None);
+    for (id, mode) in ["S-6", "S-7"].into_iter().zip(SessionMode::ALL) {
+        let mut child = child(id, "S-3", "T-1", 900);
+        let terms = child.child.as_mut().unwrap();
+        terms.express = Some(ExpressSession {
+            bucket: "arn:aws:s3express:eu-west-1:111122223333:bucket/a--euw1-az1--x-s3"
+                .parse()
+                .unwrap(),
+            mode,
+        });
+        store.put_session(child.clone()).await.unwrap();
+        let kept = store.session(&child.id).await.unwrap().unwrap();
+        assert_eq!(kept.child, child.child);
+    }
 
     let stopped = SessionState::Stopped;
     let id = "S-1".parse().unwrap();

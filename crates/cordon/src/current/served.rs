@@ -122,7 +122,7 @@ fn child(stored: StoredSession, terms: Terms, parent: &Session) -> Option<Arc<Se
     match descended(stored, terms, parent) {
         Ok(child) => Some(Arc::new(child)),
         Err(error) => {
-            tracing::error!(session = %id, %error, "a session of a role is not served");
+            tracing::error!(session = %id, %error, "a child session is not served");
             None
         }
     }

@@ -5,8 +5,8 @@ use crate::emit::{Emission, EmittedBody};
 use crate::endpoint::Destination;
 use crate::request::{Body, HeaderError, Request};
 use crate::sigv4::{
-    DEFAULT_SKEW, MalformedQuery, SecretKey, SigningCredentials, SigningKeys, SigningTarget,
-    Transport, VerifyError, sign, verify,
+    DEFAULT_SKEW, MalformedQuery, SecretKey, SessionToken, SigningCredentials, SigningKeys,
+    SigningTarget, Transport, VerifyError, sign, verify,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -102,10 +102,6 @@ fn other_credentials_are_refused_by_name() {
             ClaimError::SigV2,
         ),
         ("X-Amz-Region-Set=*", ClaimError::SigV4A),
-        (
-            "X-Amz-S3session-Token=t",
-            ClaimError::Scheme("x-amz-s3session-token".into()),
-        ),
     ] {
         let request = Request {
             query: Some(query.into()),
@@ -113,10 +109,9 @@ fn other_credentials_are_refused_by_name() {
         };
         assert_eq!(refused(request), error, "{query}");
     }
-    for name in ["x-amz-s3session-token", "x-amz-bearer-token"] {
-        let request = with(signed("s3"), name, "t");
-        assert_eq!(refused(request), ClaimError::Scheme(name.into()));
-    }
+    let bearer = "x-amz-bearer-token";
+    let request = with(signed("s3"), bearer, "t");
+    assert_eq!(refused(request), ClaimError::Scheme(bearer.into()));
     assert!(
         ClaimError::SigV2
             .to_string()
@@ -146,6 +141,7 @@ fn credentials_come_once_and_in_one_form() {
         "X-Amz-Algorithm=AWS4-HMAC-SHA256",
         "X-Amz-Signature=0",
         "X-Amz-Security-Token=t",
+        "X-Amz-S3session-Token=t",
         "a=1&X%2DAmz-Credential=b",
     ] {
         let request = Request {
@@ -425,7 +421,11 @@ fn a_presigned_request_has_all_its_parts_and_a_bounded_life() {
     let query = twice.query.take().unwrap();
     twice.query = Some(format!("{query}&X-Amz-Expires=900"));
     assert_eq!(refused(twice), ClaimError::Repeated("X-Amz-Expires"));
-    for name in ["x-amz-date", "x-amz-security-token"] {
+    for name in [
+        "x-amz-date",
+        "x-amz-security-token",
+        "x-amz-s3session-token",
+    ] {
         let request = with(presigned("", None), name, "20261125T093000Z");
         assert_eq!(refused(request), ClaimError::Mixed, "{name}");
     }
@@ -436,6 +436,79 @@ fn a_presigned_request_has_all_its_parts_and_a_bounded_life() {
         Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
     );
     assert_eq!(refused(streaming), ClaimError::ModeNotForService);
+}
+
+/// A call with these headers, which are named as signed.
+fn with_signed(service: &str, headers: &[(&'static str, &str)]) -> Request {
+    let mut request = signed(service);
+    let header = request.headers["authorization"].to_str().unwrap();
+    let (before, rest) = header.split_once("SignedHeaders=").unwrap();
+    let (list, after) = rest.split_once(',').unwrap();
+    let mut names: Vec<&str> = list.split(';').collect();
+    names.extend(headers.iter().map(|(name, _)| *name));
+    names.sort_unstable();
+    let header = format!("{before}SignedHeaders={},{after}", names.join(";"));
+    for (name, value) in headers {
+        request = with(request, name, value);
+    }
+    with(request, "authorization", &header)
+}
+
+#[test]
+fn a_request_has_one_session_token_and_that_of_express_for_directory_buckets_alone() {
+    let sts = ("x-amz-security-token", "of sts");
+    let express = ("x-amz-s3session-token", "of a bucket");
+    for service in ["s3", "s3express", "dynamodb"] {
+        let both = with_signed(service, &[sts, express]);
+        assert_eq!(refused(both), ClaimError::TwoTokens, "{service}");
+    }
+    for service in ["s3", "s3-outposts", "s3-object-lambda", "sts", "dynamodb"] {
+        let elsewhere = with_signed(service, &[express]);
+        assert_eq!(refused(elsewhere), ClaimError::ExpressToken, "{service}");
+    }
+    let unsigned = with(signed("s3express"), express.0, express.1);
+    assert_eq!(refused(unsigned), ClaimError::NotSigned(express.0.into()));
+    let twice = also(with_signed("s3express", &[express]), express.0, "other");
+    let repeated = ClaimError::Header(HeaderError::Repeated(express.0.into()));
+    assert_eq!(refused(twice), repeated);
+
+    let claim = Claim::of(&with_signed("s3express", &[express])).unwrap();
+    let token = claim.token().unwrap();
+    assert!(matches!(token, SessionToken::Express(_)));
+    assert_eq!(token.secret().expose(), express.1);
+    let claim = Claim::of(&with_signed("s3express", &[sts])).unwrap();
+    assert!(matches!(claim.token(), Some(SessionToken::Sts(_))));
+    // The same secret as a token of the other kind is another token.
+    let secret = || SecretKey::new("t".into());
+    let (sts, express) = (SessionToken::Sts(secret()), SessionToken::Express(secret()));
+    assert!(sts.matches(&sts.clone()) && express.matches(&express.clone()));
+    assert!(!sts.matches(&express) && !express.matches(&sts));
+}
+
+#[test]
+fn a_presigned_request_has_one_session_token_as_well() {
+    let zonal = |more: &str| {
+        let mut request = presigned("", None);
+        let query = request.query.take().unwrap();
+        let query = query.replace("%2Fs3%2F", "%2Fs3express%2F");
+        request.query = Some(format!("{query}{more}"));
+        request
+    };
+    let express = "&X-Amz-S3session-Token=t";
+    let claim = Claim::of(&zonal(express)).unwrap();
+    assert!(matches!(claim.token(), Some(SessionToken::Express(_))));
+    let both = zonal("&X-Amz-S3session-Token=t&X-Amz-Security-Token=t");
+    assert_eq!(refused(both), ClaimError::TwoTokens);
+    let twice = zonal("&X-Amz-S3session-Token=t&X-Amz-S3session-Token=u");
+    assert_eq!(
+        refused(twice),
+        ClaimError::Repeated("X-Amz-S3session-Token")
+    );
+    let folded = zonal("&x-amz-s3session-token=t");
+    let look_alike = ClaimError::LookAlike("X-Amz-S3session-Token");
+    assert_eq!(refused(folded), look_alike);
+    let regional = presigned("X-Amz-S3session-Token", Some("t"));
+    assert_eq!(refused(regional), ClaimError::ExpressToken);
 }
 
 /// Five minutes in both directions, to the second.
