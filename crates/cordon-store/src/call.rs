@@ -74,8 +74,21 @@ pub struct StoredCall {
     pub sequence: u64,
     /// What was decided.
     pub record: CallRecord,
+    /// The session that was launched, from which that of the call descends by the roles that were assumed.
+    /// The session itself, where it is nobody's child.
+    pub launched: Box<str>,
     /// What became of it; nothing for a call that did not leave or that is still under way.
     pub closed: Option<Closed>,
+}
+
+impl StoredCall {
+    /// Whether it is of this session, or of one that descends from it where it was launched.
+    #[must_use]
+    pub fn is_of(&self, session: &str) -> bool {
+        [&self.record.session, &self.launched]
+            .iter()
+            .any(|it| ***it == *session)
+    }
 }
 
 /// The end of a call.
@@ -92,7 +105,7 @@ pub struct Closed {
 pub struct CallFilter {
     /// Of this task.
     pub task: Option<TaskId>,
-    /// Of this session.
+    /// Of this session, or of one that descends from it where it was launched.
     pub session: Option<Box<str>>,
     /// With this outcome.
     pub verdict: Option<RecordedOutcome>,

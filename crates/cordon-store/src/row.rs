@@ -103,6 +103,7 @@ pub(crate) struct CallRow {
     status: Option<i64>,
     detail: Option<String>,
     took: Option<i64>,
+    launched: Option<String>,
 }
 
 impl NewCall {
@@ -333,6 +334,9 @@ impl CallRow {
         };
         Some(StoredCall {
             sequence: u64::try_from(self.sequence).ok()?,
+            launched: self
+                .launched
+                .map_or_else(|| record.session.clone(), Box::from),
             record,
             closed,
         })

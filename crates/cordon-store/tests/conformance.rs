@@ -71,6 +71,7 @@ conformance! {
     an_outcome_is_kept_with_its_call
     a_call_that_never_left_has_no_end
     calls_are_found_by_what_they_are
+    calls_of_a_session_are_those_of_its_children_too
     text_of_a_filter_is_text_and_nothing_else
     newest_calls_come_first_and_a_tail_goes_on
     a_task_is_declared_once

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Calls that are taken in at once.
 const AT_ONCE: u32 = 500;
 
-/// Who follows one session.
+/// Who follows one session, with those that descend from it: a tool that assumes roles does its work as them.
 pub(crate) struct Follow {
     store: Arc<dyn Store>,
     session: SessionId,
@@ -55,7 +55,7 @@ impl Follow {
             };
             self.after = last.sequence;
             for call in &calls {
-                if *call.record.session == *self.session.as_str() {
+                if call.is_of(self.session.as_str()) {
                     self.take(call);
                 }
             }

@@ -21,9 +21,21 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-const CALLS: &str = "SELECT call.sequence, reference, at, task, session, service, operation, class, verdict, \
-     mutates, body, result, status, detail, took \
-     FROM call LEFT JOIN outcome ON outcome.sequence = call.sequence WHERE 1 = 1";
+/// The session that was launched, from which that of a call descends; nothing for one that is not kept.
+macro_rules! launched {
+    () => {
+        "(WITH RECURSIVE up (id, parent) AS (SELECT id, parent FROM session WHERE id = call.session \
+         UNION SELECT session.id, session.parent FROM session JOIN up ON session.id = up.parent) \
+         SELECT id FROM up WHERE parent IS NULL)"
+    };
+}
+
+const CALLS: &str = concat!(
+    "SELECT call.sequence, reference, at, task, session, service, operation, class, verdict, \
+     mutates, body, result, status, detail, took, ",
+    launched!(),
+    " AS launched FROM call LEFT JOIN outcome ON outcome.sequence = call.sequence WHERE 1 = 1"
+);
 
 /// The most calls that one answer holds.
 pub(super) const MOST: u32 = 10_000;
@@ -213,7 +225,6 @@ pub(super) async fn search(
     let mut query = QueryBuilder::<Database>::new(CALLS);
     let equal = [
         (" AND task = ", filter.task.as_ref().map(TaskId::as_str)),
-        (" AND session = ", filter.session.as_deref()),
         (
             " AND verdict = ",
             filter.verdict.map(RecordedOutcome::as_str),
@@ -226,6 +237,12 @@ pub(super) async fn search(
         if let Some(value) = value {
             query.push(column).push_bind(value);
         }
+    }
+    if let Some(session) = &filter.session {
+        query
+            .push(" AND ")
+            .push_bind(&**session)
+            .push(concat!(" IN (session, ", launched!(), ")"));
     }
     if let Some(environment) = &filter.environment {
         query

@@ -7,6 +7,49 @@ use cordon_core::record::{CallRecord, RecordedOutcome};
 use cordon_store::{CallFilter, Store};
 use std::sync::Arc;
 
+pub(crate) async fn calls_of_a_session_are_those_of_its_children_too(store: Arc<dyn Store>) {
+    store.put_task(task("T-1")).await.unwrap();
+    for id in ["S-1", "S-2"] {
+        store.put_session(session(id, "T-1")).await.unwrap();
+    }
+    for (id, parent) in [("S-3", "S-1"), ("S-4", "S-3"), ("S-5", "S-2")] {
+        let child = child(id, parent, "T-1", 900);
+        store.put_session(child).await.unwrap();
+    }
+    // The last is of a session that is not kept.
+    for (name, of) in [
+        ("R1", "S-1"),
+        ("R2", "S-2"),
+        ("R3", "S-3"),
+        ("R4", "S-4"),
+        ("R5", "S-5"),
+        ("R9", "S-9"),
+    ] {
+        let record = CallRecord {
+            session: of.into(),
+            ..change(name, "T-1")
+        };
+        let _kept = recorded(&*store, record).await;
+    }
+    let all = store.tail(0, 100).await.unwrap();
+    for (session, expected) in [
+        ("S-1", "R4 R3 R1"),
+        ("S-2", "R5 R2"),
+        ("S-4", "R4"),
+        ("S-9", "R9"),
+        ("S-8", ""),
+    ] {
+        let filter = CallFilter {
+            session: Some(session.into()),
+            ..CallFilter::default()
+        };
+        assert_eq!(found(&*store, filter).await.join(" "), expected);
+        // Whoever follows calls asks each of them.
+        let of = all.iter().rev().filter(|call| call.is_of(session));
+        assert_eq!(of.map(reference).collect::<Vec<_>>().join(" "), expected);
+    }
+}
+
 pub(crate) async fn calls_are_found_by_what_they_are(store: Arc<dyn Store>) {
     let elsewhere = CallRecord {
         session: "S-2".into(),

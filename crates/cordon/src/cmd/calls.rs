@@ -152,7 +152,7 @@ pub(crate) fn meets(call: &StoredCall, filter: &CallFilter) -> bool {
     let environment = filter.environment.as_deref();
     let text = filter.text.as_deref().map(str::to_ascii_lowercase);
     task.is_none_or(|task| *record.task == *task.as_str())
-        && named(&filter.session, &record.session)
+        && filter.session.as_deref().is_none_or(|it| call.is_of(it))
         && named(&filter.service, &record.service)
         && named(&filter.operation, &record.operation)
         && named(&filter.class, record.class)

@@ -522,12 +522,12 @@ pub(super) async fn recorded(
             return Ok(records);
         };
         after = last.sequence;
-        let own = calls.into_iter().map(|call| call.record).filter(|record| {
-            record.ingress != Ingress::DryRun.as_str()
-                && task.is_none_or(|task| *record.task == *task.as_str())
-                && session.is_none_or(|session| *record.session == *session.as_str())
+        let own = calls.into_iter().filter(|call| {
+            call.record.ingress != Ingress::DryRun.as_str()
+                && task.is_none_or(|task| *call.record.task == *task.as_str())
+                && session.is_none_or(|session| call.is_of(session.as_str()))
         });
-        records.extend(own);
+        records.extend(own.map(|call| call.record));
     }
 }
 

@@ -382,6 +382,7 @@ mod tests {
         };
         StoredCall {
             sequence: 1,
+            launched: record.session.clone(),
             record,
             closed: None,
         }
