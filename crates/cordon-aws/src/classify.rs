@@ -73,6 +73,9 @@ pub fn destructive(operation: Operation, accesses: &[Access]) -> bool {
         || accesses.iter().any(|access| access.class == Class::Destroy)
 }
 
+/// The action of handing a role to a service.
+const PASS_ROLE: &str = "iam:PassRole";
+
 /// Parameters of deletions that name what is made on the way: the last copy.
 const LAST_COPY: &str = "Final";
 
@@ -101,9 +104,10 @@ fn raise_all(operation: Operation, parameters: &Value, accesses: &mut [Access]) 
     let Some(least) = least else { return };
     // What only reads on the side (the source of a copy) does not become a change; where all
     // accesses read, one of them is what the parameters speak of.
-    let reads = |access: &Access| access.level <= AccessLevel::Read;
-    let all = accesses.iter().all(reads);
-    for access in accesses.iter_mut().filter(|access| all || !reads(access)) {
+    // Nor does a role that is handed over end with what is deleted as it.
+    let aside = |access: &Access| access.level <= AccessLevel::Read || &*access.action == PASS_ROLE;
+    let all = accesses.iter().all(aside);
+    for access in accesses.iter_mut().filter(|access| all || !aside(access)) {
         access.class = access.class.max(least);
     }
 }

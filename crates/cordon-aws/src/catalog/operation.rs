@@ -101,6 +101,10 @@ pub enum Transform {
     CopyBucket,
     /// The decoded key of an S3 copy source.
     CopyKey,
+    /// The bucket of an S3 object's URL.
+    UrlBucket,
+    /// The decoded key of an S3 object's URL.
+    UrlKey,
     /// The table that a PartiQL statement names.
     Table,
     /// The resource type that the prefix of an EC2 id stands for, by a list `i-=instance,...`.
@@ -136,6 +140,8 @@ pub const TRANSFORMS: &[(&str, Transform)] = &[
     ("bus", Transform::Bus),
     ("catalog", Transform::Catalog),
     ("any", Transform::Any),
+    ("url-bucket", Transform::UrlBucket),
+    ("url-key", Transform::UrlKey),
 ];
 
 impl Operation {

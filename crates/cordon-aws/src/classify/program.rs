@@ -55,17 +55,7 @@ pub(super) fn grants(text: &str) -> bool {
     tree.get("Transform").is_some()
         || resources.iter().any(|(_, resource)| {
             let kind = resource.get("Type").and_then(Tree::text);
-            kind.is_none_or(|kind| {
-                kind.starts_with("AWS::IAM::")
-                    || kind.starts_with("AWS::SSO::")
-                    || kind.starts_with("Custom::")
-                    || matches!(
-                        kind,
-                        "AWS::CloudFormation::CustomResource"
-                            | "AWS::CloudFormation::Macro"
-                            | "AWS::CloudFormation::Stack"
-                    )
-            })
+            kind.is_none_or(super::template::grants)
         })
 }
 

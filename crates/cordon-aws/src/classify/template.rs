@@ -23,6 +23,21 @@ pub fn kept(template: &str) -> Option<BTreeSet<String>> {
     Some(kept.map(|(logical, _)| logical.clone()).collect())
 }
 
+/// Whether a resource of this type is a principal or what one may do, or runs code of its own: whoever
+/// makes or changes one hands out more than the call that does it says.
+#[must_use]
+pub fn grants(kind: &str) -> bool {
+    kind.starts_with("AWS::IAM::")
+        || kind.starts_with("AWS::SSO::")
+        || kind.starts_with("Custom::")
+        || matches!(
+            kind,
+            "AWS::CloudFormation::CustomResource"
+                | "AWS::CloudFormation::Macro"
+                | "AWS::CloudFormation::Stack"
+        )
+}
+
 /// Each resource of a template: its type, and the texts among its properties. One of these is its
 /// name, where it has one.
 #[must_use]

@@ -21,6 +21,8 @@ pub(super) fn apply(transform: Transform, text: &str) -> Option<Cow<'_, str>> {
         Transform::Key => key(text),
         Transform::CopyBucket => return copy_source(text).map(|(bucket, _)| bucket),
         Transform::CopyKey => return copy_source(text).map(|(_, key)| key),
+        Transform::UrlBucket => return object_url(text).map(|(bucket, _)| bucket.into()),
+        Transform::UrlKey => return object_url(text).map(|(_, key)| key),
         Transform::Table => table(text)?,
         Transform::IdType(list) => id_type(list, text),
         Transform::Begins(beginning) => Some(text).filter(|text| text.starts_with(beginning))?,
@@ -116,6 +118,25 @@ fn catalog(text: &str) -> Option<&str> {
     (!AccountId::accepts(name)).then_some(name)
 }
 
+/// Bucket and key of `https://bucket.s3.eu-central-1.amazonaws.com/key`, or with the bucket in the path. What may
+/// follow a question mark tells a version.
+fn object_url(text: &str) -> Option<(&str, Cow<'_, str>)> {
+    let (host, rest) = text.strip_prefix("https://")?.split_once('/')?;
+    let is_aws = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
+    let path = rest.split('?').next()?;
+    // A bucket may have either mark in its name: the last one ends it.
+    let in_host = [".s3.", ".s3-"].into_iter();
+    let in_host = in_host.filter_map(|mark| host.rsplit_once(mark));
+    let in_host = in_host.max_by_key(|(bucket, _)| bucket.len());
+    let (bucket, key) = match in_host {
+        Some((bucket, _)) => (bucket, path),
+        None if host.starts_with("s3.") || host.starts_with("s3-") => path.split_once('/')?,
+        None => return None,
+    };
+    let key = percent_decode_str(key).decode_utf8().ok()?;
+    (is_aws && !bucket.is_empty() && !key.is_empty()).then_some((bucket, key))
+}
+
 /// The id of a key. Which key an alias points at, only KMS knows.
 fn key(text: &str) -> &str {
     match text.starts_with("alias/") {
@@ -167,4 +188,44 @@ fn id_type(list: &'static str, id: &str) -> &'static str {
 fn looked_up(list: &'static str, text: &str) -> Option<&'static str> {
     let mut pairs = list.split(',').filter_map(|pair| pair.split_once('='));
     pairs.find(|(from, _)| *from == text).map(|(_, to)| to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_of_an_object_tells_bucket_and_key() {
+        for (url, expected) in [
+            (
+                "https://s3.eu-central-1.amazonaws.com/b/a/t.json",
+                Some(("b", "a/t.json")),
+            ),
+            (
+                "https://s3.amazonaws.com/b/t%20x.json?versionId=3",
+                Some(("b", "t x.json")),
+            ),
+            (
+                "https://b.s3.cn-north-1.amazonaws.com.cn/a/t.json",
+                Some(("b", "a/t.json")),
+            ),
+            (
+                "https://b.s3.c.s3-eu-west-1.amazonaws.com/t.json",
+                Some(("b.s3.c", "t.json")),
+            ),
+            // Of what is no object of S3 nothing is told.
+            ("https://s3.amazonaws.com/b", None),
+            ("https://s3.amazonaws.com.example.com/b/t.json", None),
+            ("https://example.com/b/t.json", None),
+            (
+                "ssm-doc://arn:aws:ssm:eu-central-1:111122223333:document/t",
+                None,
+            ),
+        ] {
+            let of = |transform| apply(transform, url).map(Cow::into_owned);
+            let told = of(Transform::UrlBucket).zip(of(Transform::UrlKey));
+            let expected = expected.map(|(bucket, key)| (bucket.to_owned(), key.to_owned()));
+            assert_eq!(told, expected, "{url}");
+        }
+    }
 }

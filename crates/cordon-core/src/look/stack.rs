@@ -257,8 +257,12 @@ pub(super) struct Stack {
     imported: BTreeSet<(String, String)>,
     /// Change sets of stacks within the one that changes.
     nested: BTreeSet<String>,
+    /// Logical ids of what ends, by stack, where the change set does not tell what they stand for.
+    unnamed: BTreeMap<String, BTreeMap<String, End>>,
     /// Whether the change set does something else than to add.
     more: bool,
+    /// Whether it makes or changes what hands out permissions, or runs code of its own.
+    grants: bool,
 }
 
 impl Stack {
@@ -280,7 +284,8 @@ impl Stack {
                 // Nothing was in it before. Where it is made by another change set meanwhile, AWS
                 // does not execute this one: what is executed makes all of it.
                 let stack = answer.items("Stacks").next();
-                if stack.and_then(|it| it.text("StackStatus")) == Some("REVIEW_IN_PROGRESS") {
+                let status = stack.and_then(|it| it.text("StackStatus"));
+                if status == Some("REVIEW_IN_PROGRESS") && !self.grants {
                     progress.seen.itself = Some(Class::Create);
                 }
             }
@@ -327,7 +332,12 @@ impl Stack {
             let Some(change) = change.get("ResourceChange") else {
                 return Err(LookError::Silent("what one of its changes is"));
             };
+            self.grants |= is_granting(change);
             if let Some(end) = end_of(change)? {
+                if change.text("PhysicalResourceId").is_none() {
+                    self.look_up(stack, change, end, progress)?;
+                    continue;
+                }
                 let found = implied(asked.call, stack, change, end)?;
                 progress.seen.implied.extend(found);
             } else if is_changed_within(change) {
@@ -340,7 +350,49 @@ impl Stack {
                 progress.todo.push_back(Read::new(CHANGE_SET, of));
             }
         }
+        // A template that the call brings along is weighed with the call that makes the change set. What
+        // CDK uploads before, only the change set tells.
+        if self.grants {
+            progress.seen.itself = Some(Class::Identity);
+        }
         Ok(())
+    }
+
+    /// Has the stack tell what a resource is that ends, where the change set does not.
+    fn look_up(
+        &mut self,
+        stack: &str,
+        change: &Answer,
+        end: End,
+        progress: &mut Progress,
+    ) -> Result<(), LookError> {
+        let logical = change.text("LogicalResourceId");
+        let logical = logical.ok_or(LookError::Silent("which resource ends"))?;
+        let unnamed = self.unnamed.entry(stack.to_owned()).or_default();
+        if unnamed.is_empty() {
+            progress.todo.push_back(of_stack(RESOURCES, stack));
+        }
+        unnamed.insert(logical.to_owned(), end);
+        Ok(())
+    }
+
+    /// What becomes of a resource that a stack lists; nothing where it stays.
+    fn end_in(&self, stack: &str, resource: &Answer) -> Result<Option<End>, LookError> {
+        let logical = resource.text("LogicalResourceId").unwrap_or_default();
+        if resource.text("ResourceStatus") == Some("DELETE_COMPLETE") {
+            return Ok(None);
+        }
+        if let Some(unnamed) = self.unnamed.get(stack) {
+            let end = unnamed.get(logical).copied();
+            // Its own stacks are walked by the ids that a change set tells.
+            return match resource.text("ResourceType") {
+                Some(NESTED) if end.is_some() => Err(LookError::Silent("which stack ends")),
+                _ => Ok(end),
+            };
+        }
+        let kept = self.kept.get(stack);
+        let stays = kept.is_some_and(|kept| kept.contains(logical));
+        Ok((!stays).then_some(End::Removed))
     }
 
     fn resources(
@@ -350,17 +402,14 @@ impl Stack {
         progress: &mut Progress,
     ) -> Result<(), LookError> {
         let stack = asked.read.text("StackName");
-        let stays = |resource: &Answer| {
-            let logical = resource.text("LogicalResourceId").unwrap_or_default();
-            let kept = self.kept.get(stack);
-            kept.is_some_and(|kept| kept.contains(logical))
-        };
         for resource in answer.items("StackResourceSummaries") {
-            let gone = resource.text("ResourceStatus") == Some("DELETE_COMPLETE");
-            if !gone && !stays(resource) {
-                let found = implied(asked.call, stack, resource, End::Removed)?;
+            if let Some(end) = self.end_in(stack, resource)? {
+                let found = implied(asked.call, stack, resource, end)?;
                 progress.seen.implied.extend(found);
             }
+        }
+        if self.unnamed.contains_key(stack) {
+            return Ok(());
         }
         // The stacks within it come last, when what is known of it is known.
         if answer.text("NextToken").is_none() && !asks_for(progress, EVENTS, stack) {
@@ -488,6 +537,15 @@ fn end_of(change: &Answer) -> Result<Option<End>, LookError> {
         _ => return Err(LookError::Silent("what happens to a resource")),
     };
     Ok(end.filter(|_| !retained))
+}
+
+/// Whether a change makes or changes a principal or what one may do, or lets code of its own run. A stack
+/// within the stack that changes tells by its own change set; of one that is made nothing is told.
+fn is_granting(change: &Answer) -> bool {
+    let kind = change.text("ResourceType");
+    change.text("Action") != Some("Remove")
+        && !is_changed_within(change)
+        && kind.is_none_or(template::grants)
 }
 
 /// Whether a change is one of a stack within the stack, whose resources may end although it stays.

@@ -2,6 +2,7 @@
 //! is given; what it is not asked for, or does not know, is not seen.
 
 mod backups;
+mod change_sets;
 mod vanished;
 
 use crate::harness::{Sent, json, judge, now, query, rest, session, told};
