@@ -541,7 +541,8 @@ pub fn an_approval_and_a_check_let_the_same_call_go_once(client: Client, kind: K
     desk.cordon.stop();
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).expect("the folder is ours");
     for entry in std::fs::read_dir(from).expect("the bundle is there") {
         let entry = entry.expect("it can be read");

@@ -209,7 +209,8 @@ impl Cloud {
 /// Starts moto's server on a free port.
 fn start_moto() -> (SocketAddr, Background) {
     let mut command = Command::new(tool("CORDON_TEST_PYTHON"));
-    command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
+    command.arg(crate::file("clients/moto_server.py"));
+    command.args(["-H", "127.0.0.1", "-p", "0"]);
     let moto = Background::start("moto", command.env("PYTHONUNBUFFERED", "1"));
     let address = moto.wait_for("its address", |line| {
         let (_, address) = line.split_once("Running on http://")?;

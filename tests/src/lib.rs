@@ -23,6 +23,7 @@ pub mod agent;
 pub mod amendments;
 pub mod approvals;
 pub mod batches;
+pub mod cdk;
 pub mod client;
 pub mod cloud;
 pub mod costs;

@@ -80,6 +80,19 @@ impl Cordon {
         Self::start_in(folder, upstream, keys, [&first, last])
     }
 
+    /// As [`Cordon::start`], with this bundle of policies. A held call is answered at once.
+    pub fn start_under(cloud: &Cloud, policies: &Path) -> Self {
+        let first = format!("policies = \"{}\"\n", policies.display());
+        let last = "\n[limits]\npark_seconds = 0\n";
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(
+            folder,
+            &cloud.recorder().url(),
+            cloud.base(),
+            [&first, last],
+        )
+    }
+
     /// With these lines at the beginning and at the end of its configuration.
     fn start_in(folder: TempDir, upstream: &str, keys: &Keys, [first, last]: [&str; 2]) -> Self {
         let config = format!(

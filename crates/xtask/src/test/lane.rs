@@ -31,6 +31,8 @@ pub(super) enum Lane {
     Browser,
     /// The whole program, driven by Terraform with the AWS provider
     Terraform,
+    /// The whole program, driven by the CLI of CDK
+    Cdk,
     /// Every fuzz target, fed for a minute
     Fuzz,
     /// Licences, sources and bans of the dependencies
@@ -59,6 +61,7 @@ impl Lane {
             Self::Mail => "mail",
             Self::Browser => "browser",
             Self::Terraform => "terraform",
+            Self::Cdk => "cdk",
             Self::Fuzz => "fuzz",
             Self::Deny => "deny",
         }
@@ -78,6 +81,7 @@ impl Lane {
             Self::Mail => "aiosmtpd",
             Self::Browser => "Chromium",
             Self::Terraform => "Terraform",
+            Self::Cdk => "CDK CLI",
             Self::Fuzz => "cargo-fuzz",
             Self::Deny => "cargo-deny",
         }
@@ -97,7 +101,7 @@ impl Lane {
                 &[Tool::Python]
             }
             Self::AwsCliV2 => &[Tool::AwsCliV2, Tool::Python],
-            Self::Javascript => &[Tool::Node, Tool::Python],
+            Self::Javascript | Self::Cdk => &[Tool::Node, Tool::Python],
             Self::Oidc => &[Tool::Node],
             Self::Browser => &[Tool::Browser, Tool::Node],
             Self::Terraform => &[Tool::Terraform, Tool::Python],
@@ -125,6 +129,7 @@ impl Lane {
             Self::Mail => Some("mail"),
             Self::Browser => Some("passkeys"),
             Self::Terraform => Some("terraform"),
+            Self::Cdk => Some("cdk"),
         }
     }
 }

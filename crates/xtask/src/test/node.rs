@@ -1,4 +1,4 @@
-//! Node with the AWS SDK for JavaScript, as locked in `tests/clients/node/`.
+//! Node with the AWS SDK for JavaScript, the CLI of CDK and what else is locked in `tests/clients/node/`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,11 +23,12 @@ pub(super) fn set_up(require: Require) -> Result<Found, Missing> {
         return Err(Missing::install("there is Node, but no npm", HOW));
     };
     let folder = crate::repository().join("tests/clients/node");
-    let sdk = make(&folder, &npm, &version).map_err(|why| {
+    let mut parts = make(&folder, &npm, &version).map_err(|why| {
         Missing::install(why, "see the lines above; it needs the registry of npm")
     })?;
+    parts.push(("Node", version));
     Ok(Found {
-        parts: vec![("AWS SDK for JS v3", sdk), ("Node", version)],
+        parts,
         environment: vec![("CORDON_TEST_NODE", node.into_os_string())],
     })
 }
@@ -42,8 +43,19 @@ fn find() -> Option<(PathBuf, String)> {
     })
 }
 
-/// Installs what the lock file says, and gives the version of the SDK's S3 client.
-fn make(folder: &std::path::Path, npm: &std::path::Path, node: &str) -> Result<String, String> {
+/// The clients of lanes, each by the package that tells its version.
+const CLIENTS: [(&str, &str); 3] = [
+    ("AWS SDK for JS v3", "@aws-sdk/client-s3"),
+    ("CDK CLI", "aws-cdk"),
+    ("oidc-provider", "oidc-provider"),
+];
+
+/// Installs what the lock file says, and gives the clients with their versions.
+fn make(
+    folder: &std::path::Path,
+    npm: &std::path::Path,
+    node: &str,
+) -> Result<Vec<(&'static str, String)>, String> {
     let read = |name: &str| {
         let text = std::fs::read_to_string(folder.join(name));
         text.map_err(|error| format!("could not read `{name}` ({error})"))
@@ -51,7 +63,7 @@ fn make(folder: &std::path::Path, npm: &std::path::Path, node: &str) -> Result<S
     let pins = format!("{node}\n{}", read("package-lock.json")?);
     let modules = folder.join("node_modules");
     if !stamp::is_current(&modules, &pins) {
-        println!("node         installing the AWS SDK for JavaScript");
+        println!("node         installing the AWS SDK for JavaScript and the CLI of CDK");
         step(
             Command::new(npm)
                 .args(["ci", "--loglevel=error"])
@@ -62,9 +74,12 @@ fn make(folder: &std::path::Path, npm: &std::path::Path, node: &str) -> Result<S
     }
     let manifest: serde_json::Value = serde_json::from_str(&read("package.json")?)
         .map_err(|error| format!("could not read `package.json` ({error})"))?;
-    let version = manifest.pointer("/dependencies/@aws-sdk~1client-s3");
-    Ok(version
-        .and_then(|version| version.as_str())
-        .unwrap_or("?")
-        .to_owned())
+    let version = |package| {
+        let version = manifest.get("dependencies")?.get(package)?.as_str()?;
+        Some(version.to_owned())
+    };
+    let clients = CLIENTS.into_iter();
+    Ok(clients
+        .map(|(client, package)| (client, version(package).unwrap_or_else(|| "?".to_owned())))
+        .collect())
 }

@@ -12,7 +12,7 @@ pub(super) enum Tool {
     Python,
     /// AWS CLI version 2, as the system has it.
     AwsCliV2,
-    /// Node with the AWS SDK for JavaScript.
+    /// Node with the AWS SDK for JavaScript and the CLI of CDK.
     Node,
     /// Chromium, as the system has it.
     Browser,
