@@ -9,6 +9,7 @@ use cordon_control::api::Reliability;
 use cordon_core::decide::Posture;
 use cordon_core::document::{Document, Placed, Section};
 use cordon_core::fault::{Fault, Faults};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -194,10 +195,13 @@ impl<'t> Reader<'t> {
                 None
             }
         });
+        let mut names = BTreeSet::new();
+        let channel =
+            |reader: &mut Self, section: &mut _| channel::read(reader, section, &mut names);
         Control {
             listen: listen.unwrap_or(default),
             url: url.and_then(|url| self.parsed(&url)),
-            channels: self.rows(top, "channel", channel::read),
+            channels: self.rows(top, "channel", channel),
             oidc,
             reliability: self.reliability(top),
         }
@@ -379,7 +383,7 @@ impl<'t> Reader<'t> {
         &mut self,
         top: &mut Section<'t>,
         key: &'static str,
-        read: fn(&mut Self, &mut Section<'t>) -> Option<T>,
+        mut read: impl FnMut(&mut Self, &mut Section<'t>) -> Option<T>,
     ) -> Vec<T> {
         let mut rows = Vec::new();
         for mut section in self.document.sections(top, key) {
@@ -543,6 +547,11 @@ mod tests {
             check(&channel(lines), &[expected]);
         }
         let signed = channel(&format!("{hook}\nkey_file = \"ops.key\""));
+        // What was told is kept by the name of the channel: one of the two would be told nothing.
+        check(
+            &format!("{signed}{signed}"),
+            &["cordon.toml:7:8", "another channel has the name `ops`"],
+        );
         let config = read(Path::new("/etc/c.toml"), &signed, &Flags::default()).unwrap();
         let [channel] = config.control.channels.as_slice() else {
             panic!("{:?}", config.control);

@@ -20,13 +20,26 @@ use super::super::{Channel, ChannelWay};
 use super::{Reader, Setting, setting};
 use cordon_control::channel::{Address, EMAIL, KINDS, Kind, Recipients, Security, Server};
 use cordon_core::document::{Placed, Section};
+use std::collections::BTreeSet;
 
-/// One channel.
-pub(super) fn read<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Channel> {
+/// One channel; `names` are those of the channels before it.
+pub(super) fn read<'t>(
+    reader: &mut Reader<'t>,
+    section: &mut Section<'t>,
+    names: &mut BTreeSet<String>,
+) -> Option<Channel> {
     let document = &mut reader.document;
     let name = document.required_string(section, "name", "ops");
     let kind = document.required_string(section, "kind", "webhook");
     let (name, kind) = (name.map(setting), kind.map(setting)?);
+    if let Some(name) = name
+        .as_ref()
+        .filter(|name| !names.insert(name.text.clone()))
+    {
+        let message = format!("another channel has the name `{}`", name.text);
+        let help = "what was told is kept by the name: give each channel one of its own";
+        reader.fault(name.origin, message, help);
+    }
     let posted = KINDS.into_iter().find(|known| known.word == kind.text);
     let way = match posted {
         Some(posted) => post(reader, section, &kind, posted)?,
