@@ -1,7 +1,7 @@
 //! How much memory an identification holds at its height: what this binary allocates is counted.
 //!
-//! The count is the whole process's, and the tests that look at it hold one lock, so that under a
-//! runner with several threads they do not count each other. The others allocate little.
+//! The count is the whole process's. The tests that look at it hold one lock, and so do those that hold
+//! much, so that under a runner with several threads they do not count each other.
 
 use super::Sent;
 use cordon_aws::call::Call;
@@ -15,7 +15,7 @@ static COUNTED: PeakAlloc = PeakAlloc;
 /// The most that one request may cost beyond the bytes of its own.
 pub(crate) const MOST: usize = 64 << 20;
 
-/// Held by tests that count, for as long as they do.
+/// Held by tests that count or would be counted, for as long as they do.
 pub(crate) fn counting() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
