@@ -256,7 +256,7 @@ impl RequestLine {
                     .into(),
             ),
         };
-        same_host(&request, own)?;
+        same_host(&request, authority, own)?;
         Ok(request)
     }
 
@@ -277,12 +277,14 @@ impl RequestLine {
     }
 }
 
-/// The `Host` header, where there is one, names the place the URL names.
-fn same_host(request: &Request, own: &OwnHosts) -> Result<(), LineError> {
+/// The `Host` header, where there is one, names the place that the `authority` of the URL names.
+fn same_host(request: &Request, authority: &str, own: &OwnHosts) -> Result<(), LineError> {
     let host = request
         .single("host")
         .map_err(|error| LineError::new("malformed-line", error))?;
-    let Some(host) = host else { return Ok(()) };
+    let Some(host) = host.filter(|host| *host != authority) else {
+        return Ok(());
+    };
     let named =
         Destination::parse(host, own).map_err(|error| LineError::new(error.code(), error))?;
     match named == request.destination {
