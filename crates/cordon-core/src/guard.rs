@@ -56,7 +56,6 @@ impl Sight<'_> {
         self.effects.contains(&effect)
     }
 
-    /// The ARNs of the call's resources.
     /// The parameters of a table (service, operation, path) that are of this operation and that the call has.
     fn given<'t>(
         &self,
@@ -70,6 +69,7 @@ impl Sight<'_> {
         rows.filter_map(move |(_, _, path)| (!parameters.at(path).is_empty()).then_some(*path))
     }
 
+    /// The ARNs of the call's resources.
     fn arns(&self) -> impl Iterator<Item = Arn> {
         self.accesses
             .iter()
