@@ -26,6 +26,7 @@ mod vectors;
 mod verify;
 
 pub use canonical::MalformedQuery;
+pub(crate) use claim::PRESIGNED;
 pub use claim::{Claim, ClaimError, ClaimedPayload, Form, PayloadMode, Streaming};
 pub use key::{
     AccessKeyId, AccessKeyIdError, SecretKey, SessionToken, SigningCredentials, SigningKeys,

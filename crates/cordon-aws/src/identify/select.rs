@@ -14,6 +14,7 @@ use crate::catalog::{Catalog, Operation, Service};
 use crate::protocol::form::{self, Pair, Plus};
 use crate::protocol::{Name, ParseError};
 use crate::request::Request;
+use crate::sigv4::PRESIGNED;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -70,21 +71,10 @@ pub(super) fn select<'r>(
 
 /// The pairs of the URL without those of a presigned signature, which has been verified.
 fn url_pairs(request: &Request) -> Result<Vec<Pair<'_>>, IdentifyError> {
-    const SIGNATURE: [&str; 9] = [
-        "X-Amz-Algorithm",
-        "X-Amz-Content-Sha256",
-        "X-Amz-Credential",
-        "X-Amz-Date",
-        "X-Amz-Expires",
-        "X-Amz-S3session-Token",
-        "X-Amz-Security-Token",
-        "X-Amz-Signature",
-        "X-Amz-SignedHeaders",
-    ];
     let text = request.query.as_deref().unwrap_or_default();
     let mut pairs = form::pairs(text, Plus::Refused, "query string").map_err(in_url)?;
     if pairs.iter().any(|pair| pair.name == "X-Amz-Signature") {
-        pairs.retain(|pair| !SIGNATURE.contains(&&*pair.name));
+        pairs.retain(|pair| !PRESIGNED.contains(&&*pair.name));
     }
     Ok(pairs)
 }

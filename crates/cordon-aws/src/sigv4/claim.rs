@@ -457,27 +457,29 @@ impl PresignedParameters {
     }
 }
 
+/// The parameters of a presigned signature.
+pub(crate) const PRESIGNED: [&str; 9] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-S3session-Token",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+];
+
 /// Names that differ from a credential parameter in case alone, and credentials of other
 /// schemes. A reader that folds case would see an identity that this one does not.
 fn refuse_look_alike(key: &str) -> Result<(), ClaimError> {
-    const RESERVED: [&str; 9] = [
-        "X-Amz-Algorithm",
-        "X-Amz-Credential",
-        "X-Amz-Date",
-        "X-Amz-Expires",
-        "X-Amz-SignedHeaders",
-        "X-Amz-Signature",
-        "X-Amz-Security-Token",
-        "X-Amz-S3session-Token",
-        "X-Amz-Content-Sha256",
-    ];
     if key.eq_ignore_ascii_case("AWSAccessKeyId") {
         return Err(ClaimError::SigV2);
     }
     if key.eq_ignore_ascii_case("X-Amz-Region-Set") {
         return Err(ClaimError::SigV4A);
     }
-    match RESERVED.iter().find(|name| key.eq_ignore_ascii_case(name)) {
+    match PRESIGNED.iter().find(|name| key.eq_ignore_ascii_case(name)) {
         Some(name) => Err(ClaimError::LookAlike(name)),
         None => Ok(()),
     }
