@@ -21,21 +21,14 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The session that was launched, from which that of a call descends; nothing for one that is not kept.
-macro_rules! launched {
-    () => {
-        "(WITH RECURSIVE up (id, parent) AS (SELECT id, parent FROM session WHERE id = call.session \
-         UNION SELECT session.id, session.parent FROM session JOIN up ON session.id = up.parent) \
-         SELECT id FROM up WHERE parent IS NULL)"
-    };
-}
-
-const CALLS: &str = concat!(
-    "SELECT call.sequence, reference, at, task, session, service, operation, class, verdict, \
-     mutates, body, result, status, detail, took, ",
-    launched!(),
-    " AS launched FROM call LEFT JOIN outcome ON outcome.sequence = call.sequence WHERE 1 = 1"
-);
+/// `launched` is the session that was launched, from which that of a call descends; nothing for one that is
+/// not kept.
+const CALLS: &str = "SELECT call.sequence, reference, at, task, session, service, operation, class, verdict, \
+     mutates, body, result, status, detail, took, \
+     (WITH RECURSIVE up (id, parent) AS (SELECT id, parent FROM session WHERE id = call.session \
+     UNION SELECT session.id, session.parent FROM session JOIN up ON session.id = up.parent) \
+     SELECT id FROM up WHERE parent IS NULL) AS launched \
+     FROM call LEFT JOIN outcome ON outcome.sequence = call.sequence WHERE 1 = 1";
 
 /// The most calls that one answer holds.
 pub(super) const MOST: u32 = 10_000;
@@ -239,10 +232,19 @@ pub(super) async fn search(
         }
     }
     if let Some(session) = &filter.session {
+        // Found once, not for each call: those of a child are its own alone.
         query
-            .push(" AND ")
+            .push(" AND (session = ")
             .push_bind(&**session)
-            .push(concat!(" IN (session, ", launched!(), ")"));
+            .push(
+                " OR session IN (WITH RECURSIVE down (id) AS (\
+                 SELECT id FROM session WHERE parent IS NULL AND id = ",
+            )
+            .push_bind(&**session)
+            .push(
+                " UNION SELECT child.id FROM session AS child JOIN down ON child.parent = down.id) \
+                 SELECT id FROM down))",
+            );
     }
     if let Some(environment) = &filter.environment {
         query
