@@ -11,9 +11,10 @@ use crate::client::Environment;
 use crate::cloud::Cloud;
 use crate::outputs;
 use crate::process::{self, Background, Ran};
-use crate::signer::Keys;
+use crate::signer::{Keys, session_keys};
 #[cfg(unix)]
 use crate::terminal::Terminal;
+use crate::wire::Message;
 use crate::{ACCOUNT, AGENT_ROLE, REGION, file};
 
 /// How an agent reaches Cordon.
@@ -160,6 +161,33 @@ impl Cordon {
             command.envs(environment).env("HOME", home).args(arguments),
             arguments,
         )
+    }
+
+    /// Holds that no key which the cloud gave Cordon came down with one of these answers, nor stands in what
+    /// Cordon keeps and says. Gives how many it got, and all that it keeps and says.
+    ///
+    /// # Panics
+    /// When one is told.
+    #[must_use]
+    pub fn keeps_real_keys(&self, cloud: &Cloud, answers: &[&Message]) -> (usize, String) {
+        let minted: Vec<Keys> = cloud
+            .exchanges()
+            .iter()
+            .filter(|exchange| exchange.request.names("AssumeRole"))
+            .filter_map(|exchange| session_keys(&exchange.answer.as_ref()?.text()))
+            .collect();
+        let told = self.log() + &Value::from(self.calls(&[])).to_string();
+        for keys in &minted {
+            let token = keys.token.as_deref().expect("a token");
+            for real in [&keys.id, &keys.secret, token] {
+                for answer in answers {
+                    let head = format!("{:?}", answer.headers);
+                    assert!(!answer.text().contains(real) && !head.contains(real));
+                }
+                assert!(!told.contains(real), "records and log tell a real key");
+            }
+        }
+        (minted.len(), told)
     }
 
     /// Runs a subcommand on a terminal of someone whose home is this folder, as `tester`.
