@@ -1,8 +1,8 @@
 //! How long the catalog takes: to load, to look things up, to tell what a call needs.
 
-use cordon_aws::arn::{Partition, Region};
+use cordon_aws::arn::Region;
+use cordon_aws::call::Call;
 use cordon_aws::catalog::Catalog;
-use cordon_aws::resource::accesses;
 use cordon_aws::value::Value;
 use divan::{Bencher, black_box};
 use std::collections::BTreeMap;
@@ -59,6 +59,7 @@ fn needs(bencher: Bencher<'_, '_>, instances: usize) {
     let Ok(region) = "eu-west-1".parse::<Region>() else {
         return;
     };
-    let partition = Partition::of_region(&region);
-    bencher.bench(|| accesses(operation, black_box(&parameters), &partition, &region, None));
+    bencher
+        .with_inputs(|| (parameters.clone(), region.clone()))
+        .bench_values(|(parameters, region)| Call::planned(operation, parameters, region, None));
 }

@@ -5,7 +5,7 @@
 //! emission all read this one value; there is no second parser anywhere.
 
 use crate::arn::{AccountId, Partition, Region};
-use crate::catalog::{Operation, Service};
+use crate::catalog::{Effect, Operation, Service};
 use crate::value::Value;
 use std::fmt;
 
@@ -19,6 +19,8 @@ pub struct Call {
     pub(crate) account: Option<AccountId>,
     pub(crate) parameters: Value,
     pub(crate) accesses: Vec<Access>,
+    /// The effects that the parameters tell, without what the accesses add.
+    pub(crate) told: Vec<Effect>,
     pub(crate) route: Route,
 }
 
@@ -90,7 +92,7 @@ impl Call {
         account: Option<AccountId>,
     ) -> Result<Self, &'static str> {
         let partition = Partition::of_region(&region);
-        let accesses = crate::resource::accesses(
+        let (accesses, told) = crate::resource::accesses(
             operation,
             &parameters,
             &partition,
@@ -106,6 +108,7 @@ impl Call {
             account,
             parameters,
             accesses,
+            told,
             route: Route {
                 host: String::new(),
                 bucket_in_host: false,
@@ -132,16 +135,18 @@ impl Call {
             return None;
         }
         let account = self.account.as_ref();
-        let accesses = crate::resource::accesses(
+        let (accesses, told) = crate::resource::accesses(
             operation,
             &parameters,
             &self.partition,
             &self.region,
             account,
-        );
+        )
+        .ok()?;
         Some(Self {
             operation,
-            accesses: accesses.ok()?,
+            accesses,
+            told,
             parameters,
             route: Route {
                 host: self.route.host.clone(),
@@ -225,14 +230,14 @@ impl Call {
             shape.members().find(|member| member.name() == *name)?;
             members.insert((*name).into(), value.clone());
         }
-        let accesses = crate::resource::accesses(
+        (self.accesses, self.told) = crate::resource::accesses(
             self.operation,
             &self.parameters,
             &self.partition,
             &self.region,
             self.account.as_ref(),
-        );
-        self.accesses = accesses.ok()?;
+        )
+        .ok()?;
         Some(self)
     }
 

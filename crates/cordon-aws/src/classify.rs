@@ -10,27 +10,25 @@ mod statement;
 pub mod template;
 mod tree;
 
-use crate::call::{Access, AccessLevel, Class, Resource};
+use crate::call::{Access, AccessLevel, Call, Class, Resource};
 use crate::catalog::{Condition, Destruction, Effect, EffectRule, Operation, Test};
 use crate::parameter::{self, Items};
 use crate::value::Value;
 use sql::Sql;
 
-/// Every effect of the call, each once, in the order of the list.
+/// Every effect of the call, each once, in the order of the list: what its parameters tell, and
+/// what its accesses do.
 #[must_use]
-pub fn effects(operation: Operation, parameters: &Value, accesses: &[Access]) -> Vec<Effect> {
-    let mut found: Vec<Effect> = operation
-        .effects()
-        .filter(|rule| holds(operation, rule, parameters))
-        .map(|rule| rule.effect)
-        .collect();
+pub fn effects(call: &Call) -> Vec<Effect> {
+    let (operation, parameters) = (call.operation, &call.parameters);
+    let mut found = call.told.clone();
     let catalog = operation.catalog();
     let stateful = |resource: &Resource| {
         catalog
             .resource_type(&resource.kind)
             .is_some_and(|kind| kind.stateful)
     };
-    for access in accesses {
+    for access in &call.accesses {
         if access.class == Class::Destroy && stateful(&access.resource) {
             found.push(Effect::Stateful);
         }
@@ -38,7 +36,7 @@ pub fn effects(operation: Operation, parameters: &Value, accesses: &[Access]) ->
             found.push(Effect::WildcardTarget);
         }
     }
-    if accesses.iter().any(|access| access.class == Class::Destroy) {
+    if call.class() == Class::Destroy {
         found.push(Effect::Deletes);
     }
     found.sort_unstable();
@@ -79,22 +77,34 @@ const PASS_ROLE: &str = "iam:PassRole";
 /// Parameters of deletions that name what is made on the way: the last copy.
 const LAST_COPY: &str = "Final";
 
-/// Sets the classes of a call's accesses to what the operation and its parameters mean.
-pub(crate) fn raise(operation: Operation, parameters: &Value, accesses: &mut [Access]) {
-    raise_all(operation, parameters, accesses);
+/// Sets the classes of a call's accesses to what the operation and its parameters mean; gives the
+/// effects that the parameters tell. Each rule is asked once for a call: some parse what they read.
+pub(crate) fn weigh(
+    operation: Operation,
+    parameters: &Value,
+    accesses: &mut [Access],
+) -> Vec<Effect> {
+    let mut least = None;
+    let mut told = Vec::new();
+    let mut statements = Statements::default();
+    for rule in operation.effects() {
+        if holds(operation, &rule, parameters, &mut statements) {
+            told.push(rule.effect);
+            least = least.max(rule.class);
+        }
+    }
+    raise(operation, least, accesses);
     let whole = |access: &Access| !access.resource.source.starts_with(LAST_COPY);
     if accesses.iter().any(whole) {
         for access in accesses.iter_mut().filter(|access| !whole(access)) {
             access.class = access.class.min(Class::Create);
         }
     }
+    told
 }
 
-fn raise_all(operation: Operation, parameters: &Value, accesses: &mut [Access]) {
-    let rules = operation
-        .effects()
-        .filter(|rule| rule.class.is_some() && holds(operation, rule, parameters));
-    let mut least = rules.filter_map(|rule| rule.class).max();
+/// Raises the accesses to at least this class, and to that of the operation itself.
+fn raise(operation: Operation, mut least: Option<Class>, accesses: &mut [Access]) {
     if operation.destruction() == Destruction::Loss {
         least = least.max(Some(Class::Destroy));
     }
@@ -124,8 +134,31 @@ fn names_a_pattern(resource: &Resource, parameters: &Value) -> bool {
         })
 }
 
+/// What the SQL at a path does, read once for all rules of the path.
+#[derive(Default)]
+struct Statements(Option<(&'static str, Sql)>);
+
+impl Statements {
+    fn worst(&mut self, parameters: &Value, path: &'static str) -> Sql {
+        match self.0 {
+            Some((read, worst)) if read == path => worst,
+            _ => {
+                let texts = parameter::texts(parameters, path);
+                let worst = texts.iter().map(|text| sql::read(text)).max();
+                // Nothing is said: nothing is done.
+                self.0.insert((path, worst.unwrap_or(Sql::Reads))).1
+            }
+        }
+    }
+}
+
 /// Whether the rule's test holds.
-fn holds(operation: Operation, rule: &EffectRule, parameters: &Value) -> bool {
+fn holds(
+    operation: Operation,
+    rule: &EffectRule,
+    parameters: &Value,
+    statements: &mut Statements,
+) -> bool {
     let hits = || {
         let hits = parameter::find(parameters, rule.path, &Items::new());
         hits.into_iter().map(|hit| hit.value)
@@ -156,8 +189,8 @@ fn holds(operation: Operation, rule: &EffectRule, parameters: &Value) -> bool {
         Test::Empty => hits().any(|value| value.is_empty()),
         Test::Writes => texts().iter().any(|text| statement::writes(text)),
         Test::Public => texts().iter().any(|text| statement::is_public(text)),
-        Test::SqlChanges => texts().iter().any(|text| sql::read(text) >= Sql::Changes),
-        Test::SqlDestroys => texts().iter().any(|text| sql::read(text) == Sql::Destroys),
+        Test::SqlChanges => statements.worst(parameters, rule.path) >= Sql::Changes,
+        Test::SqlDestroys => statements.worst(parameters, rule.path) == Sql::Destroys,
         Test::ProgramDestroys => texts()
             .iter()
             .any(|text| program::destroys(operation.catalog(), text)),

@@ -204,7 +204,7 @@ fn assemble(
     {
         return Err(IdentifyError::Path("it is not that of `QueueUrl`"));
     }
-    let accesses = resource::accesses(
+    let (accesses, told) = resource::accesses(
         operation,
         &parameters,
         &site.partition,
@@ -223,6 +223,7 @@ fn assemble(
         account: known.account.cloned(),
         parameters,
         accesses,
+        told,
         route: Route {
             host,
             // In endpoint mode the bucket goes into the path, where every bucket fits.

@@ -625,6 +625,7 @@ mod tests {
             let named = accesses(operation, &parameters, &partition, &region, Some(&account));
             let named: Vec<_> = named
                 .unwrap()
+                .0
                 .into_iter()
                 .map(|it| it.resource.arn)
                 .collect();

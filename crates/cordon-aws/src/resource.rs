@@ -16,7 +16,9 @@ mod transform;
 
 use crate::arn::{AccountId, Partition, Region};
 use crate::call::{Access, Class, Resource};
-use crate::catalog::{Action, Condition, Operation, Part, ResourceTemplate, Segment, Transform};
+use crate::catalog::{
+    Action, Condition, Effect, Operation, Part, ResourceTemplate, Segment, Transform,
+};
 use crate::parameter::{self, Items};
 use crate::value::Value;
 use std::borrow::Cow;
@@ -38,7 +40,8 @@ const MOST_RESOURCES: usize = 10_000;
 /// 1,024. One of ten megabytes would be copied into each access, its record and its weighing.
 const LONGEST_NAME: usize = 8 * 1024;
 
-/// Every access of a call: actions, resources, levels and classes. Never empty.
+/// Every access of a call: actions, resources, levels and classes. Never empty. With them the
+/// effects that its parameters tell.
 ///
 /// Without an `account` its place in ARNs is empty. An operation whose action is a guess
 /// ([`Operation::assumed_action`]) has its guess here: whether a call may rest on one is for the
@@ -47,13 +50,13 @@ const LONGEST_NAME: usize = 8 * 1024;
 /// # Errors
 /// A constant reason where the call names more resources than one decision can weigh, or one by a
 /// longer name than any has.
-pub fn accesses(
+pub(crate) fn accesses(
     operation: Operation,
     parameters: &Value,
     partition: &Partition,
     region: &Region,
     account: Option<&AccountId>,
-) -> Result<Vec<Access>, &'static str> {
+) -> Result<(Vec<Access>, Vec<Effect>), &'static str> {
     let named = named_account(operation, parameters);
     let place = Place {
         partition,
@@ -73,8 +76,8 @@ pub fn accesses(
         accesses.push(unguarded(operation));
     }
     directory_bucket::rename(operation, parameters, place, &mut accesses);
-    crate::classify::raise(operation, parameters, &mut accesses);
-    Ok(accesses)
+    let told = crate::classify::weigh(operation, parameters, &mut accesses);
+    Ok((accesses, told))
 }
 
 /// The account that a parameter names for the call to act in: whole, or before the name of a

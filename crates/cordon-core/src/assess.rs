@@ -222,7 +222,7 @@ pub fn assess(mut identified: Identified, knowledge: &Knowledge<'_>) -> Assessed
             ..access
         })
         .collect();
-    let effects = classify::effects(call.operation(), call.parameters(), call.accesses());
+    let effects = classify::effects(call);
     let sight = Sight {
         call,
         accesses: &accesses,

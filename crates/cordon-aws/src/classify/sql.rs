@@ -5,12 +5,16 @@
 //! differs from engine to engine. So each dialect reads it: at least one must understand the
 //! whole, and the worst of what any of them sees counts. What none understands is opaque, and
 //! counts as destroying.
+//!
+//! Most statements are plain: nothing in them ends a quote or a comment in one engine alone, and
+//! their first word tells what they are in every engine. The first dialect that understands such a
+//! one says what all would.
 
 use sqlparser::ast::Statement;
 use sqlparser::dialect::{Dialect, GenericDialect, HiveDialect, MySqlDialect, PostgreSqlDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 /// What a statement does, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,38 +221,87 @@ pub(super) fn read(text: &str) -> Sql {
     if text.len() > LONGEST || text.contains("/*!") {
         return Sql::Destroys;
     }
-    let dialects: [&dyn Dialect; 4] = [
-        &GenericDialect {},
-        &PostgreSqlDialect {},
-        &MySqlDialect {},
-        &HiveDialect {},
-    ];
+    read_by(is_plain(text), text)
+}
+
+/// What the dialects see: up to the first that understands the whole where they see `alike`.
+fn read_by(alike: bool, text: &str) -> Sql {
     let mut understood = None;
     let mut worst = Sql::Reads;
-    for dialect in dialects {
-        let Ok(tokens) = Tokenizer::new(dialect, text).tokenize() else {
+    for dialect in DIALECTS {
+        let Ok(tokens) = Tokenizer::new(dialect, text).tokenize_with_location() else {
             return Sql::Destroys;
         };
         if tokens.len() > MOST_TOKENS {
             return Sql::Destroys;
         }
         worst = worst.max(words(&tokens));
-        understood = understood.max(parse(dialect, tokens));
+        understood = understood.max(parse(dialect, tokens, text));
+        if alike && understood.is_some() {
+            break;
+        }
     }
     understood.map_or(Sql::Destroys, |understood| understood.max(worst))
 }
 
+/// Every dialect that some service's engine speaks, or comes near.
+const DIALECTS: [&dyn Dialect; 4] = [
+    &GenericDialect {},
+    &PostgreSqlDialect {},
+    &MySqlDialect {},
+    &HiveDialect {},
+];
+
+/// Whether all dialects cut the statement into the same words, and its first word tells what it
+/// is. Engines differ in escapes (`\\`), comments (`#`, `--`, `/*`), quotes of their own (`` ` ``,
+/// `$$`, `[`), a letter before a quote (`E'`, `q'`), and a number with letters (`0x`, `1day`).
+fn is_plain(text: &str) -> bool {
+    let begins = text.split(' ').next().unwrap_or_default();
+    let known = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+    if !known.iter().any(|word| word.eq_ignore_ascii_case(begins)) {
+        return false;
+    }
+    let mut quote = None;
+    let mut before = b' ';
+    let mut in_number = false;
+    for byte in text.bytes() {
+        let plain = match (quote, byte) {
+            (_, b'\\') => false,
+            (Some(open), _) => {
+                quote = (byte != open).then_some(open);
+                true
+            }
+            (None, b'\'' | b'"') => {
+                quote = Some(byte);
+                !is_of_word(before)
+            }
+            (None, b'-') => before != b'-',
+            (None, _) if is_of_word(byte) => {
+                in_number &= is_of_word(before);
+                in_number |= byte.is_ascii_digit() && !is_of_word(before);
+                byte.is_ascii_digit() || !in_number
+            }
+            (None, _) => b" \n.,()=<>*?:".contains(&byte),
+        };
+        if !plain {
+            return false;
+        }
+        before = byte;
+    }
+    true
+}
+
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
 /// What one dialect makes of the whole; nothing if it does not understand it.
-fn parse(dialect: &dyn Dialect, tokens: Vec<Token>) -> Option<Sql> {
-    let parser = |tokens| {
-        Parser::new(dialect)
-            .with_recursion_limit(DEEPEST)
-            .with_tokens(tokens)
-    };
-    let statements = parser(tokens.clone()).parse_statements();
-    match statements {
+fn parse(dialect: &dyn Dialect, tokens: Vec<TokenWithSpan>, text: &str) -> Option<Sql> {
+    let parser = || Parser::new(dialect).with_recursion_limit(DEEPEST);
+    let mut whole = parser().with_tokens_with_locations(tokens);
+    match whole.parse_statements() {
         Ok(statements) => statements.iter().map(kind).max(),
-        Err(_) => partiql_insert(&mut parser(tokens)).ok(),
+        Err(_) => partiql_insert(parser().try_with_sql(text).ok()?).ok(),
     }
 }
 
@@ -281,7 +334,7 @@ fn kind(statement: &Statement) -> Sql {
 }
 
 /// `INSERT INTO "table" VALUE {...}`, which is PartiQL alone.
-fn partiql_insert(parser: &mut Parser<'_>) -> Result<Sql, ParserError> {
+fn partiql_insert(mut parser: Parser<'_>) -> Result<Sql, ParserError> {
     parser.expect_keywords(&[Keyword::INSERT, Keyword::INTO])?;
     parser.parse_object_name(false)?;
     parser.expect_keyword_is(Keyword::VALUE)?;
@@ -293,13 +346,13 @@ fn partiql_insert(parser: &mut Parser<'_>) -> Result<Sql, ParserError> {
 }
 
 /// What the words outside of quotes say, wherever they stand.
-fn words(tokens: &[Token]) -> Sql {
+fn words(tokens: &[TokenWithSpan]) -> Sql {
     let mut worst = Sql::Reads;
     let mut before = None;
     // The list of columns after the name of a table looks like a call of a function.
     let mut columns = false;
     for token in tokens {
-        match token {
+        match &token.token {
             Token::Whitespace(_) => {}
             Token::Word(word) => {
                 let upper = word.value.to_ascii_uppercase();
@@ -338,6 +391,7 @@ fn weight(word: &str) -> Sql {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn statements_are_told_apart() {
@@ -419,6 +473,90 @@ mod tests {
             }
         });
         thread.unwrap().join().unwrap();
+    }
+
+    proptest! {
+        /// Bits of statements, some of which only one engine takes for quotes, comments or words.
+        #[test]
+        fn a_plain_statement_is_what_every_dialect_says(
+            first in prop::sample::select(vec!["SELECT", "insert", "UPDATE", "DELETE"]),
+            bits in prop::collection::vec(prop::sample::select(BITS.to_vec()), 0..12),
+        ) {
+            let text = format!("{first} {}", bits.concat());
+            prop_assert_eq!(read(&text), read_by(false, &text), "{}", text);
+        }
+    }
+
+    const BITS: [&str; 58] = [
+        " ",
+        " ",
+        " ",
+        " ",
+        " ",
+        " ",
+        "\n",
+        "'",
+        "'",
+        "\"",
+        "\"",
+        "''",
+        "`",
+        "\\",
+        "#",
+        "-",
+        "--",
+        "/*",
+        "*/",
+        "$$",
+        "[",
+        "]",
+        "(",
+        ")",
+        "=",
+        "?",
+        ":",
+        ".",
+        ",",
+        ";",
+        "E",
+        "q",
+        "1",
+        "0x",
+        "_utf8",
+        "a",
+        "orders",
+        "*",
+        "FROM ",
+        " WHERE ",
+        "SELECT ",
+        "DELETE ",
+        " DELETE FROM ",
+        "INTO ",
+        " VALUES ",
+        " VALUE ",
+        " SET ",
+        " AND ",
+        "DROP TABLE ",
+        "'a'",
+        "\"pk\"",
+        "a = 'b'",
+        "* FROM orders",
+        "FROM \"orders\" WHERE pk = ?",
+        "INTO t VALUES (1)",
+        "orders SET a = 1",
+        "count(",
+        "lo_unlink(",
+    ];
+
+    #[test]
+    fn what_most_clients_send_is_plain() {
+        for text in [
+            "SELECT * FROM \"orders\" WHERE pk = 'a-b#c'",
+            "DELETE FROM \"orders\" WHERE pk = ? AND sk = -1",
+            "update orders set note = 'it''s' where id = :id",
+        ] {
+            assert!(is_plain(text), "{text}");
+        }
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Which actions a call needs, on which resources.
 
 use crate::harness::{call, check, needs, value};
-use cordon_aws::arn::{Partition, Region};
-use cordon_aws::call::Class;
+use cordon_aws::arn::Region;
+use cordon_aws::call::{Call, Class};
 use cordon_aws::catalog::{Catalog, Member, Shape, ShapeKind};
 use cordon_aws::classify::{destructive, effects};
-use cordon_aws::resource::accesses;
 use cordon_aws::value::Value;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 #[test]
 fn every_call_has_an_access_whatever_its_parameters() {
     let region: Region = "eu-west-1".parse().unwrap();
-    let partition = Partition::of_region(&region);
     let mut calls = 0;
     for service in Catalog::embedded().services() {
         for operation in service.operations() {
@@ -21,14 +19,11 @@ fn every_call_has_an_access_whatever_its_parameters() {
                 let parameters = operation
                     .input()
                     .map_or(Value::Null, |shape| filled(shape, text, 4));
-                for value in [
-                    &parameters,
-                    &Value::Null,
-                    &Value::Structure(BTreeMap::new()),
-                ] {
-                    let found = accesses(operation, value, &partition, &region, None).unwrap();
+                for value in [parameters, Value::Null, Value::Structure(BTreeMap::new())] {
+                    let call = Call::planned(operation, value, region.clone(), None).unwrap();
+                    let found = call.accesses();
                     assert!(!found.is_empty(), "{operation:?}");
-                    for access in &found {
+                    for access in found {
                         assert!(
                             !access.action.is_empty() && !access.resource.arn.is_empty(),
                             "{operation:?}"
@@ -39,10 +34,7 @@ fn every_call_has_an_access_whatever_its_parameters() {
                             access.resource.arn
                         );
                     }
-                    let _ = (
-                        effects(operation, value, &found),
-                        destructive(operation, &found),
-                    );
+                    let _ = (effects(&call), destructive(operation, found));
                 }
                 calls += 1;
             }
@@ -88,15 +80,9 @@ fn a_call_that_names_too_much_is_refused() {
         let parameters = json!({"Bucket": "b", "Delete": {"Objects": keys}});
         let parameters = value(operation.input().unwrap(), &parameters);
         let region: Region = "eu-west-1".parse().unwrap();
-        accesses(
-            operation,
-            &parameters,
-            &Partition::of_region(&region),
-            &region,
-            None,
-        )
+        Call::planned(operation, parameters, region, None)
     };
-    assert_eq!(delete(10_000).unwrap().len(), 10_000);
+    assert_eq!(delete(10_000).unwrap().accesses().len(), 10_000);
     assert!(delete(10_001).is_err());
 }
 
@@ -104,8 +90,8 @@ fn a_call_that_names_too_much_is_refused() {
 #[test]
 fn names_become_arns_in_every_form_that_services_take() {
     let named = |service: &str, name: &str, parameters: Json| {
-        let (_, _, found) = call(service, name, &parameters, "eu-west-1");
-        let arns = found.iter().map(|access| {
+        let call = call(service, name, &parameters, "eu-west-1");
+        let arns = call.accesses().iter().map(|access| {
             let arn = access.resource.arn.replace("arn:aws:", "");
             arn.replace(":eu-west-1:111122223333:", "~")
         });
@@ -458,7 +444,8 @@ fn a_role_that_is_handed_on_must_be_passable() {
 #[test]
 fn a_call_acts_in_the_account_that_it_names() {
     let check = |service: &str, operation: &str, parameters: Json, wanted: &str| {
-        let (_, _, found) = call(service, operation, &parameters, "eu-west-1");
+        let call = call(service, operation, &parameters, "eu-west-1");
+        let found = call.accesses();
         let arns: Vec<&str> = found.iter().map(|access| &*access.resource.arn).collect();
         assert_eq!(arns, [wanted], "{operation} {parameters}");
     };
@@ -495,10 +482,11 @@ fn a_call_acts_in_the_account_that_it_names() {
     );
     let tables = |catalog: &str| {
         let parameters = json!({"CatalogId": catalog, "DatabaseName": "sales", "Name": "orders"});
-        call("glue", "DeleteTable", &parameters, "eu-west-1").2
+        call("glue", "DeleteTable", &parameters, "eu-west-1")
     };
     for catalog in ["999988887777", "999988887777:s3tablescatalog/sales"] {
-        let found = tables(catalog);
+        let call = tables(catalog);
+        let found = call.accesses();
         assert!(
             !found.is_empty()
                 && found
@@ -511,14 +499,14 @@ fn a_call_acts_in_the_account_that_it_names() {
 
 #[test]
 fn beanstalk_environments_are_named_whatever_their_application() {
-    let (_, _, found) = call(
+    let call = call(
         "elasticbeanstalk",
         "RebuildEnvironment",
         &json!({"EnvironmentName": "ce-prod"}),
         "cn-north-1",
     );
-    let [access] = found.as_slice() else {
-        panic!("{found:?}")
+    let [access] = call.accesses() else {
+        panic!("{call:?}")
     };
     assert_eq!(
         (

@@ -6,10 +6,8 @@ use serde_json::{Value as Json, json};
 
 #[test]
 fn parameters_raise_the_class() {
-    let class = |service, name, parameters: Json| {
-        let (_, _, found) = call(service, name, &parameters, "eu-west-1");
-        found.iter().map(|access| access.class).max().unwrap()
-    };
+    let class =
+        |service, name, parameters: Json| call(service, name, &parameters, "eu-west-1").class();
     let records = |action: &str| {
         json!({"HostedZoneId": "Z1", "ChangeBatch": {"Changes": [
             {"Action": action, "ResourceRecordSet": {"Name": "a", "Type": "A"}}]}})

@@ -1,18 +1,17 @@
 //! Calls made of an operation and parameters written as JSON.
 
-use cordon_aws::arn::{AccountId, Partition, Region};
-use cordon_aws::call::Access;
-use cordon_aws::catalog::{Catalog, Effect, Member, Operation, Shape, ShapeKind};
+use cordon_aws::arn::{AccountId, Region};
+use cordon_aws::call::Call;
+use cordon_aws::catalog::{Catalog, Effect, Member, Shape, ShapeKind};
 use cordon_aws::classify::effects;
-use cordon_aws::resource::accesses;
 use cordon_aws::value::Value;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// What a call needs, as `action on arn is class`, for parameters written as JSON.
 pub(crate) fn needs(service: &str, name: &str, parameters: Json) -> Vec<String> {
-    let (_, _, found) = call(service, name, &parameters, "eu-west-1");
-    found
+    call(service, name, &parameters, "eu-west-1")
+        .accesses()
         .iter()
         .map(|access| {
             format!(
@@ -32,19 +31,13 @@ pub(crate) fn check(service: &str, name: &str, parameters: Json, expected: &[&st
 }
 
 pub(crate) fn facts(service: &str, name: &str, parameters: Json) -> Vec<&'static str> {
-    let (operation, value, found) = call(service, name, &parameters, "eu-west-1");
-    effects(operation, &value, &found)
+    effects(&call(service, name, &parameters, "eu-west-1"))
         .into_iter()
         .map(Effect::as_str)
         .collect()
 }
 
-pub(crate) fn call(
-    service: &str,
-    name: &str,
-    parameters: &Json,
-    region: &str,
-) -> (Operation, Value, Vec<Access>) {
+pub(crate) fn call(service: &str, name: &str, parameters: &Json, region: &str) -> Call {
     let operation = Catalog::embedded()
         .service(service)
         .unwrap()
@@ -56,9 +49,7 @@ pub(crate) fn call(
     };
     let region: Region = region.parse().unwrap();
     let account: AccountId = "111122223333".parse().unwrap();
-    let partition = Partition::of_region(&region);
-    let found = accesses(operation, &value, &partition, &region, Some(&account)).unwrap();
-    (operation, value, found)
+    Call::planned(operation, value, region, Some(account)).unwrap()
 }
 
 /// JSON as the model types it; a member that the model does not have is a fault of the test.

@@ -57,7 +57,7 @@ impl Classify {
 /// The facts that the call tells by itself; what needs a task, a ledger or a read is told by
 /// `cordon decide` and the proxy.
 fn told(call: &Call) -> Vec<&'static str> {
-    let effects = classify::effects(call.operation(), call.parameters(), call.accesses());
+    let effects = classify::effects(call);
     let known = |word: &&str| Fact::ALL.iter().any(|fact| fact.as_str() == *word);
     let credentials = call.operation().returns_credentials();
     let unsigned = call.operation().unsigned();
