@@ -23,7 +23,8 @@ pub(super) fn apply(transform: Transform, text: &str) -> Option<Cow<'_, str>> {
         Transform::CopyKey => return copy_source(text).map(|(_, key)| key),
         Transform::UrlBucket => return object_url(text).map(|(bucket, _)| bucket.into()),
         Transform::UrlKey => return object_url(text).map(|(_, key)| key),
-        Transform::Table => table(text)?,
+        // One statement of several that hides its table must not go under in the others' ones.
+        Transform::Table => table(text).unwrap_or("*"),
         Transform::IdType(list) => id_type(list, text),
         Transform::Begins(beginning) => Some(text).filter(|text| text.starts_with(beginning))?,
         Transform::Drop(beginning) => text.strip_prefix(beginning).unwrap_or(text),
@@ -159,11 +160,27 @@ fn copy_source(text: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
     Some((Cow::Owned(bucket.to_owned()), Cow::Owned(key.to_owned())))
 }
 
-/// The table of a PartiQL statement: what follows `FROM`, `INTO` or `UPDATE`, quotes aside.
+/// The table of a PartiQL statement: what follows `UPDATE` or `INSERT INTO` at its beginning, or
+/// else the first `FROM` outside of quotes. A text or a comment before it could hold another one
+/// for a reader that cuts words differently: such a statement has no table that is known.
 fn table(statement: &str) -> Option<&str> {
     let mut words = statement.split_whitespace();
-    let begins = ["FROM", "INTO", "UPDATE"];
-    words.find(|word| begins.iter().any(|begin| word.eq_ignore_ascii_case(begin)))?;
+    let is = |word: &str, expected: &str| word.eq_ignore_ascii_case(expected);
+    match words.next()? {
+        first if is(first, "UPDATE") => {}
+        first if is(first, "INSERT") => words.next().filter(|word| is(word, "INTO")).map(drop)?,
+        first => {
+            let mut word = first;
+            let mut quotes = 0;
+            while quotes % 2 != 0 || !is(word, "FROM") {
+                if word.contains(['\'', '`']) || word.contains("--") || word.contains("/*") {
+                    return None;
+                }
+                quotes += word.matches('"').count();
+                word = words.next()?;
+            }
+        }
+    }
     let name = words.next()?;
     let name = match name.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next()?,
@@ -193,6 +210,41 @@ fn looked_up(list: &'static str, text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_of_a_statement_is_the_one_that_dynamodb_reads() {
+        for (statement, expected) in [
+            ("SELECT * FROM orders WHERE pk = 'a'", Some("orders")),
+            (
+                r#"select "pk","from" from "orders"."by-day""#,
+                Some("orders"),
+            ),
+            (r#"SELECT "a FROM decoy " FROM orders"#, Some("orders")),
+            (
+                "EXISTS(SELECT * FROM orders WHERE pk = 'a')",
+                Some("orders"),
+            ),
+            (
+                "DELETE FROM orders WHERE pk = ' FROM decoy '",
+                Some("orders"),
+            ),
+            ("UPDATE orders SET note = ' FROM decoy '", Some("orders")),
+            (
+                "INSERT INTO \"orders\" VALUE {'pk': ' FROM decoy '}",
+                Some("orders"),
+            ),
+            ("SELECT ' FROM decoy ' FROM orders", None),
+            ("/* FROM decoy */ DELETE FROM orders", None),
+            ("-- FROM decoy \n DELETE FROM orders", None),
+            ("DELETE ` FROM decoy ` FROM orders", None),
+            ("INSERT UPDATE decoy INTO orders", None),
+            ("DELETE FROM", None),
+            ("DELETE FROM or*ers", None),
+            ("", None),
+        ] {
+            assert_eq!(table(statement), expected, "{statement}");
+        }
+    }
 
     #[test]
     fn the_url_of_an_object_tells_bucket_and_key() {

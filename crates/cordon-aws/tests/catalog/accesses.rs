@@ -498,6 +498,23 @@ fn a_call_acts_in_the_account_that_it_names() {
 }
 
 #[test]
+fn a_statement_whose_table_is_not_clear_may_be_on_any_table() {
+    let statements = json!({"Statements": [
+        {"Statement": "DELETE FROM \"orders\" WHERE pk = 'a'"},
+        {"Statement": "DELETE FROM\"ledger\" WHERE pk = 'a'"},
+    ]});
+    check(
+        "dynamodb",
+        "BatchExecuteStatement",
+        statements,
+        &[
+            "dynamodb:PartiQLDelete on arn:aws:dynamodb:eu-west-1:111122223333:table/orders is destroy",
+            "dynamodb:PartiQLDelete on arn:aws:dynamodb:eu-west-1:111122223333:table/* is destroy",
+        ],
+    );
+}
+
+#[test]
 fn beanstalk_environments_are_named_whatever_their_application() {
     let call = call(
         "elasticbeanstalk",
