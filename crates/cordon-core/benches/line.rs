@@ -12,7 +12,9 @@
 mod shared;
 
 use bytes::Bytes;
+use cordon_aws::call::Call;
 use cordon_aws::catalog::Catalog;
+use cordon_aws::classify::effects;
 use cordon_aws::emit::{Emission, EmittedBody, HostStyle};
 use cordon_aws::endpoint::{Destination, OwnHosts};
 use cordon_aws::request::{Body, Request};
@@ -314,24 +316,36 @@ fn identifying(bencher: Bencher<'_, '_>, kind: Kind) {
         .bench_values(|authenticated| identify(authenticated, Catalog::embedded()));
 }
 
-/// Class and facts of calls that tell both by their parameters: all that is parsed, the class, the guards,
-/// the digest. At most 10 us.
+/// Accesses and class of calls whose parameters tell it, and what else those tell: no guard, nothing
+/// of the wire.
 #[divan::bench(args = WEIGHED)]
-fn classes_and_facts(bencher: Bencher<'_, '_>, kind: Weighed) {
+fn classes(bencher: Bencher<'_, '_>, kind: Weighed) {
+    let identified = identify(weighed(kind), Catalog::embedded()).unwrap();
+    let call = identified.call();
+    bencher
+        .with_inputs(|| {
+            (
+                call.parameters().clone(),
+                call.region().clone(),
+                call.account().cloned(),
+            )
+        })
+        .bench_values(|(parameters, region, account)| {
+            let call = Call::planned(call.operation(), parameters, region, account).unwrap();
+            (effects(&call), call)
+        });
+}
+
+/// The guards and the digest of the same calls.
+#[divan::bench(args = WEIGHED)]
+fn facts(bencher: Bencher<'_, '_>, kind: Weighed) {
     let knowledge = knowledge();
-    let told = assess(
-        identify(weighed(kind), Catalog::embedded()).unwrap(),
-        &knowledge,
-    );
+    let weighed = || identify(weighed(kind), Catalog::embedded()).unwrap();
+    let told = assess(weighed(), &knowledge);
     assert!(told.call().mutates(), "{:?}", told.facts());
     bencher
-        .with_inputs(|| weighed(kind))
-        .bench_values(|authenticated| {
-            assess(
-                identify(authenticated, Catalog::embedded()).unwrap(),
-                &knowledge,
-            )
-        });
+        .with_inputs(weighed)
+        .bench_values(|identified| assess(identified, &knowledge));
 }
 
 /// The guards and the digest.
