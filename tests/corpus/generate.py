@@ -5,11 +5,13 @@ Takes the installed botocore and `truth/`; writes one JSON object a line in the 
 serializers, endpoint rules and signers are botocore's own, and nothing is sent. The same arguments
 give the same requests but for the date.
 
-usage: generate.py OUTPUT [--bare] [--taste TASTE] [--region REGION]... [--fips] [--dual-stack]
-                   [--endpoint URL] [--form FORM] [--protocol PROTOCOL] [--bucket NAME]
-                   [--path-style] [--no-sessions] [--service NAME]... [--sample N [--part K]]
+usage: generate.py [--share K/N] MAKING [--and MAKING]...
+MAKING: OUTPUT [--bare] [--taste TASTE] [--region REGION]... [--fips] [--dual-stack]
+        [--endpoint URL] [--form FORM] [--protocol PROTOCOL] [--bucket NAME]
+        [--path-style] [--no-sessions] [--service NAME]... [--sample N [--part K]]
 
-An operation that botocore cannot make has `unmade`, the reason, instead of a request. OUTPUT is
+Several makings go through the services together, since what takes long is to read the models. Of N
+processes with a share each, every one makes other services. An operation that botocore cannot make has `unmade`, the reason, instead of a request. OUTPUT is
 compressed where its name ends in `.gz`. Made with botocore 1.44.8.
 """
 
@@ -19,11 +21,15 @@ import gzip
 import hashlib
 import json
 import os
+import sys
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from urllib.parse import quote, urlencode
 
 import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.loaders import create_loader
 from botocore.tokens import FrozenAuthToken
 
 from truth import Truth
@@ -37,10 +43,11 @@ class Stop(Exception):
 class Maker:
     """Makes the requests of one way of calling."""
 
-    def __init__(self, options):
+    def __init__(self, options, loader, truth):
         self.options = options
         self.session = botocore.session.Session()
-        self.truth = Truth()
+        self.session.register_component("data_loader", loader)
+        self.truth = truth
         self.seen = []
 
     def place(self, service):
@@ -59,12 +66,22 @@ class Maker:
         declared = model.metadata.get("protocols", [model.metadata["protocol"]])
         return model if wanted in declared and wanted != model.resolved_protocol else None
 
+    @contextmanager
+    def speaking(self, service):
+        """The service's model with the wanted protocol alone, which the loader shows to all."""
+        loader = self.session.get_component("data_loader")
+        model = loader.load_service_model(service, "service-2")
+        whole, wanted = model["metadata"], self.options.protocol
+        if wanted is not None:
+            model["metadata"] = whole | {"protocol": wanted, "protocols": [wanted]}
+        try:
+            yield
+        finally:
+            model["metadata"] = whole
+
     def client(self, service, region):
         options = self.options
-        loader = self.session.get_component("data_loader")
-        if options.protocol is not None:
-            metadata = loader.load_service_model(service, "service-2")["metadata"]
-            metadata["protocols"] = [metadata["protocol"]] = [options.protocol]
+        os.environ["AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"] = str(options.no_sessions).lower()
         client = self.session.create_client(
             service,
             region_name=region,
@@ -111,7 +128,9 @@ class Maker:
             identifier = f"{service}:{operation}"
             if number_of(identifier) % options.sample != options.part % options.sample:
                 continue
-            client = client or self.client(service, place[1])
+            if client is None:
+                with self.speaking(service):
+                    client = self.client(service, place[1])
             parameters = values.of(model.operation_model(operation)) or {}
             request, why = self.request(client, operation, parameters)
             if request is None and why is None:
@@ -270,6 +289,12 @@ def number_of(identifier):
     return int(hashlib.sha256(identifier.encode()).hexdigest(), 16)
 
 
+def options_of(parser, words):
+    options = parser.parse_args(words)
+    options.region = options.region or ["eu-west-1"]
+    return options
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("output")
@@ -287,16 +312,27 @@ def main():
     parser.add_argument("--service", action="append")
     parser.add_argument("--sample", type=int, default=1, help="one of N operations")
     parser.add_argument("--part", type=int, default=0, help="which one")
-    options = parser.parse_args()
-    options.region = options.region or ["eu-west-1"]
-    if options.no_sessions:
-        os.environ["AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"] = "true"
-    maker = Maker(options)
-    opened = gzip.open if options.output.endswith(".gz") else open
-    with opened(options.output, "wt", encoding="utf-8") as output:
-        for service in options.service or maker.session.get_available_services():
-            for line in maker.lines(service):
-                output.write(json.dumps(line, separators=(",", ":")) + "\n")
+    words, share, shares = sys.argv[1:], 0, 1
+    if words[:1] == ["--share"]:
+        share, shares = map(int, words[1].split("/"))
+        words = words[2:]
+    makings = [list(group) for between, group in groupby(words, "--and".__eq__) if not between]
+    loader, truth = create_loader(), Truth()
+    makers = [Maker(options_of(parser, words), loader, truth) for words in makings]
+    with ExitStack() as files:
+        outputs = [files.enter_context(opened(maker.options.output)) for maker in makers]
+        for service in loader.list_available_services("service-2"):
+            if number_of(service) % shares != share:
+                continue
+            for maker, output in zip(makers, outputs):
+                if service not in (maker.options.service or [service]):
+                    continue
+                for line in maker.lines(service):
+                    output.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def opened(name):
+    return (gzip.open if name.endswith(".gz") else open)(name, "wt", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,11 +25,8 @@ mod exceptions;
 mod making;
 mod measure;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use cordon_aws::catalog::Catalog;
-use making::{MAKINGS, Made};
+use making::{MAKINGS, run_all};
 use measure::{Lists, Measured};
 
 #[test]
@@ -73,27 +70,4 @@ fn hold_the_goals(measured: &Measured) {
     assert!(total.actions.reaches(995), "{:?}", total.actions);
     assert!(total.resources.reaches(950), "{:?}", total.resources);
     assert!(total.foreign > 0, "what belongs nowhere is refused");
-}
-
-/// Every making, several at a time: botocore is slow and uses one processor.
-fn run_all() -> Vec<Vec<Made>> {
-    let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<Vec<Made>>> = MAKINGS.iter().map(|_| Mutex::default()).collect();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(making) = MAKINGS.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let place = MAKINGS
-                        .iter()
-                        .position(|other| other.name == making.name)
-                        .expect("one of them");
-                    *done[place].lock().expect("nobody panicked") = making.run();
-                }
-            });
-        }
-    });
-    done.into_iter()
-        .map(|made| made.into_inner().expect("nobody panicked"))
-        .collect()
 }

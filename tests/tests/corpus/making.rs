@@ -1,12 +1,15 @@
 //! The ways in which the corpus is made: regions, partitions, forms of endpoint, protocols, tastes.
 //!
-//! Each runs `tests/corpus/generate.py` once and gives what botocore wrote with what is expected of
-//! it. Three make every operation of every service; the others one of several, each another part.
+//! `tests/corpus/generate.py` gives what botocore wrote with what is expected of it, for all of them
+//! together. Three make every operation of every service; the others one of several, each another
+//! part.
 
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cordon_tests::program::program;
 use cordon_tests::{ACCOUNT, file, tool};
@@ -25,7 +28,7 @@ const fn making(name: &'static str, options: &'static str) -> Making {
 /// The address that is Cordon itself in endpoint mode, once as an address and once as a name.
 const OWN_HOSTS: [&str; 2] = ["127.0.0.1", "cordon.test"];
 
-/// Longest first, so that two workers end together.
+/// Longest first, so that those who classify them end together.
 pub(crate) const MAKINGS: [Making; 28] = [
     making("filled", ""),
     making("endpoint", "--endpoint http://127.0.0.1:8800"),
@@ -124,48 +127,59 @@ pub(crate) struct Made {
     pub(crate) outcome: Result<Value, String>,
 }
 
-impl Making {
-    /// Makes the requests and has them classified.
-    pub(crate) fn run(&self) -> Vec<Made> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut answers = BTreeMap::new();
-        let lines = self.make(folder.path());
-        for answer in classify(folder.path()) {
-            let id = answer["id"].as_str().expect("an id").to_owned();
-            assert!(answers.insert(id, answer).is_none(), "an answer for each");
+/// Every making. Botocore is slow and uses one processor, so that each of several processes makes the
+/// requests of a part of the services.
+pub(crate) fn run_all() -> Vec<Vec<Made>> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let shares: Vec<PathBuf> = (0..workers)
+        .map(|share| folder.path().join(share.to_string()))
+        .collect();
+    std::thread::scope(|scope| {
+        for (share, place) in shares.iter().enumerate() {
+            scope.spawn(move || make(place, share, workers));
         }
-        let made = lines.into_iter().map(|mut line| {
-            let id = line["id"].as_str().expect("an id").to_owned();
-            let outcome = match line["unmade"].as_str() {
-                Some(why) => Err(why.to_owned()),
-                None => Ok(answers.remove(&id).expect("every request is answered")),
-            };
-            let expected = line["expect"].take();
-            Made {
-                id,
-                expected,
-                outcome,
-            }
-        });
-        made.collect()
-    }
+    });
+    let next = AtomicUsize::new(0);
+    let done: Vec<Mutex<Vec<Made>>> = MAKINGS.iter().map(|_| Mutex::default()).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(done) = done.get(number) else { return };
+                    let made = classified(&shares, number);
+                    *done.lock().expect("nobody panicked") = made;
+                }
+            });
+        }
+    });
+    let made = done.into_iter().map(Mutex::into_inner);
+    made.map(|made| made.expect("nobody panicked")).collect()
+}
 
-    /// The lines of the generator; what is to be classified is left in the folder.
-    fn make(&self, folder: &Path) -> Vec<Value> {
-        let made = folder.join("made.jsonl");
-        let mut python = Command::new(tool("CORDON_TEST_PYTHON"));
-        python.arg(file("corpus/generate.py")).arg(&made);
-        let done = python.args(self.options.split_whitespace()).output();
-        let done = done.expect("Python runs");
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(
-            done.status.success() && said.is_empty(),
-            "{}: {said}",
-            self.name
-        );
-        let text = std::fs::read_to_string(&made).expect("a corpus");
-        let mut lines = Vec::new();
-        let mut asked = String::new();
+/// Has a share of the services made in every way; each making is a file in the folder.
+fn make(folder: &Path, share: usize, shares: usize) {
+    std::fs::create_dir(folder).expect("the folder is ours");
+    let mut python = Command::new(tool("CORDON_TEST_PYTHON"));
+    python.arg(file("corpus/generate.py"));
+    python.args(["--share", &format!("{share}/{shares}")]);
+    for (number, making) in MAKINGS.iter().enumerate() {
+        python.args((number > 0).then_some("--and"));
+        python.arg(folder.join(number.to_string()));
+        python.args(making.options.split_whitespace());
+    }
+    let done = python.output().expect("Python runs");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.is_empty(), "{said}");
+}
+
+/// The requests of a making of all shares, with what Cordon says of each.
+fn classified(shares: &[PathBuf], number: usize) -> Vec<Made> {
+    let mut lines = Vec::new();
+    let mut asked = String::new();
+    for share in shares {
+        let text = std::fs::read_to_string(share.join(number.to_string())).expect("a corpus");
         for line in text.lines() {
             let line: Value = serde_json::from_str(line).expect("a line of JSON");
             if line["unmade"].is_null() {
@@ -178,13 +192,33 @@ impl Making {
             }
             lines.push(line);
         }
-        std::fs::write(folder.join("asked.jsonl"), asked).expect("the folder is ours");
-        lines
     }
+    let mut answers = BTreeMap::new();
+    for answer in classify(&asked) {
+        let id = answer["id"].as_str().expect("an id").to_owned();
+        assert!(answers.insert(id, answer).is_none(), "an answer for each");
+    }
+    let made = lines.into_iter().map(|mut line| {
+        let id = line["id"].as_str().expect("an id").to_owned();
+        let outcome = match line["unmade"].as_str() {
+            Some(why) => Err(why.to_owned()),
+            None => Ok(answers.remove(&id).expect("every request is answered")),
+        };
+        let expected = line["expect"].take();
+        Made {
+            id,
+            expected,
+            outcome,
+        }
+    });
+    made.collect()
 }
 
-fn classify(folder: &Path) -> Vec<Value> {
-    let asked = std::fs::File::open(folder.join("asked.jsonl")).expect("the corpus");
+fn classify(asked: &str) -> Vec<Value> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let requests = folder.path().join("asked.jsonl");
+    std::fs::write(&requests, asked).expect("the folder is ours");
+    let asked = std::fs::File::open(&requests).expect("the corpus");
     let own_hosts = OWN_HOSTS.iter().flat_map(|host| ["--own-host", host]);
     let said = Command::new(program())
         .args(["classify", "--account", ACCOUNT])
