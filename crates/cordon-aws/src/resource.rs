@@ -152,8 +152,9 @@ fn of_action(
         .collect();
     let mut found: Vec<Resource> = Vec::new();
     let mut filled: HashSet<&str> = HashSet::new();
+    let mut strange = Vec::new();
     for template in &templates {
-        let named = Filling::of(*template, parameters, place)?;
+        let named = Filling::of(*template, parameters, place, &mut strange)?;
         if !named.is_empty() {
             filled.insert(template.kind);
         }
@@ -161,6 +162,9 @@ fn of_action(
     }
     if found.is_empty() {
         return Ok(unnamed(action, &templates, place));
+    }
+    if strange.iter().any(|it| !it.is_known_to(&templates)) {
+        found.extend(unnamed(action, &templates, place));
     }
     // What a call creates has no name yet, and what it leaves to the service (the default subnet)
     // has none in the request: AWS asks whether the caller may have each.
@@ -239,6 +243,24 @@ fn unguarded(operation: Operation) -> Access {
     }
 }
 
+/// A value that is none of a template's, by how it begins.
+struct Strange {
+    path: &'static str,
+    text: String,
+}
+
+impl Strange {
+    /// Whether another template takes it. One that none takes may name anything: beside values that
+    /// are taken it would go under.
+    fn is_known_to(&self, templates: &[ResourceTemplate]) -> bool {
+        let segments = templates.iter().flat_map(|template| template.segments());
+        segments.into_iter().any(|segment| {
+            let of_path = matches!(segment.part, Part::Parameter(path) | Part::Beside(path) if path == self.path);
+            of_path && transform::apply(segment.transform, &self.text).is_some()
+        })
+    }
+}
+
 /// One template being filled.
 struct Filling<'v> {
     template: ResourceTemplate,
@@ -248,6 +270,7 @@ struct Filling<'v> {
     parameters: &'v Value,
     place: Place<'v>,
     found: Vec<Resource>,
+    strange: &'v mut Vec<Strange>,
     too_long: bool,
 }
 
@@ -267,6 +290,7 @@ impl<'v> Filling<'v> {
         template: ResourceTemplate,
         parameters: &'v Value,
         place: Place<'v>,
+        strange: &'v mut Vec<Strange>,
     ) -> Result<Vec<Resource>, &'static str> {
         let segments: Vec<Segment> = template.segments().collect();
         let takes = |segment: &&Segment| {
@@ -281,6 +305,7 @@ impl<'v> Filling<'v> {
             parameters,
             place,
             found,
+            strange,
             too_long: false,
         };
         filling.fill(0, Draft::default());
@@ -386,7 +411,7 @@ impl<'v> Filling<'v> {
                     draft.source.push(path);
                 }
                 draft.items.extend(hit.items);
-                self.fill_value(next, draft, segment.transform, &text);
+                self.fill_value(next, draft, segment.transform, &text, path);
             }
         }
         let optional = group.iter().any(|segment| is_optional(segment.transform));
@@ -402,7 +427,14 @@ impl<'v> Filling<'v> {
         self.fill(next, draft);
     }
 
-    fn fill_value(&mut self, next: usize, mut draft: Draft, transform: Transform, text: &str) {
+    fn fill_value(
+        &mut self,
+        next: usize,
+        mut draft: Draft,
+        transform: Transform,
+        text: &str,
+        path: &'static str,
+    ) {
         let is_arn = text.starts_with("arn:")
             && !matches!(
                 transform,
@@ -442,6 +474,9 @@ impl<'v> Filling<'v> {
             };
             draft.arn.push_str(&name);
             self.fill(next, draft);
+        } else if let Transform::Begins(_) = transform {
+            let text = text.to_owned();
+            self.strange.push(Strange { path, text });
         }
     }
 

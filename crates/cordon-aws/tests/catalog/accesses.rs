@@ -66,6 +66,85 @@ fn filled(shape: Shape, text: &str, depth: usize) -> Value {
     }
 }
 
+/// Of a list that names resources no item goes under, whatever it looks like: beside a name that is
+/// understood it would be weighed by that one alone.
+#[test]
+fn every_item_of_a_list_is_weighed() {
+    let region: Region = "eu-west-1".parse().unwrap();
+    let mut lost = BTreeSet::new();
+    for service in Catalog::embedded().services() {
+        for operation in service.operations() {
+            let Some(shape) = operation.input() else {
+                continue;
+            };
+            let names = |texts: [&str; 2]| {
+                let parameters = mixed(shape, texts, 4);
+                let call = Call::planned(operation, parameters, region.clone(), None).unwrap();
+                let accesses = call.accesses().iter();
+                let names = accesses.map(|it| (it.action.clone(), it.resource.arn.clone()));
+                names.collect::<BTreeSet<_>>()
+            };
+            for [usual, other] in [
+                ["name", "other"],
+                ["i-0a", "i-0b"],
+                ["mi-0a", "mi-0b"],
+                ["DELETE FROM a", "DELETE FROM b"],
+            ] {
+                let alone = names([usual, usual]);
+                if names([usual, other]) == alone {
+                    continue;
+                }
+                for odd in ODD {
+                    if names([usual, odd]) == alone {
+                        lost.insert(format!("{}:{} {odd}", service.name(), operation.name()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{} {lost:#?}", lost.len());
+}
+
+/// Names that a parser may not know.
+const ODD: [&str; 10] = [
+    "*",
+    "a b",
+    "a/b:c",
+    "alias/x",
+    "\"x\"",
+    "é",
+    "https://x/y",
+    "ARN:AWS:S3:::b",
+    "I-0C",
+    "DELETE FROM\"c\"",
+];
+
+/// A value of the shape whose lists have an item of each text.
+fn mixed(shape: Shape, texts: [&str; 2], depth: usize) -> Value {
+    let next = |member: Member, text| mixed(member.shape(), [text; 2], depth - 1);
+    match shape.kind() {
+        _ if depth == 0 => Value::Null,
+        ShapeKind::Structure | ShapeKind::Union => Value::Structure(
+            shape
+                .members()
+                .map(|member| {
+                    let value = mixed(member.shape(), texts, depth - 1);
+                    (member.name().into(), value)
+                })
+                .collect(),
+        ),
+        ShapeKind::List => {
+            let item = shape.item().unwrap();
+            Value::List(texts.map(|text| next(item, text)).into())
+        }
+        ShapeKind::Map => {
+            let (_, value) = shape.entry().unwrap();
+            Value::Map(texts.map(|text| (text.into(), next(value, text))).into())
+        }
+        _ => filled(shape, texts[0], 1),
+    }
+}
+
 #[test]
 fn a_call_that_names_too_much_is_refused() {
     let delete = |count: u32| {
