@@ -35,10 +35,14 @@ impl Subcommand {
             return Err(Missing::install(format!("no `{spoken}`"), &how));
         }
         println!("{name:12} building, which takes {}", self.takes);
+        // It runs once or twice and for seconds: what takes long is to build it.
         let mut command = cargo();
         command
-            .args(["install", self.pin, "--locked", "--quiet", "--root"])
-            .arg(self.folder());
+            .args([
+                "install", self.pin, "--locked", "--quiet", "--debug", "--root",
+            ])
+            .arg(self.folder())
+            .env("CARGO_PROFILE_DEV_DEBUG", "0");
         step(command.stdout(Stdio::null())).map_err(|why| Missing::install(why, &how))?;
         self.find().ok_or_else(|| {
             Missing::install(format!("`{spoken}` was built and does not start"), &how)
