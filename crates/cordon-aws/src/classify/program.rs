@@ -32,7 +32,8 @@ pub(super) fn destroys(catalog: &'static Catalog, text: &str) -> bool {
         found |= match (key, value.text()) {
             ("Resource", Some(arn)) => target(catalog, arn) == Some(Class::Destroy),
             ("action", Some(step)) => step_destroys(step),
-            _ => false,
+            // The first documents have a step as a key: `runtimeConfig: {aws:runShellScript: ...}`.
+            (step, _) => step_destroys(step),
         };
     });
     let mut maps = Vec::new();
@@ -193,6 +194,9 @@ mod tests {
             let text = document(step, inputs);
             assert_eq!(destroys(Catalog::embedded(), &text), expected, "{text}");
         }
+        let first =
+            r#"{"schemaVersion":"1.2","runtimeConfig":{"aws:runShellScript":{"properties":[]}}}"#;
+        assert!(destroys(Catalog::embedded(), first));
     }
 
     #[test]

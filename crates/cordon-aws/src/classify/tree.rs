@@ -26,12 +26,19 @@ impl Tree {
     /// Reads JSON where the text begins with a brace, YAML otherwise.
     pub(super) fn read(text: &str) -> Option<Self> {
         match text.len() <= LONGEST {
-            true if text.trim_start().starts_with('{') => {
-                Self::of_json(&JsonValue::parse(text.as_bytes(), false).ok()?, DEEPEST)
-            }
+            true if text.trim_start().starts_with('{') => Self::json(text),
             true => yaml(text),
             false => None,
         }
+    }
+
+    /// Reads JSON alone.
+    pub(super) fn json(text: &str) -> Option<Self> {
+        let value = match text.len() <= LONGEST {
+            true => JsonValue::parse(text.as_bytes(), false).ok()?,
+            false => return None,
+        };
+        Self::of_json(&value, DEEPEST)
     }
 
     /// The member of a map.
