@@ -4,6 +4,8 @@
 //! list. An action has a class by its name (the catalog's tables); a parameter can raise it
 //! (`desiredCount = 0` stops a service, `Status = Suspended` ends versioning) and never lowers it.
 
+mod escape;
+mod network;
 mod program;
 mod sql;
 mod statement;
@@ -15,6 +17,8 @@ use crate::catalog::{Condition, Destruction, Effect, EffectRule, Operation, Test
 use crate::parameter::{self, Items};
 use crate::value::Value;
 use sql::Sql;
+
+pub use escape::unescaped;
 
 /// Every effect of the call, each once, in the order of the list: what its parameters tell, and
 /// what its accesses do.
@@ -166,10 +170,11 @@ fn holds(
     let texts = || parameter::texts(parameters, rule.path);
     let words = || rule.value.split('|');
     let is_word = |text: &str| words().any(|word| word.eq_ignore_ascii_case(text));
-    let contains = |text: &str| {
+    let says = |text: &str| {
         let text = text.to_ascii_lowercase();
         words().any(|word| text.contains(&word.to_ascii_lowercase()))
     };
+    let contains = |text: &str| says(text) || says(&unescaped(text));
     match rule.test {
         Test::Always => true,
         Test::Present => hits().any(|value| !value.is_off()),
@@ -195,6 +200,7 @@ fn holds(
             .iter()
             .any(|text| program::destroys(operation.catalog(), text)),
         Test::TemplateGrants => texts().iter().any(|text| program::grants(text)),
+        Test::Everyone => texts().iter().any(|text| network::is_everyone(text)),
         Test::Wildcard => texts().iter().any(|text| text.contains('*')),
     }
 }

@@ -71,6 +71,8 @@ closed! {
         ProgramDestroys = "program-destroys",
         /// Some value is a template that makes principals or runs code, or is not understood.
         TemplateGrants = "template-grants",
+        /// Some value is a network of addresses that stands for everyone, or is none.
+        Everyone = "everyone",
     }
 }
 

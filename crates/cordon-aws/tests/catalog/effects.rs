@@ -319,3 +319,98 @@ fn brakes_and_backups_that_go_by_a_parameter_are_told() {
         );
     }
 }
+
+#[test]
+fn what_lets_everyone_in_is_told_however_it_is_written() {
+    let ingress = |cidr: &str| json!({"GroupId": "sg-1", "IpProtocol": "-1", "CidrIp": cidr});
+    let topic = |policy: &str| json!({"TopicArn": "arn:aws:sns:eu-west-1:1:t", "AttributeName": "Policy", "AttributeValue": policy});
+    let domain = |policy: &str| json!({"DomainName": "orders", "AccessPolicies": policy});
+    let everyone = r#"{"Statement":[{"Effect":"Allow","Principal":"*"}]}"#;
+    for (service, name, parameters, expected) in [
+        (
+            "ec2",
+            "AuthorizeSecurityGroupIngress",
+            ingress("0.0.0.0/0"),
+            true,
+        ),
+        (
+            "ec2",
+            "AuthorizeSecurityGroupIngress",
+            ingress("192.0.2.7/0"),
+            true,
+        ),
+        (
+            "ec2",
+            "AuthorizeSecurityGroupIngress",
+            ingress("128.0.0.0/1"),
+            true,
+        ),
+        (
+            "ec2",
+            "AuthorizeSecurityGroupIngress",
+            ingress("192.0.2.0/24"),
+            false,
+        ),
+        (
+            "ec2",
+            "CreateRoute",
+            json!({"RouteTableId": "rtb-1", "GatewayId": "igw-1"}),
+            true,
+        ),
+        (
+            "ec2",
+            "CreateRoute",
+            json!({"RouteTableId": "rtb-1", "NatGatewayId": "nat-1"}),
+            false,
+        ),
+        (
+            "ec2",
+            "ModifySubnetAttribute",
+            json!({"SubnetId": "subnet-1", "MapPublicIpOnLaunch": {"Value": true}}),
+            true,
+        ),
+        (
+            "rds",
+            "ModifyDBSnapshotAttribute",
+            json!({"DBSnapshotIdentifier": "s", "AttributeName": "restore", "ValuesToAdd": ["all"]}),
+            true,
+        ),
+        (
+            "rds",
+            "ModifyDBSnapshotAttribute",
+            json!({"DBSnapshotIdentifier": "s", "AttributeName": "restore", "ValuesToAdd": ["111122223333"]}),
+            false,
+        ),
+        (
+            "ram",
+            "CreateResourceShare",
+            json!({"name": "s", "allowExternalPrincipals": true}),
+            true,
+        ),
+        ("es", "CreateElasticsearchDomain", domain(everyone), true),
+        (
+            "es",
+            "CreateElasticsearchDomain",
+            domain(r#"{"Statement":[]}"#),
+            false,
+        ),
+        ("sns", "SetTopicAttributes", topic(everyone), true),
+    ] {
+        let found = facts(service, name, parameters.clone()).contains(&"opens-public-access");
+        assert_eq!(found, expected, "{service}:{name} {parameters}");
+    }
+}
+
+#[test]
+fn a_word_in_a_document_is_found_whatever_its_escapes() {
+    let patch = |operation: &str| {
+        let document = format!(r#"[{{"op": {operation}, "path": "/Tags"}}]"#);
+        json!({"TypeName": "AWS::SQS::Queue", "Identifier": "q", "PatchDocument": document})
+    };
+    for operation in [r#""remove""#, r#""\u0072emove""#, r#""re\u0070lace""#] {
+        let found = facts("cloudcontrol", "UpdateResource", patch(operation));
+        assert!(found.contains(&"may-replace"), "{operation}: {found:?}");
+    }
+    let found = facts("cloudcontrol", "UpdateResource", patch(r#""add""#));
+    assert!(!found.contains(&"may-replace"), "{found:?}");
+}

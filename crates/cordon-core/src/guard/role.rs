@@ -10,6 +10,7 @@
 use super::{Guard, Sight};
 use crate::fact::Fact;
 use cordon_aws::catalog::Effect;
+use cordon_aws::classify::unescaped;
 use cordon_aws::value::Value;
 use std::collections::BTreeSet;
 
@@ -81,8 +82,12 @@ fn for_role(name: &str) -> bool {
     name.ends_with("role") || name.ends_with("instanceprofile")
 }
 
+/// In a document whatever its escapes are: `role\/admin` is no other role.
 fn says_role(text: &str) -> bool {
-    text.contains(":iam::") && (text.contains(":role/") || text.contains(":instance-profile/"))
+    let says = |text: &str| {
+        text.contains(":iam::") && (text.contains(":role/") || text.contains(":instance-profile/"))
+    };
+    says(text) || says(&unescaped(text))
 }
 
 #[cfg(test)]
@@ -95,6 +100,11 @@ mod tests {
             ("arn:aws:iam::111122223333:role/admin", true),
             ("arn:aws-cn:iam::111122223333:instance-profile/web", true),
             (r#"{"Role":"arn:aws:iam::111122223333:role/admin"}"#, true),
+            (r#"{"Role":"arn:aws:iam::111122223333:role\/admin"}"#, true),
+            (
+                r#"{"Role":"arn:aws:iam\u003a:111122223333:role/admin"}"#,
+                true,
+            ),
             ("arn:aws:iam::111122223333:user/mei", false),
             ("arn:aws:s3:::role/admin", false),
             ("admin", false),

@@ -230,7 +230,7 @@ impl<'a> Authorizer<'a> {
                 .any(|end| name.ends_with(end));
             // A finding about a role names it too, but hands it to nobody.
             let handed = !parameter.path.contains("resourceIdentifier");
-            let text = parameter.kind == "string" && named && handed && !parameter.word;
+            let text = parameter.kind == "string" && named && handed && parameter.words.is_empty();
             let instance_profile = parameter.kind == "structure" && name == "iaminstanceprofile";
             if !text && !instance_profile {
                 continue;

@@ -9,6 +9,7 @@ use super::tables::EffectRow;
 use super::templates::{self, Template};
 use super::write::{Input, Writer};
 use cordon_aws::call::Class;
+use cordon_aws::catalog::Test;
 use cordon_aws::catalog::layout::{
     self, NO_CLASS, action_flag, operation_flag, template_flag, type_flag,
 };
@@ -196,6 +197,7 @@ impl Writer {
                 let known = parameters::all(service, operation)?;
                 for row in &own {
                     check_path(&mut faults, row, &known);
+                    check_words(&mut faults, row, &known);
                 }
                 self.judge_one(
                     (number, service, name, operation),
@@ -349,6 +351,38 @@ fn check_path(faults: &mut Faults, row: &EffectRow, known: &[Parameter]) {
     }
 }
 
+/// A row whose words its parameter never has: it would hold for no call, or for every one.
+fn check_words(faults: &mut Faults, row: &EffectRow, known: &[Parameter]) {
+    let compares = [Test::Equals, Test::Differs];
+    let test = Test::ALL.get(usize::from(row.test));
+    let path = row.path.as_str();
+    let parameter = known.iter().find(|it| same_path(&it.path, path));
+    let (true, Some(parameter)) = (test.is_some_and(|it| compares.contains(it)), parameter) else {
+        return;
+    };
+    let may_be = |word: &str| match parameter.kind.as_str() {
+        "boolean" => ["true", "false"].contains(&word),
+        "integer" | "long" | "float" | "double" => word.parse::<f64>().is_ok(),
+        "structure" | "map" | "blob" => false,
+        _ => {
+            let words = &parameter.words;
+            words.is_empty() || words.iter().any(|known| known.eq_ignore_ascii_case(word))
+        }
+    };
+    for word in row.value.split('|').filter(|word| !may_be(word)) {
+        let (line, kind) = (row.line, &parameter.kind);
+        faults.0.push(format!(
+            "effects.tsv:{line}: `{path}` of {}:{} is never `{word}`: its type is {kind}{}",
+            row.service,
+            row.operation,
+            match parameter.words.is_empty() {
+                true => String::new(),
+                false => format!(" of {}", parameter.words.join(", ")),
+            }
+        ));
+    }
+}
+
 /// What is wrong with the rows of the tables, all of it, so that one run tells everything.
 #[derive(Default)]
 struct Faults(Vec<String>);
@@ -421,6 +455,66 @@ mod tests {
                     .to_owned()
             )
         );
+    }
+
+    #[test]
+    fn a_word_that_a_parameter_never_has_is_reported() {
+        let parameter = |path: &str, kind: &str, words: &[&str]| Parameter {
+            path: path.to_owned(),
+            name: path.to_owned(),
+            kind: kind.to_owned(),
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+        };
+        let known = [
+            parameter("enabled", "boolean", &[]),
+            parameter("count", "integer", &[]),
+            parameter("state", "string", &["ENABLED", "DISABLED"]),
+            parameter("name", "string", &[]),
+            parameter("dns", "structure", &[]),
+        ];
+        let row = |path: &str, value: &str| EffectRow {
+            line: 7,
+            service: "batch".to_owned(),
+            operation: "Update".to_owned(),
+            path: path.to_owned(),
+            test: Test::ALL
+                .iter()
+                .position(|test| *test == Test::Equals)
+                .unwrap() as u8,
+            value: value.to_owned(),
+            effect: 0,
+            class: None,
+        };
+        for (path, value, expected) in [
+            ("enabled", "false", ""),
+            ("count", "0", ""),
+            ("state", "Disabled", ""),
+            ("name", "all", ""),
+            (
+                "enabled",
+                "DISABLED",
+                "effects.tsv:7: `enabled` of batch:Update is never `DISABLED`: its type is boolean",
+            ),
+            (
+                "count",
+                "none",
+                "effects.tsv:7: `count` of batch:Update is never `none`: its type is integer",
+            ),
+            (
+                "state",
+                "DISABLED|0",
+                "effects.tsv:7: `state` of batch:Update is never `0`: its type is string of ENABLED, DISABLED",
+            ),
+            (
+                "dns",
+                "false",
+                "effects.tsv:7: `dns` of batch:Update is never `false`: its type is structure",
+            ),
+        ] {
+            let mut faults = Faults::default();
+            check_words(&mut faults, &row(path, value), &known);
+            assert_eq!(faults.0.join("\n"), expected);
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ pub(super) struct Parameter {
     pub name: String,
     /// The type of its shape.
     pub kind: String,
-    /// Whether its values are a closed list: a word such as `ADMIN`, and no name of anything.
-    pub word: bool,
+    /// All its values where they are a closed list: words such as `ADMIN`, and no name of anything.
+    pub words: Vec<String>,
 }
 
 /// How deep roles and tags lie at most.
@@ -88,7 +88,7 @@ fn gather(
             path: path.clone(),
             name: name.clone(),
             kind: kind.clone(),
-            word: !model.values.is_empty(),
+            words: model.values.clone(),
         });
         if kind == "structure" {
             gather(service, &target, &path, depth - 1, found)?;
