@@ -364,6 +364,24 @@ fn what_lets_everyone_in_is_told_however_it_is_written() {
             false,
         ),
         (
+            "s3",
+            "PutObject",
+            json!({"Bucket": "b", "Key": "k", "GrantRead": "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\""}),
+            true,
+        ),
+        (
+            "s3",
+            "PutObject",
+            json!({"Bucket": "b", "Key": "k", "GrantRead": "id=\"1234\""}),
+            false,
+        ),
+        (
+            "ec2",
+            "ModifySnapshotAttribute",
+            json!({"SnapshotId": "snap-1", "CreateVolumePermission": {"Add": [{"Group": "all"}]}}),
+            true,
+        ),
+        (
             "ec2",
             "ModifySubnetAttribute",
             json!({"SubnetId": "subnet-1", "MapPublicIpOnLaunch": {"Value": true}}),
@@ -384,7 +402,7 @@ fn what_lets_everyone_in_is_told_however_it_is_written() {
         (
             "ram",
             "CreateResourceShare",
-            json!({"name": "s", "allowExternalPrincipals": true}),
+            json!({"name": "s", "principals": ["999988887777"]}),
             true,
         ),
         ("es", "CreateElasticsearchDomain", domain(everyone), true),
