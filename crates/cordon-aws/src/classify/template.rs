@@ -23,19 +23,42 @@ pub fn kept(template: &str) -> Option<BTreeSet<String>> {
     Some(kept.map(|(logical, _)| logical.clone()).collect())
 }
 
-/// Whether a resource of this type is a principal or what one may do, or runs code of its own: whoever
-/// makes or changes one hands out more than the call that does it says.
+/// Types that are principals, or may say anything of them.
+const PRINCIPALS: [&str; 6] = [
+    "AWS::IAM::",
+    "AWS::Organizations::",
+    "AWS::RAM::",
+    "AWS::RolesAnywhere::",
+    "AWS::SSO::",
+    "Custom::",
+];
+
+/// Types that say who may use another resource, or run code of their own.
+const GRANTS: [&str; 16] = [
+    "AWS::CloudFormation::CustomResource",
+    "AWS::CloudFormation::Macro",
+    "AWS::CloudFormation::Stack",
+    "AWS::ECR::RegistryPolicy",
+    "AWS::Events::EventBusPolicy",
+    "AWS::Lambda::LayerVersionPermission",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Url",
+    "AWS::Logs::ResourcePolicy",
+    "AWS::S3::AccessPoint",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::TopicInlinePolicy",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::QueueInlinePolicy",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SecretsManager::ResourcePolicy",
+];
+
+/// Whether a resource of this type is a principal or what one may do, says who may use another one, or
+/// runs code of its own: whoever makes or changes one hands out more than the call that does it says.
+/// The calls that do the same one by one are of class `identity`.
 #[must_use]
 pub fn grants(kind: &str) -> bool {
-    kind.starts_with("AWS::IAM::")
-        || kind.starts_with("AWS::SSO::")
-        || kind.starts_with("Custom::")
-        || matches!(
-            kind,
-            "AWS::CloudFormation::CustomResource"
-                | "AWS::CloudFormation::Macro"
-                | "AWS::CloudFormation::Stack"
-        )
+    PRINCIPALS.iter().any(|begins| kind.starts_with(begins)) || GRANTS.contains(&kind)
 }
 
 /// Each resource of a template: its type, and the texts among its properties. One of these is its
@@ -143,6 +166,22 @@ mod tests {
             "B":{"Type":"T","DeletionPolicy":{"Ref":"Retain"}},
             "C":{"Type":"T","Properties":{"DeletionPolicy":"Retain"}}}}"#;
         assert_eq!(kept(json), Some(set(&["A"])));
+    }
+
+    #[test]
+    fn who_may_do_what_is_told_by_types() {
+        for (kind, expected) in [
+            ("AWS::IAM::Role", true),
+            ("AWS::RolesAnywhere::TrustAnchor", true),
+            ("AWS::RAM::ResourceShare", true),
+            ("Custom::Anything", true),
+            ("AWS::S3::BucketPolicy", true),
+            ("AWS::Lambda::Permission", true),
+            ("AWS::S3::Bucket", false),
+            ("AWS::AutoScaling::ScalingPolicy", false),
+        ] {
+            assert_eq!(grants(kind), expected, "{kind}");
+        }
     }
 
     #[test]
