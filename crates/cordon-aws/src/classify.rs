@@ -18,7 +18,7 @@ use crate::parameter::{self, Items};
 use crate::value::Value;
 use sql::Sql;
 
-pub use escape::unescaped;
+pub use escape::says;
 
 /// Every effect of the call, each once, in the order of the list: what its parameters tell, and
 /// what its accesses do.
@@ -170,11 +170,10 @@ fn holds(
     let texts = || parameter::texts(parameters, rule.path);
     let words = || rule.value.split('|');
     let is_word = |text: &str| words().any(|word| word.eq_ignore_ascii_case(text));
-    let says = |text: &str| {
+    let contains = |text: &str| {
         let text = text.to_ascii_lowercase();
         words().any(|word| text.contains(&word.to_ascii_lowercase()))
     };
-    let contains = |text: &str| says(text) || says(&unescaped(text));
     match rule.test {
         Test::Always => true,
         Test::Present => hits().any(|value| !value.is_off()),
@@ -190,7 +189,7 @@ fn holds(
                 .iter()
                 .any(|text| text.parse::<f64>().ok() < limit && text.parse::<f64>().is_ok())
         }
-        Test::Contains => texts().iter().any(|text| contains(text)),
+        Test::Contains => texts().iter().any(|text| says(text, contains)),
         Test::Empty => hits().any(|value| value.is_empty()),
         Test::Writes => texts().iter().any(|text| statement::writes(text)),
         Test::Public => texts().iter().any(|text| statement::is_public(text)),

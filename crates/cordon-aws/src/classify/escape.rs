@@ -1,18 +1,18 @@
 //! Escapes in documents inside of parameters.
 //!
-//! Takes the text of a document, JSON or YAML, or of one inside of another; gives what it says with
-//! every escape undone. For rules that look for words: `role\/admin` and `\u0072emove` are what
-//! they say to whoever reads the document.
+//! Takes the text of a document, JSON or YAML, or of one inside of another; gives whether it says
+//! something, in its own letters or with every escape undone. For rules that look for words:
+//! `role\/admin` and `\u0072emove` are what they say to whoever reads the document.
 
-use std::borrow::Cow;
+/// Whether something is so of the text, or of what its escapes say.
+#[must_use]
+pub fn says(text: &str, something: impl Fn(&str) -> bool) -> bool {
+    something(text) || text.contains('\\') && something(&unescaped(text))
+}
 
 /// The text with its escapes undone, in texts within texts as well. It is for looking only, beside
 /// the text itself: nobody reads exactly this.
-#[must_use]
-pub fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
+fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
@@ -39,7 +39,7 @@ pub fn unescaped(text: &str) -> Cow<'_, str> {
         };
     }
     plain.push_str(rest);
-    Cow::Owned(plain)
+    plain
 }
 
 #[cfg(test)]
@@ -67,6 +67,8 @@ mod tests {
             (r"\u+123", "u+123"),
         ] {
             assert_eq!(unescaped(text), expected, "{text}");
+            assert!(says(text, |said| said == expected), "{text}");
+            assert!(says(text, |said| said == text), "{text}");
         }
     }
 

@@ -10,7 +10,7 @@
 use super::{Guard, Sight};
 use crate::fact::Fact;
 use cordon_aws::catalog::Effect;
-use cordon_aws::classify::unescaped;
+use cordon_aws::classify::says;
 use cordon_aws::value::Value;
 use std::collections::BTreeSet;
 
@@ -84,10 +84,9 @@ fn for_role(name: &str) -> bool {
 
 /// In a document whatever its escapes are: `role\/admin` is no other role.
 fn says_role(text: &str) -> bool {
-    let says = |text: &str| {
+    says(text, |text| {
         text.contains(":iam::") && (text.contains(":role/") || text.contains(":instance-profile/"))
-    };
-    says(text) || says(&unescaped(text))
+    })
 }
 
 #[cfg(test)]
