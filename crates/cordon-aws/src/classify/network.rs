@@ -4,7 +4,7 @@
 //! `0.0.0.0/0`, and two halves of the internet are all of it, so that what counts is how many
 //! addresses there are and not how they are written.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// What is as wide as the widest private network, or narrower, is a network of somebody's.
 const NARROWEST_V4: u8 = 8;
@@ -21,16 +21,12 @@ pub(super) fn is_everyone(text: &str) -> bool {
     };
     match (address.parse(), prefix) {
         (Ok(IpAddr::V4(_)), Some(prefix)) => prefix < NARROWEST_V4,
-        (Ok(IpAddr::V6(address)), Some(prefix)) => {
-            let mapped = is_mapped(address) && prefix < MAPPED + NARROWEST_V4;
-            prefix < NARROWEST_V6 || mapped
-        }
+        (Ok(IpAddr::V6(address)), Some(prefix)) => match address.to_ipv4_mapped() {
+            Some(_) => prefix < MAPPED + NARROWEST_V4,
+            None => prefix < NARROWEST_V6,
+        },
         _ => true,
     }
-}
-
-fn is_mapped(address: Ipv6Addr) -> bool {
-    address.to_ipv4_mapped().is_some()
 }
 
 #[cfg(test)]

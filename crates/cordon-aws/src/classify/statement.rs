@@ -23,7 +23,7 @@ const GREMLIN_CHANGES: [&str; 7] = [
 /// that skipping them would let a word hide. A word of change inside of a text therefore counts,
 /// and what is not understood counts too.
 pub(super) fn writes(statement: &str) -> bool {
-    // Cypher and Groovy may write any letter as an escape, and a closure of Groovy is a program.
+    // Cypher and Groovy may write any letter as an escape.
     if statement.contains('\\') {
         return true;
     }
@@ -32,6 +32,7 @@ pub(super) fn writes(statement: &str) -> bool {
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .filter(|word| !word.is_empty());
     if upper.trim_start().starts_with("G.") {
+        // A closure of Groovy is a program.
         return upper.contains('{') || words.any(|word| GREMLIN_CHANGES.contains(&word));
     }
     let Some(first) = words.next() else {
